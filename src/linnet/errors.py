@@ -1,0 +1,222 @@
+"""Every error Linnet raises, and what the reader of one should do.
+
+    LinnetError
+    |-- RequestError             the caller asked for something that cannot be done
+    |   |-- EmptyRequest         there is no text in the request
+    |   |-- RequestTooLarge      over a byte limit, before any work was done
+    |   |-- ContextOverflow      prompt and answer do not fit the model's context
+    |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
+    |   |-- SettingsInvalid      unknown or ill-typed setting
+    |   `-- ToolInvalid          a tool whose signature or rules cannot be used
+    |-- ModelError               the model file, or what it carries
+    |   |-- ModelNotFound        no such model, file or package
+    |   |-- ModelInvalid         not a GGUF file that the engine may see
+    |   |-- ModelMismatch        the bytes are not those of the catalogue
+    |   `-- TemplateFailed       the model's chat template failed, or was stopped
+    |-- EngineError              the process that runs the model
+    |   |-- WorkerStartFailed    it never said it was ready
+    |   |-- WorkerCrashed        it died, and restarting did not help
+    |   |-- WorkerHung           it stopped making progress
+    |   |-- ProtocolBroken       it sent what is not a record
+    |   |-- OutOfMemory          the machine or its quota has no room
+    |   |-- QueueFull            too many requests wait already
+    |   |-- DeadlineExceeded     the request's own time is up
+    |   `-- Cancelled            the caller asked for it
+    |-- ToolError                a tool call that was wanted and did not work
+    |   |-- ToolArgumentsInvalid the arguments do not fit the tool's schema
+    |   |-- ToolDenied           the permission was not given
+    |   |-- ToolFailed           the tool raised
+    |   `-- ToolTimeout          the tool did not return in its time
+    `-- SandboxUnavailable       a sandbox was demanded that this kernel lacks
+
+Each class says who must act, whether the same request may work later, and with which exit code a
+command ends. Errors cross the pipe as `code`, `message` and `details`, never as pickles.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+Actor = Literal["caller", "operator", "tool author", "linnet"]
+
+FAILED, USAGE, REFUSED, RESOURCES = 1, 2, 3, 4
+"""Exit codes of every command, beside 0 for done."""
+
+
+class LinnetError(Exception):
+    """Root of the tree. `details` are plain JSON values that the message also tells in words."""
+
+    who: ClassVar[Actor] = "linnet"
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = FAILED
+    default_hint: ClassVar[str] = "This is a fault in Linnet; please report it with `linnet doctor --json`."
+
+    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        """The class name in snake case: the stable name in JSON and on the pipe."""
+        return code_of(type(self))
+
+    def describe(self) -> dict[str, Any]:
+        """The one JSON form of an error, the same on the command line and on the pipe."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "who": self.who,
+            "retryable": self.retryable,
+            "details": self.details,
+        }
+
+
+class RequestError(LinnetError):
+    who = "caller"
+    exit_code = USAGE
+    default_hint = "Change the request and send it again."
+
+
+class EmptyRequest(RequestError):
+    default_hint = "Give the request as text, for example: linnet run 'What is 2 + 2?'"
+
+
+class RequestTooLarge(RequestError):
+    exit_code = RESOURCES
+    default_hint = "Send less text; `linnet limits` shows the number. Long material belongs in a file."
+
+
+class ContextOverflow(RequestError):
+    exit_code = RESOURCES
+    default_hint = "Shorten the request, lower max_tokens, or load the model with a larger context."
+
+
+class ConstraintInvalid(RequestError):
+    default_hint = "Simplify the constraint; the message names the part that has no grammar."
+
+
+class SettingsInvalid(RequestError):
+    who = "operator"
+    default_hint = "Correct the setting in the file or the environment variable that is named."
+
+
+class ToolInvalid(RequestError):
+    who = "tool author"
+    default_hint = "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
+
+
+class ModelError(LinnetError):
+    who = "operator"
+    default_hint = "Check the file with `linnet doctor`, or use the default model."
+
+
+class ModelNotFound(ModelError):
+    exit_code = USAGE
+    default_hint = "Give a path to a .gguf file, or the name `default`."
+
+
+class ModelInvalid(ModelError):
+    exit_code = REFUSED
+    default_hint = "The file is damaged, incomplete or hostile: fetch it again from its source."
+
+
+class ModelMismatch(ModelError):
+    exit_code = REFUSED
+    default_hint = "The file is not the one Linnet knows by this name: install it again."
+
+
+class TemplateFailed(ModelError):
+    default_hint = "The chat template inside the model file is at fault; choose a template or another file."
+
+
+class EngineError(LinnetError):
+    who = "operator"
+    retryable = True
+    default_hint = "Try again; if it returns, run `linnet doctor`."
+
+
+class WorkerStartFailed(EngineError):
+    exit_code = RESOURCES
+
+
+class WorkerCrashed(EngineError):
+    default_hint = "The request or the file may be what kills the engine: try it alone, with a smaller context."
+
+
+class WorkerHung(EngineError):
+    default_hint = "The machine may be overloaded: give it fewer threads, or the request more time."
+
+
+class ProtocolBroken(EngineError):
+    who = "linnet"
+    default_hint = "The worker sent what is not a record, so nothing else it says is believed."
+
+
+class OutOfMemory(EngineError):
+    exit_code = RESOURCES
+    default_hint = "Use a smaller model or context; `linnet doctor` shows what fits."
+
+
+class QueueFull(EngineError):
+    exit_code = RESOURCES
+    default_hint = "Wait for running requests to finish; `linnet limits` shows the queue's length."
+
+
+class DeadlineExceeded(EngineError):
+    default_hint = "Give the request a longer deadline, or ask for fewer tokens."
+
+
+class Cancelled(EngineError):
+    who = "caller"
+    default_hint = "The request was cancelled by its caller."
+
+
+class ToolError(LinnetError):
+    who = "tool author"
+    default_hint = "See the tool's own message."
+
+
+class ToolArgumentsInvalid(ToolError):
+    who = "caller"
+    default_hint = "Say the missing or wrong argument in the request."
+
+
+class ToolDenied(ToolError):
+    who = "operator"
+    exit_code = REFUSED
+    default_hint = "Allow the permission by name if you want this tool to do it."
+
+
+class ToolFailed(ToolError):
+    pass
+
+
+class ToolTimeout(ToolError):
+    default_hint = "The tool ran past its deadline; give it a longer one, or make it return."
+
+
+class SandboxUnavailable(LinnetError):
+    who = "operator"
+    exit_code = REFUSED
+    default_hint = "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."
+
+
+def code_of(error: type[LinnetError]) -> str:
+    """`WorkerCrashed` -> `worker_crashed`."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in error.__name__).lstrip("_")
+
+
+def tree(root: type[LinnetError] = LinnetError) -> list[type[LinnetError]]:
+    """Every class below and with `root`, depth first: for the pipe's table and for the tests."""
+    return [root, *(leaf for child in root.__subclasses__() for leaf in tree(child))]
+
+
+def from_code(code: str, message: str, hint: str | None = None, details: dict[str, Any] | None = None) -> LinnetError:
+    """The error that `describe` told of on the other side of the pipe; an unknown code is a broken protocol."""
+    for kind in tree():
+        if code_of(kind) == code:
+            return kind(message, hint=hint, **(details or {}))
+    return ProtocolBroken(f"the worker reported an unknown error {code!r}: {message}")

@@ -1,0 +1,82 @@
+"""Every limit, by name and number, and the Sandbox that a child is given.
+
+A number lives here and nowhere else; `linnet limits` prints this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def _limit(value: Any, unit: str, meaning: str) -> Any:
+    return field(default=value, metadata={"unit": unit, "meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Limits:
+    # what a caller may send
+    request_bytes: int = _limit(512 * KIB, "bytes", "text of one request, UTF-8")
+    schema_depth: int = _limit(32, "levels", "nesting of a JSON Schema or JSON value")
+    grammar_bytes: int = _limit(64 * KIB, "bytes", "grammar that a constraint lowers to")
+    stops: int = _limit(16, "strings", "stop strings of one request")
+    continuations: int = _limit(64, "texts", "continuations scored in one request")
+    answer_tokens: int = _limit(1_024, "tokens", "answer, unless the request says otherwise")
+    request_seconds: float = _limit(600.0, "s", "deadline of one request, unless it says otherwise")
+    queue: int = _limit(512, "requests", "accepted and not yet finished, per worker")
+    # the pipe and the processes behind it
+    record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
+    heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")
+    progress_seconds: float = _limit(10.0, "s", "longest time without progress before a worker is killed")
+    start_seconds: float = _limit(60.0, "s", "without progress in loading before a start is given up")
+    chunk_seconds: float = _limit(0.25, "s", "aim for one step of the engine: cancel and heartbeat wait no longer")
+    sequences: int = _limit(16, "sequences", "answers decoded together")
+    restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")
+    restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
+    request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
+    # templates and model files
+    template_seconds: float = _limit(1.0, "s", "rendering one chat template")
+    template_memory: int = _limit(64 * MIB, "bytes", "rendering one chat template, above its process's own")
+    template_output: int = _limit(MIB, "bytes", "rendered prompt, beyond what the messages hold")
+    gguf_keys: int = _limit(65_536, "keys", "metadata keys of a model file")
+    gguf_string_bytes: int = _limit(16 * MIB, "bytes", "one string of a model file")
+    gguf_array: int = _limit(64 * MIB, "elements", "one array of a model file")
+    gguf_strings: int = _limit(MIB, "strings", "one array of strings of a model file")
+    gguf_dimensions: int = _limit(4, "dimensions", "one tensor of a model file")
+    gguf_tensors: int = _limit(65_536, "tensors", "tensors of a model file")
+    # tools and turns
+    turn_steps: int = _limit(4, "calls", "tool calls of one turn")
+    tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")
+    tool_output_bytes: int = _limit(MIB, "bytes", "what one tool call may return, as JSON")
+    calculator_seconds: float = _limit(0.2, "s", "one calculation")
+    calculator_chars: int = _limit(1_000, "characters", "one expression")
+    file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
+    file_listing: int = _limit(1_000, "entries", "one listing or search result")
+    file_search_bytes: int = _limit(64 * MIB, "bytes", "text looked at by one search")
+    file_depth: int = _limit(32, "levels", "folders below the root that a search enters")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """`{name, value, unit, meaning}` for each limit, in the order of this file."""
+        return [{"name": f.name, "value": getattr(self, f.name), **f.metadata} for f in fields(self)]
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What a child may touch, chosen by the caller and applied by the child to itself before it loads.
+
+    `files`: no path at all may be opened, listed or made; descriptors handed over stay usable.
+    `network`: no socket may be made. `processes`: no program may be run, no process signalled or traced.
+    `memory`: bytes of private data (RLIMIT_DATA), 0 for none; mapped weights do not count.
+    `required`: refuse to start rather than run with less.
+    """
+
+    files: bool = True
+    network: bool = True
+    processes: bool = True
+    memory: int = 0
+    required: bool = False

@@ -1,0 +1,60 @@
+"""What is said in a conversation, as frozen values: messages, tool calls, their results, and steps."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ToolCall:
+    """A call that a rule or a model decided on. `how` says which: `rule`, `model` or `native`.
+
+    `repairs` lists, in words, every change made between what was produced and what is called.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    id: str = ""
+    how: str = "model"
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class ToolResult:
+    """The outcome of one call: a JSON value, or the described error; `seconds` of wall time."""
+
+    call: ToolCall
+    value: Any = None
+    error: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Message:
+    """One turn. `trusted` is false for all text that Linnet or its operator did not write."""
+
+    role: Role
+    content: str
+    trusted: bool = False
+    calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class Step:
+    """One thing that was done for an answer: `kind` such as route, choose, fill, tool, answer."""
+
+    kind: str
+    detail: str
+    seconds: float = 0.0
+    data: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,239 @@
+"""What can be asked of a model, and what comes back: values only, so that Models wrap Models.
+
+A request goes down as `Generate`, `Score`, `Count` (or, later, `Embed`); `Event`s come back up, and the
+last one is always `Done`; a failure is raised as an error of `linnet.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from linnet.limits import LIMITS
+from linnet.messages import STRICT, Message
+
+# --- prompts -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=STRICT)
+class Segment:
+    """A piece of rendered prompt. Control tokens are recognised in trusted segments only."""
+
+    text: str
+    trusted: bool
+
+
+Prompt = tuple[Segment, ...]
+
+# --- constraints ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=STRICT)
+class Choice:
+    """One of the given texts."""
+
+    options: tuple[str, ...]
+    kind: Literal["choice"] = Field(default="choice", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Pattern:
+    """A text that the regular expression matches whole (Rust `regex` syntax, no look-around)."""
+
+    regex: str
+    kind: Literal["pattern"] = Field(default="pattern", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Schema:
+    """A JSON text, in compact notation, that the JSON Schema accepts."""
+
+    schema: dict[str, Any]
+    kind: Literal["schema"] = Field(default="schema", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Copy:
+    """A run of at most `max_words` whole words of `of`, without the punctuation at its edges."""
+
+    of: str
+    max_words: int = 12
+    kind: Literal["copy"] = Field(default="copy", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Number:
+    """One of the numbers in `evidence`, as JSON; any number of at most 15 digits when there is none."""
+
+    evidence: tuple[float, ...] = ()
+    integer: bool = False
+    kind: Literal["number"] = Field(default="number", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fixed:
+    """Text that stands as it is: its tokens are fed, not decoded."""
+
+    text: str
+    kind: Literal["fixed"] = Field(default="fixed", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Hole:
+    """A named gap; the text that fills it is returned under its name, last value wins."""
+
+    name: str
+    constraint: Annotated[Choice | Pattern | Schema | Copy | Number, Field(discriminator="kind")]
+    kind: Literal["hole"] = Field(default="hole", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Holes:
+    """Fixed text with named gaps, in order."""
+
+    parts: tuple[Annotated[Fixed | Hole, Field(discriminator="kind")], ...]
+    kind: Literal["holes"] = Field(default="holes", repr=False)
+
+
+Constraint = Annotated[Choice | Pattern | Schema | Copy | Number | Fixed | Holes, Field(discriminator="kind")]
+
+# --- requests ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sampling:
+    """How a token is drawn. Temperature 0 is greedy; draws are keyed by (seed, position), so they repeat."""
+
+    temperature: float = Field(default=0.0, ge=0.0, le=5.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
+    seed: int = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Generate:
+    """Continue a conversation, or a prompt that is rendered already.
+
+    `answer_start` is the trusted beginning of the answer: it is part of the prompt, not of the output.
+    `deadline` is in seconds from submission, queueing included.
+    """
+
+    prompt: tuple[Message, ...] | Prompt
+    answer_start: str = ""
+    constraint: Constraint | None = None
+    sampling: Sampling = Sampling()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=LIMITS.stops)
+    max_tokens: int = Field(default=LIMITS.answer_tokens, ge=1)
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["generate"] = Field(default="generate", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Score:
+    """Log-likelihood of each continuation under one shared prompt. Leading spaces belong to the continuations."""
+
+    prompt: tuple[Message, ...] | Prompt
+    continuations: tuple[Annotated[str, Field(min_length=1)], ...] = Field(max_length=LIMITS.continuations)
+    answer_start: str = ""
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["score"] = Field(default="score", repr=False)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Count:
+    """How many tokens the prompt is."""
+
+    prompt: tuple[Message, ...] | Prompt
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["count"] = Field(default="count", repr=False)
+
+
+Request = Annotated[Generate | Score | Count, Field(discriminator="kind")]
+
+# --- what comes back -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=STRICT)
+class Usage:
+    """Token counts by kind. `prompt_tokens` includes `cached_tokens`, which were not computed again;
+    `generated_tokens` includes `forced_tokens`, which the constraint left no choice about."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    forced_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.generated_tokens + other.generated_tokens,
+            self.forced_tokens + other.forced_tokens,
+        )
+
+
+@dataclass(frozen=True, config=STRICT)
+class Piece:
+    """Whole characters of an answer, and the ids of all tokens since the piece before.
+
+    The text may be empty while bytes or a possible stop string are held back.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+Finish = Literal["stop", "length", "constraint"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Done:
+    """The end of a request that worked.
+
+    `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
+    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be.
+    """
+
+    text: str = ""
+    finish: Finish = "stop"
+    usage: Usage = Usage()
+    captures: dict[str, str] = Field(default_factory=dict)
+    scores: tuple[tuple[float, int], ...] = ()
+    count: int = 0
+    degraded: tuple[str, ...] = ()
+
+
+Event = Piece | Done
+
+
+@dataclass(frozen=True, config=STRICT)
+class Capabilities:
+    """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes."""
+
+    name: str
+    context: int
+    constraints: bool = True
+    scores: bool = True
+
+
+class Model(Protocol):
+    """Whatever answers requests: local, remote, scripted, or a Model around Models.
+
+    Closing the iterator before its end cancels the request and frees what it held.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def stream(self, request: Request) -> Iterator[Event]: ...
+
+
+def complete(model: Model, request: Request) -> Done:
+    """The end of a request whose pieces nobody watches."""
+    for event in model.stream(request):
+        if isinstance(event, Done):
+            return event
+    raise AssertionError("a Model's stream ended without Done")
