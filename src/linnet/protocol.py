@@ -6,6 +6,7 @@ arrival, lengths before anything is allocated. Nothing is pickled; descriptors a
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import Annotated, Any, Literal
@@ -90,13 +91,14 @@ class Script:
 class Load:
     """The first record: what to load and within which bounds.
 
-    `model_fd` is an inherited descriptor; `context` is in tokens over all sequences. A `script` in place
-    of a descriptor starts the scripted engine. `generation` counts the starts of this worker.
+    `model_fd` is an inherited descriptor; `context` is in tokens over all sequences, of which there are
+    more than running answers: branches of scoring and kept prefixes have their own. A `script` in place of
+    a descriptor starts the scripted engine. `generation` counts the starts of this worker.
     """
 
     model_fd: int = -1
     context: int = 2_048
-    sequences: int = LIMITS.sequences
+    sequences: int = 4 * LIMITS.sequences
     decode_threads: int = 1
     prefill_threads: int = 1
     sandbox: Sandbox = Sandbox()
@@ -298,6 +300,15 @@ class Channel:
             raise EOFError
         self._buffer += chunk
         return self.buffered()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether `pending` may have something new to say, waiting at most so long for it."""
+        return self._whole() or bool(select.select([self.socket], [], [], max(0.0, seconds))[0])
+
+    def _whole(self) -> bool:
+        if len(self._buffer) < _LENGTH.size:
+            return False
+        return len(self._buffer) >= _LENGTH.size + int(_LENGTH.unpack_from(self._buffer)[0])
 
     def close(self) -> None:
         self.socket.close()

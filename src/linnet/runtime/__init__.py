@@ -1,0 +1,1 @@
+"""The caller's side of the child processes: started, watched, restarted, and never trusted."""

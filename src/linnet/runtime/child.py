@@ -1,0 +1,115 @@
+"""Starting a child process: its own session, an empty environment, given descriptors and nothing else.
+
+The kernel ties a parent-death signal to the *thread* that started the child, so one thread that lives as
+long as the program starts them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from linnet.protocol import Channel
+
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # no thread may exist before the lock-down
+    "GGML_NO_BACKTRACE": "1",  # an abort must not try to run a debugger
+    "LC_ALL": "C.UTF-8",
+}
+_LAST_WORDS = 4_096
+
+_jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
+_nursery: threading.Thread | None = None
+_nursery_lock = threading.Lock()
+
+
+class Child:
+    """A running child and our end of its pipe."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel, stderr: int) -> None:
+        self.process = process
+        self.channel = channel
+        self._stderr = stderr
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def kill(self) -> None:
+        """End it at once. Safe to call again, and after its end."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    def reap(self) -> tuple[int, str]:
+        """Wait for the end that has begun: `(return code, last words)`; a negative code is a signal."""
+        try:
+            code = self.process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            # The pipe has ended and the process has not: it is of no use any more.
+            self.kill()
+            code = self.process.wait()
+        words = b""
+        with contextlib.suppress(OSError):
+            words = os.read(self._stderr, 1 << 16)
+        self.close()
+        return code, words.decode(errors="replace")[-_LAST_WORDS:].strip()
+
+    def close(self) -> None:
+        """Let go of the pipe; the child sees its end."""
+        self.channel.close()
+        if self._stderr >= 0:
+            os.close(self._stderr)
+            self._stderr = -1
+
+
+def start(module: str, descriptors: Sequence[int] = ()) -> Child:
+    """Run `python -P -m MODULE SOCKET_FD`, with `descriptors` inherited under their own numbers."""
+    job: Future[Child] = Future()
+    _ensure_nursery()
+    _jobs.put((lambda: _start(module, descriptors), job))
+    return job.result()
+
+
+def _start(module: str, descriptors: Sequence[int]) -> Child:
+    ours, theirs = socket.socketpair()
+    words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            pass_fds=[theirs.fileno(), *descriptors],
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        theirs.close()
+        os.close(stderr)
+    return Child(process, Channel(ours, child=False), words)
+
+
+def _ensure_nursery() -> None:
+    global _nursery
+    with _nursery_lock:
+        if _nursery is None or not _nursery.is_alive():
+            _nursery = threading.Thread(target=_nurse, name="linnet-nursery", daemon=True)
+            _nursery.start()
+
+
+def _nurse() -> None:
+    while True:
+        work, future = _jobs.get()
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)

@@ -1,0 +1,95 @@
+"""The caller's side of the rendering child: messages in, segments out, and a template that misbehaves dies there."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import threading
+import time
+from itertools import count
+
+from linnet.errors import ProtocolBroken, TemplateFailed
+from linnet.limits import LIMITS, Sandbox
+from linnet.messages import Message
+from linnet.protocol import Failed, Load, Ready, Render, Rendered, Stop
+from linnet.requests import Segment
+from linnet.runtime import child, postmortem
+
+
+class Renderer:
+    """Renders conversations with one model's chat template, one at a time.
+
+    The child starts with the first rendering, or with `warm`; one that takes too long, or dies, is replaced
+    by the next rendering.
+    """
+
+    def __init__(self, template: str, bos: str, eos: str, sandbox: Sandbox) -> None:
+        self._template, self._bos, self._eos = template, bos, eos
+        self._sandbox = sandbox
+        self._child: child.Child | None = None
+        self._ready = False
+        self._ids = count(1)
+        self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Start the child now, without waiting until it is ready."""
+        with self._lock:
+            self._ensure()
+
+    def render(self, messages: tuple[Message, ...], answer_start: str = "") -> tuple[Segment, ...]:
+        """The prompt, trusted markup apart from untrusted text. Raises TemplateFailed."""
+        with self._lock:
+            running = self._ensure()
+            request = Render(
+                id=next(self._ids),
+                template=self._template,
+                messages=messages,
+                bos=self._bos,
+                eos=self._eos,
+                answer_start=answer_start,
+                today=datetime.date.today().isoformat(),
+            )
+            try:
+                running.channel.send(request)
+                return self._await(running, request.id)
+            except (OSError, EOFError, ProtocolBroken) as error:
+                code, words = self._forget(running)
+                cause = postmortem.explain(code, "render", words)
+                raise TemplateFailed(f"the chat template ended its process: {cause.message}") from error
+
+    def close(self) -> None:
+        with self._lock:
+            if self._child is not None:
+                with contextlib.suppress(OSError):
+                    self._child.channel.send(Stop())
+                self._child.reap()
+                self._child = None
+
+    def _ensure(self) -> child.Child:
+        if self._child is None:
+            self._ready = False
+            self._child = child.start("linnet.worker.render")
+            self._child.channel.send(Load(sandbox=self._sandbox))
+        return self._child
+
+    def _await(self, running: child.Child, id: int) -> tuple[Segment, ...]:
+        started = self._ready
+        deadline = time.monotonic() + (LIMITS.template_seconds if started else LIMITS.start_seconds)
+        while True:
+            if not running.channel.wait(deadline - time.monotonic()):
+                self._forget(running)
+                raise TemplateFailed(f"the chat template took longer than {LIMITS.template_seconds:g} s")
+            match running.channel.pending():
+                case Ready():
+                    # Only from now on does the template itself run.
+                    self._ready = True
+                    deadline = time.monotonic() + LIMITS.template_seconds
+                case Rendered(id=answered, segments=segments) if answered == id:
+                    return segments
+                case Failed() as failure:
+                    raise failure.error()
+
+    def _forget(self, running: child.Child) -> tuple[int, str]:
+        running.kill()
+        self._child = None
+        return running.reap()

@@ -1,0 +1,24 @@
+"""What a child may touch. The caller chooses it here; the child applies it to itself before it loads.
+
+Covered: opening, listing, making or changing any file; TCP, UDP and UNIX sockets; running programs;
+signalling or tracing other processes; gaining privileges; writing files and core dumps; the caller's
+environment (a child's is empty) and descriptors (it inherits the pipe and the model file, nothing else).
+
+Not covered: reading its own memory and the model file it was given; processor time, which deadlines and the
+progress watchdog bound from outside; side channels of shared hardware; a kernel without Landlock or seccomp,
+where `Ready.missing` says what could not be enforced and `required` refuses to start.
+"""
+
+from __future__ import annotations
+
+from linnet.limits import Sandbox
+
+
+def for_model(*, required: bool = False) -> Sandbox:
+    """For the model worker: everything it needs was opened for it."""
+    return Sandbox(required=required)
+
+
+def for_rendering(*, required: bool = False) -> Sandbox:
+    """For chat templates: nothing at all; the child bounds its own memory."""
+    return Sandbox(required=required)

@@ -1,0 +1,277 @@
+"""One worker, kept alive: started, watched for progress, and replaced in mid-answer when it dies.
+
+Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent
+again: the next one is fed prompt and emitted tokens, and the same stream goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken
+from linnet.limits import LIMITS
+from linnet.protocol import Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit
+from linnet.requests import Done, Event, Piece, Request
+from linnet.runtime import child, postmortem
+
+_TICK = 0.2
+"""Seconds between two looks at the clock; the limits it watches are tens of times longer."""
+
+
+@dataclass
+class Ticket:
+    """A request that was accepted and has not ended. `fresh` says that a token came since the last start."""
+
+    submit: Submit
+    events: queue.SimpleQueue[Event | LinnetError] = field(default_factory=queue.SimpleQueue)
+    emitted: list[int] = field(default_factory=list)
+    deaths: int = 0
+    fresh: bool = False
+    resumed: bool = False
+
+
+class Supervisor:
+    """Runs requests on a worker that `load` describes, and starts it with the first of them.
+
+    `model_fd` stays the caller's; each worker gets a descriptor of its own, because an offset that two
+    loaders share would mislead both.
+    """
+
+    def __init__(self, load: Load, model_fd: int = -1) -> None:
+        self._load = load
+        self._model_fd = model_fd
+        self._ids = count(1)
+        self._tickets: dict[int, Ticket] = {}
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._child: child.Child | None = None
+        self._ready: Ready | None = None
+        self._closed = False
+        self._beat = Beat("load", 0.0)
+        self._advanced = 0.0
+        self._starts = 0
+        self._died_from_outside = False
+        self._barren: deque[float] = deque()  # times of deaths without a new token since the start before
+
+    # --- what the caller sees --------------------------------------------------------------------
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        """Events of one request. Closing the iterator early cancels it."""
+        deadline = time.monotonic() + request.deadline
+        ticket = self._accept(request)
+        try:
+            while True:
+                try:
+                    event = ticket.events.get(timeout=max(0.0, deadline - time.monotonic()))
+                except queue.Empty:
+                    raise DeadlineExceeded(
+                        f"the request did not end within its {request.deadline:g} s", seconds=request.deadline
+                    ) from None
+                if isinstance(event, LinnetError):
+                    raise event
+                yield event
+                if isinstance(event, Done):
+                    return
+        finally:
+            self._drop(ticket.submit.id)
+
+    def warm(self) -> None:
+        """Start the worker now, without waiting for it."""
+        with self._lock:
+            self._ensure_thread()
+            self._wake.notify_all()
+
+    @property
+    def ready(self) -> Ready | None:
+        """What the running worker said of itself; None while there is none."""
+        return self._ready
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, for those who want to look at it, or to try what happens when it dies."""
+        running = self._child
+        return running.pid if running else None
+
+    def close(self) -> None:
+        """End the worker. Requests that still run fail as if it had crashed."""
+        with self._lock:
+            self._closed = True
+            if self._child is not None:
+                with contextlib.suppress(OSError):
+                    self._child.channel.send(Stop())
+            self._wake.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout=5.0)
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def _accept(self, request: Request) -> Ticket:
+        with self._lock:
+            ticket = Ticket(Submit(next(self._ids), request))
+            if not self._tickets:
+                self._advanced = time.monotonic()
+            self._tickets[ticket.submit.id] = ticket
+            self._ensure_thread()
+            self._wake.notify_all()
+            if self._ready is not None:
+                self._send(ticket.submit)
+        return ticket
+
+    def _drop(self, id: int) -> None:
+        with self._lock:
+            if self._tickets.pop(id, None) is not None and self._ready is not None:
+                self._send(Cancel(id))
+
+    def _send(self, record: Record) -> None:
+        """A worker that is gone is noticed by the thread that reads from it."""
+        if self._child is not None:
+            with contextlib.suppress(OSError):
+                self._child.channel.send(record)
+
+    # --- the thread ------------------------------------------------------------------------------
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._closed = False
+            self._thread = threading.Thread(target=self._run, name="linnet-supervisor", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            try:
+                running = self._start()
+                error = self._watch(running)
+            except LinnetError as failure:
+                self._fail_all(failure)
+                return
+            except OSError as failure:
+                self._fail_all(EngineError(f"the worker could not be started: {failure}"))
+                return
+            if self._closed or not self._recover(error):
+                self._fail_all(error)
+                return
+
+    def _start(self) -> child.Child:
+        self._starts += 1
+        self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
+        fds = [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)] if self._model_fd >= 0 else []
+        try:
+            running = child.start("linnet.worker.main", fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        with self._lock:
+            self._child = running
+            self._send(replace(self._load, model_fd=fds[0] if fds else -1, generation=self._starts))
+        return running
+
+    def _watch(self, running: child.Child) -> EngineError:
+        """Read from the worker until it ends; returns why it did."""
+        hung, broken = False, None
+        while not hung and broken is None:
+            try:
+                if running.channel.wait(_TICK):
+                    while (record := running.channel.pending()) is not None:
+                        self._take(record)
+            except ProtocolBroken as error:
+                broken = error
+            except (OSError, EOFError):
+                break
+            hung = self._stuck()
+        if hung or broken:
+            running.kill()
+        with self._lock:
+            self._child = self._ready = None
+        code, words = running.reap()
+        self._died_from_outside = postmortem.from_outside(code) and not hung
+        return postmortem.explain(code, self._phase(), words, hung=hung, broken=broken)
+
+    def _stuck(self) -> bool:
+        limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
+        return time.monotonic() - self._advanced > limit
+
+    def _phase(self) -> str:
+        return self._beat.phase if self._beat.phase == "load" or self._tickets else "idle"
+
+    def _take(self, record: Record) -> None:
+        match record:
+            case Beat():
+                moved = record.progress != self._beat.progress or record.phase != self._beat.phase
+                if moved or record.phase == "idle" or not self._tickets:
+                    self._advanced = time.monotonic()
+                self._beat = record
+            case Ready():
+                with self._lock:
+                    self._ready, self._beat, self._advanced = record, Beat("idle", 0.0), time.monotonic()
+                    for ticket in self._tickets.values():
+                        self._send(replace(ticket.submit, emitted=tuple(ticket.emitted)))
+            case Emitted(id=id):
+                self._deliver(id, Piece(record.text, record.tokens))
+            case Ended(id=id, done=done):
+                self._deliver(id, done)
+            case Failed(id=0):
+                raise record.error()
+            case Failed(id=id):
+                self._deliver(id, record.error())
+
+    def _deliver(self, id: int, event: Event | LinnetError) -> None:
+        self._advanced = time.monotonic()
+        with self._lock:
+            ticket = self._tickets.get(id)
+            if ticket is None:
+                return
+            if isinstance(event, Piece):
+                ticket.emitted += event.tokens
+                ticket.fresh = True
+            else:
+                del self._tickets[id]
+                if isinstance(event, Done) and ticket.resumed:
+                    event = replace(event, degraded=(*event.degraded, "resumed"))
+        ticket.events.put(event)
+
+    # --- after a death ---------------------------------------------------------------------------
+
+    def _recover(self, error: EngineError) -> bool:
+        """Decide who goes on. False when the worker is given up."""
+        with self._lock:
+            productive = any(ticket.fresh for ticket in self._tickets.values())
+            for id, ticket in list(self._tickets.items()):
+                if not ticket.fresh and not self._died_from_outside:
+                    ticket.deaths += 1
+                if ticket.deaths >= LIMITS.request_deaths:
+                    self._deliver(id, error)
+                ticket.fresh, ticket.resumed = False, True
+            if productive:
+                self._barren.clear()
+            else:
+                self._barren.append(time.monotonic())
+            while self._barren and time.monotonic() - self._barren[0] > LIMITS.restart_window_seconds:
+                self._barren.popleft()
+            if len(self._barren) > LIMITS.restarts:
+                self._barren.clear()
+                return False
+            # Back-off doubles with every barren start; a worker nobody waits for is started when somebody does.
+            self._wake.wait_for(lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0)
+            self._wake.wait_for(lambda: self._closed or self._tickets)
+            return not self._closed
+
+    def _fail_all(self, error: LinnetError) -> None:
+        with self._lock:
+            self._ready = None
+            if self._child is not None:
+                self._child.kill()
+                self._child.reap()
+                self._child = None
+            for id in list(self._tickets):
+                self._deliver(id, error)
+            self._thread = None

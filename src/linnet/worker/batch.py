@@ -1,0 +1,66 @@
+"""Which tokens are computed next: policy only, plain values in and out.
+
+Running answers come first, one short lane each, so that a long prompt never stalls a stream; prompts share
+what is left of the step, oldest first. A step is sized by time, never by cutting a prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from linnet.limits import LIMITS
+
+SMALLEST, LARGEST = 16, 512
+"""Tokens of one step: below 16 the batch overhead dominates; 512 is the engine's own batch."""
+
+
+@dataclass
+class Lane:
+    """Tokens that a sequence still has to be fed, from `position` on.
+
+    `every` asks for the logits of all of them, not only of the last.
+    """
+
+    sequence: int = -1
+    position: int = 0
+    pending: list[int] = field(default_factory=list)
+    every: bool = False
+
+    def advance(self, count: int) -> None:
+        self.position += count
+        del self.pending[:count]
+
+
+def plan(lanes: Iterable[Lane], budget: int) -> list[tuple[Lane, int]]:
+    """How many tokens of which lane make the next step, at most `budget` together.
+
+    Short lanes (a decoded token, a forced run) go before long ones; equal ones keep their order.
+    """
+    chosen = []
+    for lane in sorted(lanes, key=lambda lane: len(lane.pending) > SMALLEST):
+        count = min(len(lane.pending), budget)
+        if count:
+            chosen.append((lane, count))
+            budget -= count
+    return chosen
+
+
+class StepSizer:
+    """Learns how many tokens take `seconds`, from the steps that were made."""
+
+    def __init__(self, seconds: float = LIMITS.chunk_seconds) -> None:
+        self._aim = seconds
+        self._rate: float | None = None
+
+    @property
+    def budget(self) -> int:
+        if self._rate is None:
+            return 2 * SMALLEST
+        return int(min(LARGEST, max(SMALLEST, self._rate * self._aim)))
+
+    def observe(self, tokens: int, seconds: float) -> None:
+        """A step of `tokens` took `seconds`. Small steps say little about large ones and are passed over."""
+        if tokens >= SMALLEST and seconds > 0:
+            rate = tokens / seconds
+            self._rate = rate if self._rate is None else 0.5 * (self._rate + rate)

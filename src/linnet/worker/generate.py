@@ -1,0 +1,146 @@
+"""One answer in the making: prefill, mask, sample, force, stop. The engine feeds it; it decides every token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linnet.protocol import Emitted
+from linnet.requests import Done, Finish, Generate, Usage
+from linnet.worker.batch import Lane
+from linnet.worker.constrain import Guide
+from linnet.worker.llama import Llama, Logits
+from linnet.worker.sample import sample
+from linnet.worker.text import TextStream
+
+
+class Generation:
+    """The state of one `Generate`. `emitted` are tokens that an earlier worker had sent already.
+
+    They are fed with the prompt, and the guide and the text buffers are rebuilt from them, so the stream
+    goes on where it was: nothing that was sent is sent again or changed.
+    """
+
+    def __init__(
+        self,
+        id: int,
+        request: Generate,
+        prompt: list[int],
+        llama: Llama,
+        limit: int,
+        emitted: tuple[int, ...] = (),
+    ) -> None:
+        self.id = id
+        self.prompt = prompt
+        self.done: Done | None = None
+        self._request, self._llama = request, llama
+        self._limit = limit
+        self._text = TextStream(request.stop)
+        self._tokens: list[int] = []
+        self._unsent: list[int] = []
+        self._whole = ""
+        self._fresh = ""
+        self._forced = 0
+        self._cached = 0
+        self._guide = Guide(llama.matcher_tokenizer, request.constraint) if request.constraint else None
+        self.lane = Lane(pending=[*prompt, *emitted])
+        self._replay(emitted)
+        self._force()
+
+    @property
+    def cells(self) -> int:
+        """KV cells that it may come to need."""
+        return len(self.prompt) + self._limit
+
+    @property
+    def fed(self) -> list[int]:
+        """The tokens that stand in the cache for it."""
+        return [*self.prompt, *self._tokens][: self.lane.position]
+
+    def lanes(self) -> list[Lane]:
+        return [self.lane]
+
+    def start(self, sequences: Sequence[int], cached: int) -> None:
+        """Take a sequence whose first `cached` positions are computed already."""
+        self.lane.sequence = sequences[0]
+        self.lane.advance(cached)
+        self._cached = min(cached, len(self.prompt))
+
+    def computed(self, lane: Lane, logits: list[Logits]) -> None:
+        """The lane's tokens stand in the cache; when none is left, the last logits say what comes next."""
+        if self.done is None and not lane.pending:
+            self._choose(logits[-1])
+
+    def records(self) -> list[Emitted]:
+        """What has become of the answer since the last call."""
+        if not self._fresh and not self._unsent:
+            return []
+        record = Emitted(self.id, self._fresh, tuple(self._unsent))
+        self._fresh, self._unsent = "", []
+        return [record]
+
+    # --- deciding --------------------------------------------------------------------------------
+
+    def _choose(self, logits: Logits) -> None:
+        allowed = self._guide.allowed() if self._guide else None
+        token = sample(logits, self._request.sampling, len(self._tokens), allowed)
+        if token in self._llama.vocabulary.ends:
+            self._finish("stop")
+            return
+        if self._guide:
+            self._guide.take([token])
+        self._take([token])
+        self._force()
+
+    def _force(self) -> None:
+        """Take what the constraint leaves no choice about, and see whether that was the end."""
+        if self.done is None and self._guide:
+            if forced := self._guide.forced():
+                before = len(self._tokens)
+                self._take(forced)
+                self._forced += len(self._tokens) - before
+            if self._guide.finished and self.done is None:
+                self._finish("constraint")
+
+    def _take(self, tokens: list[int]) -> None:
+        for token in tokens[: self._limit - len(self._tokens)]:
+            self._tokens.append(token)
+            self._unsent.append(token)
+            self.lane.pending.append(token)
+            self._show(token)
+            if self._text.stopped:
+                self._finish("stop")
+                return
+        if len(self._tokens) >= self._limit and not (self._guide and self._guide.finished):
+            self._finish("length")
+
+    def _show(self, token: int, *, sent: bool = False) -> None:
+        control = token in self._llama.vocabulary.control_ids
+        text = "" if control else self._text.feed(self._llama.piece(token))
+        self._whole += text
+        if not sent:
+            self._fresh += text
+
+    def _replay(self, emitted: tuple[int, ...]) -> None:
+        if self._guide and emitted:
+            self._guide.take(list(emitted))
+        for token in emitted:
+            self._tokens.append(token)
+            self._show(token, sent=True)
+        # The earlier worker may have died between the last piece and the end.
+        if self._text.stopped:
+            self._finish("stop")
+        elif len(emitted) >= self._limit:
+            self._finish("length")
+
+    def _finish(self, finish: Finish) -> None:
+        rest = self._text.feed(b"", final=True)
+        self._fresh += rest
+        self._whole += rest
+        cut = finish == "length" and self._limit < self._request.max_tokens
+        self.done = Done(
+            text=self._whole,
+            finish=finish,
+            usage=Usage(len(self.prompt), self._cached, len(self._tokens), self._forced),
+            captures=self._guide.captures(self._whole) if self._guide else {},
+            degraded=(f"answer cut at {self._limit} tokens by the context",) if cut else (),
+        )

@@ -1,0 +1,220 @@
+"""llama.cpp behind Python types: the only file that touches its C API.
+
+Hidden here: loading from a descriptor, the batch structure, the vocabulary's attributes, and who owns which
+pointer. Nothing here decides anything; every call that can fail says so with an error of `linnet.errors`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+import types
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
+from linnet.protocol import Load
+from linnet.worker.batch import LARGEST
+
+Logits = NDArray[np.float32]
+
+
+class Entry(NamedTuple):
+    """One token of a batch: where it stands in which sequence, and whether its logits are wanted."""
+
+    token: int
+    position: int
+    sequence: int
+    logits: bool
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the tokeniser must know of the vocabulary: texts of control and user-defined tokens by id."""
+
+    size: int
+    control: dict[str, int]
+    user_defined: tuple[str, ...]
+    ends: frozenset[int]
+    bos: int | None
+
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        return frozenset(self.control.values())
+
+
+def _bindings() -> Any:
+    """The low-level module, without the package around it.
+
+    The package's `__init__` imports a pickle-backed cache, sqlite3 and chat handlers (150 ms, and more
+    than a locked-down child should hold); a stub in its place gives its submodule a path and nothing else.
+    """
+    if "llama_cpp" not in sys.modules:
+        spec = importlib.util.find_spec("llama_cpp")
+        if spec is None:
+            raise ModelInvalid("the package llama-cpp-python is not installed", hint="Run `make install`.")
+        stub = types.ModuleType("llama_cpp")
+        stub.__path__ = list(spec.submodule_search_locations or [])
+        sys.modules["llama_cpp"] = stub
+    return importlib.import_module("llama_cpp.llama_cpp")
+
+
+class Llama:
+    """One model with one context, and the memory (KV cache) of many sequences in it.
+
+    `load.context` is in tokens, shared by all sequences. `loading` is told the fraction that is loaded.
+    """
+
+    def __init__(self, load: Load, loading: Callable[[float], None]) -> None:
+        self._c = _bindings()
+        self._silence()
+        self._model = self._load(load.model_fd, loading)
+        self._vocab = self._c.llama_model_get_vocab(self._model)
+        self._context = self._open(load)
+        self._memory = self._c.llama_get_memory(self._context)
+        self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
+        self._size = self._c.llama_vocab_n_tokens(self._vocab)
+        self.context = int(self._c.llama_n_ctx(self._context))
+
+    def _silence(self) -> None:
+        # The callback must outlive the model: llama.cpp keeps the bare pointer.
+        self._log = self._c.llama_log_callback(lambda level, text, data: None)
+        self._c.llama_log_set(self._log, None)
+
+    def _load(self, fd: int, loading: Callable[[float], None]) -> Any:
+        params = self._c.llama_model_default_params()
+        params.load_mode = self._c.LLAMA_LOAD_MODE_MMAP
+        self._loading = self._c.llama_progress_callback(lambda done, data: loading(done) is None)
+        params.progress_callback = self._loading
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.fdopen.restype = ctypes.c_void_p
+        os.lseek(fd, 0, os.SEEK_SET)
+        file = libc.fdopen(fd, b"rb")
+        model = self._c.llama_model_load_from_file_ptr(ctypes.c_void_p(file), params)
+        if not model:
+            raise ModelInvalid("llama.cpp refused the model file")
+        return model
+
+    def _open(self, load: Load) -> Any:
+        params = self._c.llama_context_default_params()
+        params.n_ctx = load.context
+        params.n_batch = params.n_ubatch = LARGEST
+        params.n_seq_max = load.sequences
+        params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
+        params.kv_unified = True
+        params.no_perf = True
+        opened = self._c.llama_init_from_model(self._model, params)
+        if not opened:
+            raise OutOfMemory(f"no memory for a context of {load.context} tokens", context=load.context)
+        return opened
+
+    # --- vocabulary ------------------------------------------------------------------------------
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        control, user = {}, []
+        special = self._c.LLAMA_TOKEN_ATTR_CONTROL | self._c.LLAMA_TOKEN_ATTR_USER_DEFINED
+        for token in range(self._size):
+            kind = self._c.llama_vocab_get_attr(self._vocab, token) & special
+            if kind & self._c.LLAMA_TOKEN_ATTR_CONTROL:
+                control[self.piece(token).decode(errors="replace")] = token
+            elif kind:
+                user.append(self.piece(token).decode(errors="replace"))
+        ends = frozenset(t for t in control.values() if self._c.llama_vocab_is_eog(self._vocab, t))
+        bos = int(self._c.llama_vocab_bos(self._vocab))
+        adds = bool(self._c.llama_vocab_get_add_bos(self._vocab)) and bos >= 0
+        return Vocabulary(self._size, control, tuple(sorted(user)), ends, bos if adds else None)
+
+    @cached_property
+    def _piece_buffer(self) -> Any:
+        return ctypes.create_string_buffer(1 << 14)
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for; control tokens as their own text."""
+        buffer = self._piece_buffer
+        size = self._c.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, True)
+        return bytes(buffer.raw[: max(size, 0)])
+
+    def tokenise(self, text: str) -> list[int]:
+        """Token ids of plain text: control tokens are not recognised, user-defined ones are."""
+        data = text.encode()
+        room = len(data) + 8
+        out = (ctypes.c_int32 * room)()
+        count = self._c.llama_tokenize(self._vocab, data, len(data), out, room, False, False)
+        return list(out[: max(count, 0)])
+
+    @cached_property
+    def matcher_tokenizer(self) -> Any:
+        """llguidance's view of the vocabulary; special tokens are marked by a leading 0xFF byte."""
+        import llguidance
+
+        special = {*self.vocabulary.control.values()}
+        pieces = [(b"\xff" if t in special else b"") + self.piece(t) for t in range(self._size)]
+        tokenize = ctypes.cast(self._c._lib.llama_tokenize, ctypes.c_void_p).value
+        return llguidance.LLTokenizer.from_llamacpp(
+            tokens=pieces,
+            vocab_ptr=self._vocab,
+            tokenize_fptr=tokenize,
+            eos_token=sorted(self.vocabulary.ends) or [int(self._c.llama_vocab_eos(self._vocab))],
+            slices=None,
+        )
+
+    # --- computing -------------------------------------------------------------------------------
+
+    def decode(self, entries: Sequence[Entry]) -> None:
+        """Compute a batch. `logits(i)` is then valid for each entry i that wanted them, until the next decode."""
+        batch = self._batch
+        batch.n_tokens = len(entries)
+        for i, entry in enumerate(entries):
+            batch.token[i] = entry.token
+            batch.pos[i] = entry.position
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = entry.sequence
+            batch.logits[i] = entry.logits
+        status = self._c.llama_decode(self._context, batch)
+        if status == 1:
+            raise OutOfMemory("no room in the KV cache for this batch", tokens=len(entries))
+        if status != 0:
+            raise WorkerCrashed(f"llama_decode failed with status {status}", status=status)
+
+    def logits(self, index: int) -> Logits:
+        """A view, shape (vocabulary,), of the logits after entry `index`; overwritten by the next decode."""
+        pointer = self._c.llama_get_logits_ith(self._context, index)
+        return np.ctypeslib.as_array(pointer, shape=(self._size,))
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let `target` share the first `length` positions of `source`."""
+        self._c.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def cut(self, sequence: int, length: int = 0) -> None:
+        """Forget all positions of a sequence from `length` on."""
+        self._c.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    @cached_property
+    def can_cut(self) -> bool:
+        """False for recurrent and hybrid models, whose state cannot be shortened."""
+        recurrent = self._c.llama_model_is_recurrent(self._model)
+        return not (recurrent or self._c.llama_model_is_hybrid(self._model))
+
+
+def warm_imports() -> None:
+    """Import now what a locked-down process could not open later."""
+    import llguidance
+    import numpy.ctypeslib
+    import numpy.random
+
+    _bindings()
+    np.random.Generator(np.random.Philox(key=[0, 0])).random()
+    _ = (llguidance.LLMatcher, numpy.ctypeslib.as_array, numpy.random.Philox)
+
+
+def texts_by_length(texts: Iterable[str]) -> list[str]:
+    """Longest first, so that an alternation prefers `<|im_start|>` to `<|im`."""
+    return sorted(texts, key=len, reverse=True)

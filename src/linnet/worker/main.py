@@ -1,0 +1,106 @@
+"""The model worker: `python -P -m linnet.worker.main SOCKET_FD`. Loads one model and serves until told to stop.
+
+The order matters: tie the process to its parent, import everything, lock down while single-threaded, and
+only then let native code see the file.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+from linnet.errors import LinnetError, ProtocolBroken
+from linnet.limits import LIMITS
+from linnet.protocol import Beat, Cancel, Channel, Load, Ready, Record, Stop, Submit, failed
+from linnet.worker import llama, lockdown
+from linnet.worker.engine import Engine
+from linnet.worker.scripted import ScriptedEngine
+
+BEAT_SECONDS = LIMITS.chunk_seconds
+"""Beats are sent no oftener than this, and always when a step ends after it."""
+
+
+class Worker:
+    """One engine behind one channel, single-threaded: the loop never waits longer than a step."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._beaten = 0.0
+
+    def start(self, load: Load) -> Engine | ScriptedEngine:
+        started = time.monotonic()
+        if load.script is not None:
+            enforced, missing = lockdown.apply(load.sandbox)
+            engine: Engine | ScriptedEngine = ScriptedEngine(load.script, load.generation, self._raw)
+            context, vocabulary, name = load.context, 256, "scripted"
+        else:
+            llama.warm_imports()
+            enforced, missing = lockdown.apply(load.sandbox)
+            model = llama.Llama(load, self._loading)
+            engine, context, vocabulary, name = Engine(model, load.sequences), model.context, model.vocabulary.size, "llama.cpp"
+        self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))
+        return engine
+
+    def serve(self, engine: Engine | ScriptedEngine) -> None:
+        """Until a Stop or the end of the pipe."""
+        while True:
+            for record in self._arrived(wait=not engine.busy):
+                if isinstance(record, Stop):
+                    return
+                self._handle(engine, record)
+            if engine.busy:
+                for record in engine.step():
+                    self._channel.send(record)
+            self._beat(Beat(engine.phase, float(engine.progress)))
+
+    def _handle(self, engine: Engine | ScriptedEngine, record: Record) -> None:
+        match record:
+            case Submit():
+                answers = engine.submit(record)
+            case Cancel(id=id):
+                answers = engine.cancel(id)
+            case _:
+                raise ProtocolBroken(f"a worker cannot take a {record.record} record now")
+        for answer in answers:
+            self._channel.send(answer)
+
+    def _arrived(self, *, wait: bool) -> list[Record]:
+        records: list[Record] = []
+        if wait:
+            self._channel.wait(LIMITS.heartbeat_seconds)
+        while (record := self._channel.pending()) is not None:
+            records.append(record)
+        return records
+
+    def _beat(self, beat: Beat) -> None:
+        if (now := time.monotonic()) - self._beaten >= BEAT_SECONDS:
+            self._beaten = now
+            self._channel.send(beat)
+
+    def _loading(self, fraction: float) -> None:
+        self._beat(Beat("load", fraction))
+
+    def _raw(self, data: bytes) -> None:
+        self._channel.socket.sendall(data)
+
+
+def main() -> int:
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])), child=True)
+    lockdown.die_with_parent()
+    load = channel.receive()
+    if not isinstance(load, Load):
+        return 0 if load is None else 2
+    worker = Worker(channel)
+    try:
+        worker.serve(worker.start(load))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return 0
+    except LinnetError as error:
+        channel.send(failed(0, error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

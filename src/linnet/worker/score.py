@@ -1,0 +1,79 @@
+"""Log-likelihood of given continuations under one shared prompt, which is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linnet.protocol import Emitted
+from linnet.requests import Done, Usage
+from linnet.worker.batch import Lane
+from linnet.worker.llama import Llama, Logits
+from linnet.worker.sample import log_probabilities
+
+
+class Scoring:
+    """The state of one `Score`: first the prompt, then the continuations in waves of free sequences.
+
+    A continuation of n tokens needs n - 1 of them computed: the first is judged by the prompt's own logits.
+    """
+
+    def __init__(self, id: int, prompt: list[int], continuations: list[list[int]], llama: Llama) -> None:
+        self.id = id
+        self.prompt = prompt
+        self.done: Done | None = None
+        self._llama = llama
+        self._continuations = continuations
+        self._scores = [0.0] * len(continuations)
+        self._waiting = [i for i, tokens in enumerate(continuations) if len(tokens) > 1]
+        self._branches: dict[int, tuple[Lane, int]] = {}
+        self._free: list[int] = []
+        self._cached = 0
+        self.lane = Lane(pending=list(prompt))
+
+    @property
+    def cells(self) -> int:
+        return len(self.prompt) + sum(map(len, self._continuations))
+
+    @property
+    def fed(self) -> list[int]:
+        return self.prompt[: self.lane.position]
+
+    def lanes(self) -> list[Lane]:
+        return [self.lane, *(lane for lane, _ in self._branches.values())]
+
+    def start(self, sequences: Sequence[int], cached: int) -> None:
+        self.lane.sequence, *self._free = sequences
+        self.lane.advance(cached)
+        self._cached = cached
+
+    def computed(self, lane: Lane, logits: list[Logits]) -> None:
+        if lane is self.lane:
+            if not lane.pending:
+                first = log_probabilities(logits[-1])
+                self._scores = [float(first[tokens[0]]) for tokens in self._continuations]
+                self._next_wave()
+            return
+        _, index = self._branches[lane.sequence]
+        tokens = self._continuations[index]
+        judged = lane.position - len(self.prompt) - len(logits)
+        for offset, row in enumerate(logits, start=judged + 1):
+            self._scores[index] += float(log_probabilities(row)[tokens[offset]])
+        if not lane.pending:
+            self._llama.cut(lane.sequence)
+            del self._branches[lane.sequence]
+            self._free.append(lane.sequence)
+            if not self._branches:
+                self._next_wave()
+
+    def records(self) -> list[Emitted]:
+        return []
+
+    def _next_wave(self) -> None:
+        while self._waiting and self._free:
+            index, sequence = self._waiting.pop(0), self._free.pop()
+            self._llama.copy(self.lane.sequence, sequence, len(self.prompt))
+            pending = self._continuations[index][:-1]
+            self._branches[sequence] = (Lane(sequence, len(self.prompt), list(pending), every=True), index)
+        if not self._branches:
+            scores = tuple((s, len(t)) for s, t in zip(self._scores, self._continuations, strict=True))
+            self.done = Done(usage=Usage(len(self.prompt), self._cached), scores=scores)

@@ -1,0 +1,129 @@
+"""The engine's twin without a model: says given bytes, and dies, hangs, floods or garbles on order.
+
+Its vocabulary is the 256 bytes; a token's id is its byte. It stands behind the same pipe and obeys the same
+rules (whole characters, stop strings, resuming from emitted tokens), so what is tested with it holds for both.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from linnet.errors import Cancelled
+from linnet.protocol import Action, Die, Emitted, Ended, Flood, Garble, Hang, Say, Script, Submit, failed
+from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.worker.engine import Outgoing, Phase
+from linnet.worker.text import TextStream
+
+
+class ScriptedEngine:
+    """Plays `script` for every request; `raw` writes bytes straight to the pipe."""
+
+    def __init__(self, script: Script, generation: int, raw: Callable[[bytes], None]) -> None:
+        self._script = script
+        self._misbehaves = not script.generations or generation in script.generations
+        self._raw = raw
+        self._plays: dict[int, _Play] = {}
+        self.progress = 0
+        self.phase: Phase = "idle"
+        for action in script.load:
+            self._misbehave(action)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._plays)
+
+    def submit(self, submit: Submit) -> list[Outgoing]:
+        match submit.request:
+            case Generate():
+                self._plays[submit.id] = _Play(submit, self._script.actions)
+                return []
+            case Score(continuations=texts):
+                return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
+            case Count():
+                return [Ended(submit.id, Done(count=_length(submit)))]
+
+    def cancel(self, id: int) -> list[Outgoing]:
+        return [failed(id, Cancelled("cancelled by the caller"))] if self._plays.pop(id, None) else []
+
+    def step(self) -> list[Outgoing]:
+        """One action, or one byte, of every request."""
+        out: list[Outgoing] = []
+        for play in list(self._plays.values()):
+            self.phase = "decode" if play.tokens else "prefill"
+            action = play.next_action()
+            if action is None:
+                out += play.say()
+                self.progress += 1
+                time.sleep(self._script.seconds_per_token)
+            elif isinstance(action, Flood):
+                out += [Emitted(play.id, "x", (ord("x"),)) for _ in range(action.pieces)]
+                play.tokens += [ord("x")] * action.pieces
+            elif self._misbehaves and self._script.poison in play.prompt:
+                self._misbehave(action)
+            if play.done:
+                out.append(Ended(play.id, play.done))
+                del self._plays[play.id]
+        return out
+
+    def _misbehave(self, action: Action) -> None:
+        match action:
+            case Die(signal=0, status=status):
+                os._exit(status)
+            case Die(signal=number):
+                os.kill(os.getpid(), number)
+            case Hang(seconds=seconds):
+                time.sleep(seconds)
+            case Garble(hex=text):
+                self._raw(bytes.fromhex(text))
+            case Say() | Flood():
+                pass
+
+
+class _Play:
+    """Where one request stands in the script. Bytes that a dead worker had sent are skipped, not said again."""
+
+    def __init__(self, submit: Submit, actions: tuple[Action, ...]) -> None:
+        assert isinstance(submit.request, Generate)
+        self.id = submit.id
+        self.prompt = "".join(segment.text for segment in submit.request.prompt if hasattr(segment, "text"))
+        self.tokens: list[int] = list(submit.emitted)
+        self.done: Done | None = None
+        self._request = submit.request
+        self._left = list(actions)
+        self._skip = len(submit.emitted)
+        self._bytes = b""
+        self._text = TextStream(submit.request.stop)
+        self._whole = self._text.feed(bytes(submit.emitted))
+
+    def next_action(self) -> Action | None:
+        """The next thing to do, or None while there are bytes to say or nothing is left."""
+        if self._bytes or not self._left:
+            return None
+        action = self._left.pop(0)
+        if isinstance(action, Say):
+            said = bytes.fromhex(action.hex)
+            self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
+            return None
+        return action
+
+    def say(self) -> list[Emitted]:
+        text, tokens = "", ()
+        if self._bytes:
+            byte, self._bytes = self._bytes[:1], self._bytes[1:]
+            text, tokens = self._text.feed(byte), (byte[0],)
+            self.tokens += tokens
+        full = len(self.tokens) >= self._request.max_tokens
+        if self._text.stopped or full or not (self._bytes or self._left):
+            text += self._text.feed(b"", final=True)
+            usage = Usage(len(self.prompt.encode()), 0, len(self.tokens), 0)
+            self.done = Done(self._whole + text, "length" if full else "stop", usage)
+        self._whole += text
+        return [Emitted(self.id, text, tokens)] if text or tokens else []
+
+
+def _length(submit: Submit) -> int:
+    return sum(len(s.text.encode()) for s in submit.request.prompt if hasattr(s, "text"))
+
+
