@@ -6,7 +6,7 @@ last one is always `Done`; a failure is raised as an error of `linnet.errors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
@@ -49,7 +49,7 @@ class Pattern:
 
 @dataclass(frozen=True, config=STRICT)
 class Schema:
-    """A JSON text, in compact notation, that the JSON Schema accepts."""
+    """A JSON text, spaced as `json.dumps` does, that the JSON Schema accepts."""
 
     schema: dict[str, Any]
     kind: Literal["schema"] = Field(default="schema", repr=False)
@@ -222,7 +222,7 @@ class Capabilities:
 class Model(Protocol):
     """Whatever answers requests: local, remote, scripted, or a Model around Models.
 
-    Closing the iterator before its end cancels the request and frees what it held.
+    `stream` submits at once; dropping what it returns before its end cancels the request and frees what it held.
     """
 
     @property
@@ -233,7 +233,17 @@ class Model(Protocol):
 
 def complete(model: Model, request: Request) -> Done:
     """The end of a request whose pieces nobody watches."""
-    for event in model.stream(request):
+    return _end(model.stream(request))
+
+
+def complete_all(model: Model, requests: Iterable[Request]) -> list[Done]:
+    """The ends of several requests that are worked on together: all are submitted before any is awaited."""
+    streams = [model.stream(request) for request in requests]
+    return [_end(stream) for stream in streams]
+
+
+def _end(stream: Iterable[Event]) -> Done:
+    for event in stream:
         if isinstance(event, Done):
             return event
     raise AssertionError("a Model's stream ended without Done")

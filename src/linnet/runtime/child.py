@@ -71,7 +71,7 @@ class Child:
 
 
 def start(module: str, descriptors: Sequence[int] = ()) -> Child:
-    """Run `python -P -m MODULE SOCKET_FD`, with `descriptors` inherited under their own numbers."""
+    """Run `python -P -m MODULE SOCKET_FD PARENT_PID`, with `descriptors` inherited under their own numbers."""
     job: Future[Child] = Future()
     _ensure_nursery()
     _jobs.put((lambda: _start(module, descriptors), job))
@@ -83,7 +83,7 @@ def _start(module: str, descriptors: Sequence[int]) -> Child:
     words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno())],
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

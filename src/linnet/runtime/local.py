@@ -5,29 +5,94 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from linnet.errors import EmptyRequest, RequestTooLarge
-from linnet.limits import LIMITS, Sandbox
+from linnet.errors import EmptyRequest, OutOfMemory, RequestTooLarge
+from linnet.hardware import budget, probe
+from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.models.family import Family
+from linnet.models import store
+from linnet.models.family import Family, detect
+from linnet.models.gguf import Header, ModelFile, open_model, read_header
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Count, Event, Generate, Prompt, Request, Segment
+from linnet.runtime import sandbox
 from linnet.runtime.renderer import Renderer
 from linnet.runtime.supervisor import Supervisor
+
+
+DEFAULT_CONTEXT = 4_096
+"""Tokens, over all answers at once: what a small model's agent turns need; a trained context may be 32 times it."""
+
+
+def open_local(
+    name: str = "default",
+    *,
+    context: int | None = None,
+    threads: int | None = None,
+    require_sandbox: bool = False,
+) -> LocalModel:
+    """A known model or a .gguf file, found, checked and fitted to this machine; no process is started yet.
+
+    `context` is in tokens (None: the trained one, at most 4,096). Raises a ModelError for a file that cannot
+    be used, and OutOfMemory for a context that does not fit.
+    """
+    located = store.locate(name)
+    file = open_model(located.path)
+    try:
+        header = read_header(file.fileno())
+        store.verify(located, file)
+        family = detect(header)
+        machine = probe.probe()
+        wanted = context or min(family.context, DEFAULT_CONTEXT)
+        _check_fit(header, wanted, machine.memory_available)
+        counts = budget.threads(machine, probe.contention())
+        confined = sandbox.for_model(required=require_sandbox)
+        load = Load(
+            context=wanted,
+            decode_threads=threads or counts.decode,
+            prefill_threads=threads or counts.prefill,
+            sandbox=confined,
+        )
+        return LocalModel(located.name, load, file, family)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _check_fit(header: Header, context: int, available: int | None) -> None:
+    fit = budget.fit(header.file_size, kv_per_token(header), available, context)
+    if not fit.fits:
+        offer = f"Use --context {fit.context}." if fit.context else "Use a smaller model."
+        raise OutOfMemory(fit.why, hint=offer, context=context, largest=fit.context)
+
+
+def kv_per_token(header: Header) -> int:
+    """Bytes of KV cache per token, from the header (F16); 0 where the header does not say."""
+
+    def of(key: str) -> int:
+        return header.integer(f"{header.architecture}.{key}") or 0
+
+    heads = of("attention.head_count") or 1
+    default = of("embedding_length") // heads
+    kv_heads = of("attention.head_count_kv") or heads
+    key, value = of("attention.key_length") or default, of("attention.value_length") or default
+    return budget.kv_bytes(1, of("block_count"), kv_heads, key, value)
 
 
 class LocalModel:
     """A model file served by processes of its own.
 
-    `load` says what the worker is given, `model_fd` is the open, verified file (it stays the caller's to
-    close), and `family` how the model likes to be spoken to.
+    `load` says what the worker is given, `file` is the open, verified model, which closes with this, and
+    `family` how the model likes to be spoken to.
     """
 
-    def __init__(self, name: str, load: Load, model_fd: int, family: Family, sandbox: Sandbox) -> None:
+    def __init__(self, name: str, load: Load, file: ModelFile, family: Family) -> None:
         self._name = name
         self._context = load.context
-        self._family = family
-        self.supervisor = Supervisor(load, model_fd)
-        self._renderer = Renderer(family.template, family.bos, family.eos, sandbox)
+        self._file = file
+        self.family = family
+        self.supervisor = Supervisor(load, file.fileno())
+        confined = sandbox.for_rendering(required=load.sandbox.required)
+        self._renderer = Renderer(family.template, family.bos, family.eos, confined)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -47,6 +112,7 @@ class LocalModel:
     def close(self) -> None:
         self.supervisor.close()
         self._renderer.close()
+        self._file.close()
 
     def _check(self, request: Request) -> None:
         texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
@@ -64,7 +130,7 @@ class LocalModel:
         messages = tuple(part for part in request.prompt if isinstance(part, Message))
         prompt: Prompt
         if messages:
-            prompt = self._renderer.render(self._family.adapt(messages), start)
+            prompt = self._renderer.render(self._family.address(messages), start)
         else:
             given = tuple(part for part in request.prompt if isinstance(part, Segment))
             prompt = (*given, Segment(start, True)) if start else given

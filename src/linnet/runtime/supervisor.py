@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -36,6 +35,43 @@ class Ticket:
     deaths: int = 0
     fresh: bool = False
     resumed: bool = False
+
+
+class Stream:
+    """The events of one accepted request; over after Done or an error. Dropping it early cancels the request."""
+
+    def __init__(self, supervisor: Supervisor, ticket: Ticket, deadline: float) -> None:
+        self._supervisor, self._ticket, self._deadline = supervisor, ticket, deadline
+        self._over = False
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Event:
+        if self._over:
+            raise StopIteration
+        try:
+            event = self._ticket.events.get(timeout=max(0.0, self._deadline - time.monotonic()))
+        except queue.Empty:
+            self.close()
+            allowed = self._ticket.submit.request.deadline
+            raise DeadlineExceeded(f"the request did not end within its {allowed:g} s", seconds=allowed) from None
+        except BaseException:
+            self.close()
+            raise
+        if isinstance(event, Piece):
+            return event
+        self._over = True
+        if isinstance(event, LinnetError):
+            raise event
+        return event
+
+    def close(self) -> None:
+        if not self._over:
+            self._over = True
+            self._supervisor.drop(self._ticket.submit.id)
+
+    __del__ = close
 
 
 class Supervisor:
@@ -64,25 +100,9 @@ class Supervisor:
 
     # --- what the caller sees --------------------------------------------------------------------
 
-    def stream(self, request: Request) -> Iterator[Event]:
-        """Events of one request. Closing the iterator early cancels it."""
-        deadline = time.monotonic() + request.deadline
-        ticket = self._accept(request)
-        try:
-            while True:
-                try:
-                    event = ticket.events.get(timeout=max(0.0, deadline - time.monotonic()))
-                except queue.Empty:
-                    raise DeadlineExceeded(
-                        f"the request did not end within its {request.deadline:g} s", seconds=request.deadline
-                    ) from None
-                if isinstance(event, LinnetError):
-                    raise event
-                yield event
-                if isinstance(event, Done):
-                    return
-        finally:
-            self._drop(ticket.submit.id)
+    def stream(self, request: Request) -> Stream:
+        """Submit a request and return its events. Closing the stream early cancels it."""
+        return Stream(self, self._accept(request), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
@@ -127,7 +147,8 @@ class Supervisor:
                 self._send(ticket.submit)
         return ticket
 
-    def _drop(self, id: int) -> None:
+    def drop(self, id: int) -> None:
+        """Forget a request and stop what is done for it; nothing happens when it has ended."""
         with self._lock:
             if self._tickets.pop(id, None) is not None and self._ready is not None:
                 self._send(Cancel(id))

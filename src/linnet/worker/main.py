@@ -1,4 +1,4 @@
-"""The model worker: `python -P -m linnet.worker.main SOCKET_FD`. Loads one model and serves until told to stop.
+"""The model worker: `python -P -m linnet.worker.main SOCKET_FD PARENT_PID`. Loads one model and serves until told to stop.
 
 The order matters: tie the process to its parent, import everything, lock down while single-threaded, and
 only then let native code see the file.
@@ -87,7 +87,7 @@ class Worker:
 
 def main() -> int:
     channel = Channel(socket.socket(fileno=int(sys.argv[1])), child=True)
-    lockdown.die_with_parent()
+    lockdown.die_with_parent(int(sys.argv[2]))
     load = channel.receive()
     if not isinstance(load, Load):
         return 0 if load is None else 2

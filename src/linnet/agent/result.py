@@ -1,0 +1,65 @@
+"""Result: an answer and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from linnet import errors
+from linnet.messages import Step, ToolResult
+from linnet.requests import Usage
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `Agent.run` returns.
+
+    `how` names what produced the answer: `rule`, `model`, or `abstained`. `error` is the described error of
+    the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was not as
+    it should have been. `seconds` is wall time.
+    """
+
+    answer: str
+    how: str
+    calls: tuple[ToolResult, ...] = ()
+    steps: tuple[Step, ...] = ()
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    dropped: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    model: str = ""
+    error: dict[str, Any] | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Of a command that ends with this result: 0 unless a call failed."""
+        if self.error is None:
+            return 0
+        return errors.from_code(self.error["code"], "").exit_code
+
+    def describe(self) -> dict[str, Any]:
+        """The one JSON form."""
+        calls = [
+            {
+                "name": done.call.name,
+                "arguments": done.call.arguments,
+                "result": done.value,
+                "error": done.error,
+                "how": done.call.how,
+                "repairs": list(done.call.repairs),
+                "seconds": round(done.seconds, 4),
+            }
+            for done in self.calls
+        ]
+        return {
+            "answer": self.answer,
+            "how": self.how,
+            "calls": calls,
+            "steps": [asdict(step) for step in self.steps],
+            "usage": asdict(self.usage),
+            "seconds": round(self.seconds, 4),
+            "dropped": list(self.dropped),
+            "degraded": list(self.degraded),
+            "model": self.model,
+            "error": self.error,
+        }

@@ -1,0 +1,32 @@
+"""Rules first: a request that a tool's own rule understands never reaches a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from linnet.tool import Tool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A tool with its arguments, and why it was decided on."""
+
+    tool: Tool
+    arguments: dict[str, Any]
+    why: str
+
+
+class Router:
+    """Asks the rules of each tool in turn; the first that understands the whole request decides."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = tuple(tools)
+
+    def decide(self, text: str) -> Decision | None:
+        for tool in self._tools:
+            arguments = tool.match(text)
+            if arguments is not None:
+                return Decision(tool, arguments, f"a rule of {tool.name} matches")
+        return None

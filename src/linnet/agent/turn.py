@@ -1,0 +1,125 @@
+"""One bounded turn: rules, then the model; each call checked, run under its deadline, and answered for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from itertools import count
+
+from linnet.agent.context import fit
+from linnet.agent.execute import Approve, execute
+from linnet.agent.guard import Guard
+from linnet.agent.result import Result
+from linnet.agent.router import Router
+from linnet.calling.guided import Guide
+from linnet.limits import LIMITS
+from linnet.messages import Message, Step, ToolCall, ToolResult
+from linnet.requests import Count, Generate, Model, Usage, complete
+from linnet.tool import Permission, Tool, spoken
+
+_THEN = re.compile(r"\s*(?:[.;,]|\band\b)\s*then\s+", re.IGNORECASE)
+
+
+class Turn:
+    """The state of one request on its way to a Result."""
+
+    def __init__(
+        self,
+        model: Model,
+        tools: Sequence[Tool],
+        granted: frozenset[Permission],
+        approve: Approve | None,
+        margin: float,
+    ) -> None:
+        self._model = model
+        self._tools = {tool.name: tool for tool in tools}
+        self._router, self._guide = Router(tools), Guide(model, tools, margin=margin)
+        self._granted, self._approve = granted, approve
+        self._ids = count(1)
+        self._guard = Guard()
+        self._started = time.monotonic()
+        self._steps: list[Step] = []
+        self._calls: list[ToolResult] = []
+        self._usage = Usage()
+        self._dropped: tuple[str, ...] = ()
+        self._degraded: tuple[str, ...] = ()
+
+    def run(self, text: str, history: Sequence[Message]) -> Result:
+        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
+        parts = _THEN.split(text)
+        if len(parts) > LIMITS.turn_steps:
+            self._degraded += (f"only the first {LIMITS.turn_steps} of {len(parts)} steps were taken",)
+        answers: list[str] = []
+        how = "rule"
+        for part in parts[: LIMITS.turn_steps]:
+            answer, produced = self._answer(part, history)
+            answers.append(answer)
+            how = produced if produced != "rule" else how
+            if self._error or produced == "abstained":
+                break
+        return self._result("\n".join(answers), how)
+
+    def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
+        decision = self._router.decide(text)
+        if decision is not None:
+            self._steps.append(Step("route", decision.why))
+            return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
+        self._steps.append(Step("route", "no rule matches"))
+        if not self._tools:
+            return self._say(text, history), "model"
+        guided = self._guide.call(text)
+        self._usage += guided.usage
+        self._steps += guided.steps
+        if guided.call is not None:
+            return self._do(guided.call), "model"
+        if guided.problem is not None and guided.wanted is not None:
+            return f"I would use {guided.wanted.name}, but {guided.problem.message}.", "abstained"
+        return self._say(text, history), "model"
+
+    def _do(self, call: ToolCall) -> str:
+        tool = self._tools[call.name]
+        call = ToolCall(call.name, call.arguments, f"call-{next(self._ids)}", call.how, call.repairs)
+        if self._guard.repeats(call):
+            self._degraded += (f"the call of {call.name} was asked for twice and made once",)
+            return f"{call.name} was done already."
+        done = execute(tool, call, self._granted, self._approve)
+        self._calls.append(done)
+        self._steps.append(Step("tool", call.name, done.seconds))
+        if done.error is not None:
+            return f"{call.name} did not work: {done.error['message']}"
+        return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
+
+    def _say(self, text: str, history: Sequence[Message]) -> str:
+        """The model's own words, where no tool is wanted."""
+        started = time.monotonic()
+        budget = self._model.capabilities.context - LIMITS.answer_tokens
+        messages, self._dropped = fit(history, Message("user", text), budget, self._count)
+        done = complete(self._model, Generate(messages))
+        self._usage += done.usage
+        self._degraded += done.degraded
+        if done.finish == "length":
+            self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
+        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started))
+        return done.text.strip()
+
+    def _count(self, messages: tuple[Message, ...]) -> int:
+        return complete(self._model, Count(messages)).count
+
+    @property
+    def _error(self) -> dict[str, object] | None:
+        return self._calls[-1].error if self._calls else None
+
+    def _result(self, answer: str, how: str) -> Result:
+        return Result(
+            answer=answer,
+            how=how,
+            calls=tuple(self._calls),
+            steps=tuple(self._steps),
+            usage=self._usage,
+            seconds=time.monotonic() - self._started,
+            dropped=self._dropped,
+            degraded=self._degraded,
+            model=self._model.capabilities.name if self._usage.prompt_tokens else "",
+            error=self._error,
+        )

@@ -1,0 +1,59 @@
+"""The one place where Settings become a wired Agent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from linnet.agent.agent import Agent
+from linnet.messages import Message
+from linnet.requests import Generate, complete
+from linnet.runtime.local import open_local
+from linnet.settings import Settings
+from linnet.tool import Tool
+
+
+def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
+    """An Agent as the settings say, with further tools. Raises a LinnetError for what cannot be used."""
+    settings = settings or Settings()
+    return Agent(
+        tools,
+        settings.model,
+        root=settings.root,
+        margin=settings.margin or 0.0,
+        context=settings.context,
+        threads=settings.threads,
+        require_sandbox=settings.require_sandbox,
+    )
+
+
+def check_engine(settings: Settings) -> dict[str, Any]:
+    """Start a real worker on the settings' model and look at it: for `linnet doctor`.
+
+    `ready` is what the worker said of itself, `start_seconds` the time to its first answer, and
+    `tokens_per_second` the decoding speed of a short one.
+    """
+    started = time.monotonic()
+    model = open_local(
+        settings.model,
+        context=settings.context,
+        threads=settings.threads,
+        require_sandbox=settings.require_sandbox,
+    )
+    try:
+        complete(model, Generate((Message("user", "Hello"),), max_tokens=1))
+        first = time.monotonic()
+        done = complete(model, Generate((Message("user", "Count from one to twenty."),), max_tokens=48))
+        seconds = time.monotonic() - first
+        ready = model.supervisor.ready
+        return {
+            "ready": asdict(ready) if ready else None,
+            "start_seconds": round(first - started, 3),
+            "tokens_per_second": round(done.usage.generated_tokens / seconds, 1),
+            "family": model.family.name,
+            "detected": list(model.family.detected),
+        }
+    finally:
+        model.close()

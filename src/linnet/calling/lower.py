@@ -1,0 +1,144 @@
+"""One parameter's JSON Schema and the request -> a slot: JSON text with gaps, and how to read what fills them.
+
+Never fails open: a schema that has no better form becomes a gap that the schema itself constrains, and every
+call is validated in full afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from linnet.calling import evidence
+from linnet.calling.evidence import Quantity
+from linnet.requests import Choice, Copy, Fixed, Hole, Number, Schema
+from linnet.schema import JsonSchema
+
+Part = Fixed | Hole
+Captures = Mapping[str, str]
+
+_EDGE_WORDS = 6
+"""How far into the text around a list its first and last item may reach."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One argument in the making: `parts` is its JSON text, `read` turns what filled the gaps into its value."""
+
+    name: str
+    parts: tuple[Part, ...]
+    read: Callable[[Captures], Any]
+
+    @property
+    def free(self) -> bool:
+        """Whether the model has anything to decide."""
+        return any(isinstance(part, Hole) for part in self.parts)
+
+
+def fixed(name: str, value: Any) -> Slot:
+    """A slot that evidence has filled."""
+    return Slot(name, (Fixed(json.dumps(value, ensure_ascii=False)),), lambda captures: value)
+
+
+def slot(name: str, schema: JsonSchema, text: str, pool: Sequence[Quantity]) -> Slot:
+    """The slot of a parameter whose evidence left more than one possibility. `pool` are numbers it may take."""
+    if options := schema.get("enum"):
+        return _options(name, list(options), text)
+    match schema.get("type"):
+        case "boolean":
+            return _choice(name, {"true": True, "false": False})
+        case "number" | "integer" as kind:
+            hole = Hole(name, Number(tuple(q.value for q in pool), kind == "integer"))
+            return Slot(name, (hole,), lambda captures: json.loads(captures[name]))
+        case "array":
+            return _array(name, schema.get("items", {}), text)
+        case "object" if schema.get("properties"):
+            return Slot(name, (Hole(name, Schema(schema)),), lambda captures: json.loads(captures[name]))
+    return _string(name, text)
+
+
+def _choice(name: str, options: dict[str, Any]) -> Slot:
+    if len(options) == 1:
+        return fixed(name, next(iter(options.values())))
+    hole = Hole(name, Choice(tuple(options)))
+    return Slot(name, (hole,), lambda captures: options[captures[name]])
+
+
+def _options(name: str, options: list[Any], text: str) -> Slot:
+    named = evidence.named(text, [o for o in options if isinstance(o, str)])
+    return _choice(name, {json.dumps(o, ensure_ascii=False): o for o in (named or options)})
+
+
+def _string(name: str, text: str) -> Slot:
+    return Slot(name, (Fixed('"'), Hole(name, Copy(text)), Fixed('"')), lambda captures: captures[name])
+
+
+def _array(name: str, items: JsonSchema, text: str) -> Slot:
+    if options := items.get("enum"):
+        named = evidence.named(text, [o for o in options if isinstance(o, str)])
+        return fixed(name, named) if named else _items(name, [[json.dumps(o) for o in options]])
+    if items.get("type") in ("number", "integer"):
+        return fixed(name, [whole(q.value) for run in number_runs(text)[:1] for q in run])
+    if quoted := evidence.quoted(text):
+        return fixed(name, quoted)
+    pieces = evidence.listed(text)
+    if len(pieces) < 2:
+        gap = Slot(name, (Fixed('["'), Hole(name, Copy(text)), Fixed('"]')), lambda captures: [captures[name]])
+        return gap
+    middle = [[without_article(piece)] for piece in pieces[1:-1]]
+    choices = [list(_suffixes(pieces[0])), *middle, list(_prefixes(pieces[-1]))]
+    return _items(name, [[json.dumps(c, ensure_ascii=False) for c in item] for item in choices])
+
+
+def _items(name: str, choices: list[list[str]]) -> Slot:
+    parts: list[Part] = [Fixed("[")]
+    for i, options in enumerate(choices):
+        parts += [Fixed(", ")] if i else []
+        parts.append(Hole(f"{name}.{i}", Choice(tuple(options))) if len(options) > 1 else Fixed(options[0]))
+    parts.append(Fixed("]"))
+
+    def read(captures: Captures) -> list[Any]:
+        return [
+            json.loads(captures[f"{name}.{i}"] if len(options) > 1 else options[0])
+            for i, options in enumerate(choices)
+        ]
+
+    return Slot(name, tuple(parts), read)
+
+
+def _suffixes(piece: str) -> Iterator[str]:
+    words = piece.split()
+    yield from dict.fromkeys(
+        without_article(" ".join(words[i:])) for i in range(max(0, len(words) - _EDGE_WORDS), len(words))
+    )
+
+
+def _prefixes(piece: str) -> Iterator[str]:
+    words = without_article(piece).split()
+    yield from dict.fromkeys(
+        " ".join(words[:i]).rstrip(".,;:!?") for i in range(1, min(len(words), _EDGE_WORDS) + 1)
+    )
+
+
+def without_article(text: str) -> str:
+    return re.sub(r"^(?:an?|the|some)\s+(?=\S)", "", text, flags=re.IGNORECASE)
+
+
+def number_runs(text: str) -> list[tuple[Quantity, ...]]:
+    """Runs of at least two numbers with nothing but commas, `and` and white space between them, in order."""
+    runs: list[list[Quantity]] = []
+    for quantity in evidence.numbers(text):
+        between = text[runs[-1][-1].end : quantity.start] if runs else "."
+        if re.fullmatch(r"[\s,;%]*(?:and|or)?[\s,;]*", between):
+            runs[-1].append(quantity)
+        else:
+            runs.append([quantity])
+    return [tuple(run) for run in runs if len(run) > 1]
+
+
+def whole(number: float) -> int | float:
+    """5 for 5.0: JSON writes whole numbers without a point, and every number type takes them."""
+    return int(number) if float(number).is_integer() else number

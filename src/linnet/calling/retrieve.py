@@ -1,0 +1,42 @@
+"""Which few tools could be meant, out of many: BM25 over what each tool says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linnet.calling.evidence import words
+from linnet.tool import Tool
+
+
+def described(tool: Tool) -> list[str]:
+    """Content words of a tool: its name, description, examples, and its parameters with their options."""
+    parts = [tool.name.replace(".", " "), tool.description, *tool.examples]
+    for name, schema in tool.parameters["properties"].items():
+        parts += [name, schema.get("description", ""), *map(str, schema.get("enum", ()))]
+    return words(" ".join(parts))
+
+
+class Retriever:
+    """An index over a fixed set of tools."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = tuple(tools)
+        self._words = [described(tool) for tool in self._tools]
+        self._index: object | None = None
+
+    def candidates(self, request: str, k: int) -> list[Tool]:
+        """The k tools that match best, best first; all of them, in their own order, when they are no more."""
+        if len(self._tools) <= k:
+            return list(self._tools)
+        scores = self._scores(words(request))
+        order = sorted(range(len(self._tools)), key=lambda i: -scores[i])
+        return [self._tools[i] for i in order[:k]]
+
+    def _scores(self, query: list[str]) -> list[float]:
+        import bm25s
+
+        if self._index is None:
+            self._index = bm25s.BM25()
+            self._index.index(self._words, show_progress=False)
+        known = [word for word in query if any(word in tool for tool in self._words)]
+        return [float(score) for score in self._index.get_scores(known)] if known else [0.0] * len(self._tools)
