@@ -22,7 +22,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         tools,
         settings.model,
         root=settings.root,
-        margin=settings.margin or 0.0,
+        margin=settings.margin,
         context=settings.context,
         threads=settings.threads,
         require_sandbox=settings.require_sandbox,

@@ -6,6 +6,7 @@
     |   |-- RequestTooLarge      over a byte limit, before any work was done
     |   |-- ContextOverflow      prompt and answer do not fit the model's context
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
+    |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -98,6 +99,10 @@ class ConstraintInvalid(RequestError):
     default_hint = "Simplify the constraint; the message names the part that has no grammar."
 
 
+class InputInvalid(RequestError):
+    default_hint = "Correct the file, or name another one."
+
+
 class SettingsInvalid(RequestError):
     who = "operator"
     default_hint = "Correct the setting in the file or the environment variable that is named."
@@ -105,7 +110,9 @@ class SettingsInvalid(RequestError):
 
 class ToolInvalid(RequestError):
     who = "tool author"
-    default_hint = "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
+    default_hint = (
+        "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
+    )
 
 
 class ModelError(LinnetError):
@@ -143,7 +150,9 @@ class WorkerStartFailed(EngineError):
 
 
 class WorkerCrashed(EngineError):
-    default_hint = "The request or the file may be what kills the engine: try it alone, with a smaller context."
+    default_hint = (
+        "The request or the file may be what kills the engine: try it alone, with a smaller context."
+    )
 
 
 class WorkerHung(EngineError):
@@ -201,7 +210,9 @@ class ToolTimeout(ToolError):
 class SandboxUnavailable(LinnetError):
     who = "operator"
     exit_code = REFUSED
-    default_hint = "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."
+    default_hint = (
+        "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."
+    )
 
 
 def code_of(error: type[LinnetError]) -> str:
@@ -214,9 +225,13 @@ def tree(root: type[LinnetError] = LinnetError) -> list[type[LinnetError]]:
     return [root, *(leaf for child in root.__subclasses__() for leaf in tree(child))]
 
 
-def from_code(code: str, message: str, hint: str | None = None, details: dict[str, Any] | None = None) -> LinnetError:
+def from_code(
+    code: str, message: str, hint: str | None = None, details: dict[str, Any] | None = None
+) -> LinnetError:
     """The error that `describe` told of on the other side of the pipe; an unknown code is a broken protocol."""
     for kind in tree():
         if code_of(kind) == code:
-            return kind(message, hint=hint, **(details or {}))
+            error = kind(message, hint=hint)
+            error.details = dict(details or {})  # not as keywords: their names come from the other side
+            return error
     return ProtocolBroken(f"the worker reported an unknown error {code!r}: {message}")

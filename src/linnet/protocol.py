@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from linnet.errors import LinnetError, ProtocolBroken, from_code
+from linnet.errors import LinnetError, ProtocolBroken, RequestError, RequestTooLarge, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message
 from linnet.requests import Done, Request, Segment
@@ -72,7 +72,7 @@ Action = Annotated[Say | Die | Hang | Flood | Garble, Field(discriminator="do")]
 class Script:
     """What the scripted engine does for every request, in order.
 
-    Everything but `Say` happens only in the workers whose start number is listed in `generations`
+    Everything but `Say` and `Flood` happens only in the workers whose start number is listed in `generations`
     (1 is the first start; empty means in all), and `poison`, if set, only to requests that contain it.
     `load` happens while loading.
     """
@@ -92,13 +92,13 @@ class Load:
     """The first record: what to load and within which bounds.
 
     `model_fd` is an inherited descriptor; `context` is in tokens over all sequences, of which there are
-    more than running answers: branches of scoring and kept prefixes have their own. A `script` in place of
-    a descriptor starts the scripted engine. `generation` counts the starts of this worker.
+    more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
+    `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
     """
 
     model_fd: int = -1
     context: int = 2_048
-    sequences: int = 4 * LIMITS.sequences
+    sequences: int = Field(default=4 * LIMITS.sequences, ge=2)
     decode_threads: int = 1
     prefill_threads: int = 1
     sandbox: Sandbox = Sandbox()
@@ -178,7 +178,10 @@ class Beat:
 
 @dataclass(frozen=True, config=STRICT)
 class Emitted:
-    """A piece of the answer to request `id`; `tokens` are all ids since the last one."""
+    """A piece of the answer to request `id`; `tokens` are all ids since the last one.
+
+    Texts follow from tokens alone; what is held back to the end of the answer comes with `Ended`.
+    """
 
     id: int
     text: str
@@ -230,6 +233,25 @@ Record = Load | Submit | Cancel | Render | Stop | Ready | Beat | Emitted | Ended
 _TO_CHILD: TypeAdapter[Any] = TypeAdapter(ToChild)
 _FROM_CHILD: TypeAdapter[Any] = TypeAdapter(FromChild)
 
+
+def check(submit: Submit) -> None:
+    """Refuse here what the child could only refuse by giving up: a request that JSON cannot carry.
+
+    Half a record is left for the tokens that a resumed request carries as well. Raises RequestTooLarge or
+    RequestError.
+    """
+    limit = LIMITS.record_bytes // 2
+    try:
+        body = _TO_CHILD.dump_json(submit)
+        if len(body) > limit:
+            raise RequestTooLarge(
+                f"the request is {len(body)} bytes as JSON; the limit is {limit}", limit=limit
+            )
+        _TO_CHILD.validate_json(body)
+    except ValueError as error:
+        raise RequestError(f"the request cannot be written as JSON: {str(error)[:300]}") from error
+
+
 # --- framing -------------------------------------------------------------------------------------
 
 
@@ -272,7 +294,9 @@ class Channel:
             return None
         (size,) = _LENGTH.unpack_from(self._buffer)
         if size > LIMITS.record_bytes:
-            raise ProtocolBroken(f"a record of {size} bytes was announced; the limit is {LIMITS.record_bytes}")
+            raise ProtocolBroken(
+                f"a record of {size} bytes was announced; the limit is {LIMITS.record_bytes}"
+            )
         end = _LENGTH.size + size
         if len(self._buffer) < end:
             return None
@@ -303,7 +327,12 @@ class Channel:
 
     def wait(self, seconds: float) -> bool:
         """Whether `pending` may have something new to say, waiting at most so long for it."""
-        return self._whole() or bool(select.select([self.socket], [], [], max(0.0, seconds))[0])
+        if self._whole():
+            return True
+        # not `select`, which fails for descriptors above 1,023
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(max(0.0, seconds) * 1_000))
 
     def _whole(self) -> bool:
         if len(self._buffer) < _LENGTH.size:

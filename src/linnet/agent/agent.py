@@ -36,7 +36,7 @@ class Agent:
         allow: Iterable[Permission | str] = (),
         approve: Approve | None = None,
         builtin: bool = True,
-        margin: float = 0.0,
+        margin: float | None = None,
         **options: Any,
     ) -> None:
         self._tools = (*tools, *(_builtin(root) if builtin else ()))

@@ -30,7 +30,7 @@ class Turn:
         tools: Sequence[Tool],
         granted: frozenset[Permission],
         approve: Approve | None,
-        margin: float,
+        margin: float | None,
     ) -> None:
         self._model = model
         self._tools = {tool.name: tool for tool in tools}

@@ -9,24 +9,21 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from linnet.calling.moments import moments
+
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
 seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _SMALL = {word: float(i) for i, word in enumerate(_UNITS)} | {w: 20.0 + 10 * i for i, w in enumerate(_TENS)}
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _SPECIAL = {"dozen": 12.0, "half": 0.5, "quarter": 0.25, "couple": 2.0, "pair": 2.0}
-_MONTHS = "january february march april may june july august september october november december".split()
 
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
 _DIGITS = r"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\d^])(?:\s*(?:hundred|thousand|million|billion)\b)?"
 _NUMBER_WORD = r"\b(?:" + "|".join([*_SMALL, *_SCALES, *_SPECIAL]) + r")\b"
-_SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+){_NUMBER_WORD})*"
+_SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
+_FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
-_CLOCK = re.compile(r"\d{1,2}(?::\d{2})?\s*(?:am|pm|a\.m\.|p\.m\.|o'clock)\b|\d{1,2}:\d{2}", re.IGNORECASE)
-_DATE = re.compile(
-    rf"\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}|\b(?:{'|'.join(_MONTHS)})\s+\d{{1,2}}(?:st|nd|rd|th)?\b",
-    re.IGNORECASE,
-)
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -54,14 +51,17 @@ class Quantity:
 
 def numbers(text: str) -> tuple[Quantity, ...]:
     """Numbers in digits or words, in order; those that are part of a time of day or a date are left out."""
-    taken = [m.span() for pattern in (_CLOCK, _DATE) for m in pattern.finditer(text)]
+    taken = [(start, end) for start, end in moments(text) if not re.match(r"\D*\d+\s+\D*$", text[start:end])]
     found = []
     for match in _NUMBER.finditer(text):
         if any(start <= match.start() < end for start, end in taken):
             continue
         value = _digits(match["digits"]) if match["digits"] else _spelled(match["spelled"])
-        percent = bool(re.match(r"\s*(?:%|per\s?cent\b)", text[match.end() :], re.IGNORECASE))
-        found.append(Quantity(value, match.start(), match.end(), percent, bool(match["spelled"])))
+        end = match.end()
+        if fraction := _FRACTION.match(text, end):
+            value, end = value + _SPECIAL[fraction[1].lower()], fraction.end()
+        percent = bool(re.match(r"\s*(?:%|per\s?cent\b)", text[end:], re.IGNORECASE))
+        found.append(Quantity(value, match.start(), end, percent, bool(match["spelled"])))
     return tuple(found)
 
 
@@ -101,11 +101,88 @@ def stem(word: str) -> str:
     return word
 
 
+_OTHER_FORMS = {
+    option: re.compile(rf"(?<![\w.])(?:{forms})(?!\w)", re.IGNORECASE)
+    for option, forms in {
+        "hourly": r"(?:every|each) hour",
+        "daily": r"(?:every|each) (?:single )?(?:day|morning|afternoon|evening|night)|once a day",
+        "weekly": r"(?:every|each) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)|once a week",
+        "monthly": r"(?:every|each) month|once a month",
+        "yearly": r"(?:every|each) year|once a year|annually",
+        "kilometers": r"(?<=\d)\s*km|kms?|kilometres?",
+        "meters": r"(?<=\d)\s*m|metres?",
+        "centimeters": r"(?<=\d)\s*cm|cm|centimetres?",
+        "miles": r"(?<=\d)\s*mi",
+        "feet": r"foot|(?<=\d)\s*ft|ft",
+        "inches": r"inch",
+        "kilograms": r"(?<=\d)\s*kg|kgs?|kilos?",
+        "pounds": r"(?<=\d)\s*lbs?|lbs?",
+        "liters": r"litres?|(?<=\d)\s*l",
+        "gallons": r"(?<=\d)\s*gal",
+        "celsius": r"°\s*c|centigrade|(?<=\d)\s*c",
+        "fahrenheit": r"°\s*f|(?<=\d)\s*f",
+    }.items()
+}
+"""Usual other forms of options that tools often have: how often, and units of measure."""
+
+
 def named(text: str, options: Sequence[str]) -> list[str]:
     """Options that the text names, in the order they are named; longer names win over their parts.
 
-    An option is named by its own words, in any case, singular or plural.
+    An option is named by its own words, in any case, singular or plural, or by a usual other form of it.
     """
+    return list(dict.fromkeys(option for _, _, option in places_named(text, options)))
+
+
+def places_named(text: str, options: Sequence[str]) -> list[tuple[int, int, str]]:
+    """`(start, end, option)` wherever the text names an option, in order."""
+    found = list(_WORD.finditer(text))
+    stems = [stem(m.group().lower()) for m in found]
+    places: list[tuple[int, int, str]] = []
+    for option in options:
+        wanted = [stem(w.lower()) for w in _WORD.findall(option.replace("_", " "))]
+        for i in range(len(stems) - len(wanted) + 1 if wanted else 0):
+            if stems[i : i + len(wanted)] == wanted:
+                places.append((found[i].start(), found[i + len(wanted) - 1].end(), option))
+        if other := _OTHER_FORMS.get(option):
+            places += [(*m.span(), option) for m in other.finditer(text)]
+    inside = [p for p in places if any(o[0] <= p[0] and p[1] <= o[1] and o[1] - o[0] > p[1] - p[0] for o in places)]
+    return sorted((p for p in places if p not in inside), key=lambda p: p[:2])
+
+
+_OTHER_FORMS = {
+    option: re.compile(rf"(?<![\w.])(?:{forms})(?!\w)", re.IGNORECASE)
+    for option, forms in {
+        "hourly": r"(?:every|each) hour",
+        "daily": r"(?:every|each) (?:single )?(?:day|morning|afternoon|evening|night)|once a day",
+        "weekly": r"(?:every|each) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)|once a week",
+        "monthly": r"(?:every|each) month|once a month",
+        "yearly": r"(?:every|each) year|once a year|annually",
+        "kilometers": r"(?<=\d)\s*km|kms?|kilometres?",
+        "meters": r"(?<=\d)\s*m|metres?",
+        "centimeters": r"(?<=\d)\s*cm|cm|centimetres?",
+        "miles": r"(?<=\d)\s*mi",
+        "feet": r"foot|(?<=\d)\s*ft|ft",
+        "inches": r"inch",
+        "kilograms": r"(?<=\d)\s*kg|kgs?|kilos?",
+        "pounds": r"(?<=\d)\s*lbs?|lbs?",
+        "liters": r"litres?|(?<=\d)\s*l",
+        "gallons": r"(?<=\d)\s*gal",
+        "celsius": r"°\s*c|centigrade|(?<=\d)\s*c",
+        "fahrenheit": r"°\s*f|(?<=\d)\s*f",
+    }.items()
+}
+"""Usual other forms of options that tools often have: how often, and units of measure."""
+
+
+def named(text: str, options: Sequence[str]) -> list[str]:
+    """Options that the text names, in the order they are named; longer names win over their parts.
+
+    An option is named by its own words, in any case, singular or plural, or by a usual other form of it.
+    """
+    for option, other in _OTHER_FORMS.items():
+        if option in options:
+            text = other.sub(f" {option} ", text)
     stems = [(stem(m.group().lower()), m.start()) for m in _WORD.finditer(text)]
     places: list[tuple[int, int, str]] = []
     for option in options:
@@ -130,20 +207,86 @@ def names(text: str) -> list[str]:
     return [match.group().rstrip(".,;:!?'’") for match in found if match.group() != "I"]
 
 
+def phrase_with(text: str, noun: str) -> str:
+    """The phrase after a preposition that ends in `noun`: `hardware store` in `at the hardware store`."""
+    head = re.escape(noun.replace("_", " "))
+    found = re.search(rf"\b(?:at|from|in|for|to|on|with)\s+(?:the\s+|an?\s+|my\s+)?((?:[\w'’-]+\s+){{1,3}}?{head})\b", text, re.I)
+    return found[1] if found else ""
+
+
 _JOIN = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|plus|&)\s+", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:it|them|they|these|those|that|this|he|she|we|you)\b", re.IGNORECASE)
+_PREPOSITION = re.compile(r"\s+(?:at|from|on|onto|to|into|for|in|with|by)\s+", re.IGNORECASE)
 
 
 def listed(text: str) -> list[str]:
-    """The pieces between the commas and `and`s of the longest enumeration; fewer than two when there is none.
+    """The pieces between the commas and `and`s of the longest enumeration; a single piece when there is none.
 
-    The first piece still has what leads to the list, and the last what follows it.
+    The first piece still has what leads to the list; what follows the last is cut off at its preposition. A
+    piece with a pronoun in it is no item but another clause, and ends the list.
     """
     best: list[str] = []
     for sentence in re.split(r"(?<=[.!?;])\s+|:\s+", text):
-        pieces = [p.strip(" .!?") for p in _JOIN.split(sentence)]
+        pieces: list[str] = []
+        for piece in _JOIN.split(sentence.strip(" .!?")):
+            if pieces and _PRONOUN.search(piece):
+                break
+            pieces.append(piece.strip())
         if len(pieces) > len(best) and all(pieces):
             best = pieces
-    return best
+    return [*best[:-1], _PREPOSITION.split(best[-1])[0]] if best else []
+
+
+_NEGATIVE = re.compile(
+    r"\b(?:off|out|disabled?|deactivate|without|exclud\w+|don['’]?t|do not|not|stop|hide|false)\b", re.IGNORECASE
+)
+
+
+def affirmed(text: str) -> bool:
+    """Whether a yes-or-no is meant as yes: people say what they want, and mark what they do not."""
+    return _NEGATIVE.search(text) is None
+
+
+_BREAK = re.compile(r"[.;:!?](?=\s|$)|,|\n")
+
+
+def residues(text: str, explained: Iterable[str], taken: Iterable[tuple[int, int]]) -> list[str]:
+    """What is left of a request when everything explained is gone: runs of words, function words trimmed off.
+
+    `explained` are stems (of the tool's own words), `taken` places whose text was used for something else.
+    """
+    known, places = set(explained), list(taken)
+    runs: list[list[re.Match[str]]] = [[]]
+    for word in re.finditer(r"\S+", text):
+        core = _WORD.search(word.group())
+        used = any(start <= word.start() < end for start, end in places)
+        gone = used or (core is not None and stem(core.group().lower()) in known)
+        if gone and runs[-1]:
+            runs.append([])
+        elif not gone:
+            runs[-1].append(word)
+        if _BREAK.search(word.group()[-1:]):
+            runs.append([])
+    return [left for run in runs if (left := _trimmed(text, run))]
+
+
+def _trimmed(text: str, run: list[re.Match[str]]) -> str:
+    """A run without the function words and the punctuation at its edges; empty when nothing else is in it."""
+
+    def empty(word: re.Match[str]) -> bool:
+        bare = re.split("['’]", word.group().strip(_PUNCTUATION).lower())[0]
+        return not bare or bare in COMMON
+
+    while run and empty(run[0]):
+        run = run[1:]
+    while run and empty(run[-1]):
+        run = run[:-1]
+    if len(run) == 1 and run[0].start() == 0:
+        return ""  # what a request begins with is its verb
+    return text[run[0].start() : run[-1].end()].strip(_PUNCTUATION) if run else ""
+
+
+_PUNCTUATION = " \t\n.,;:!?\"'()[]{}“”"
 
 
 def overlap(request: Iterable[str], described: Iterable[str]) -> float:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.calling.choose import Chooser
+from linnet.calling.choose import MARGIN, Chooser
 from linnet.calling.fill import fill
 from linnet.calling.repair import repair
 from linnet.errors import ToolArgumentsInvalid
@@ -30,9 +30,9 @@ class Guided:
 class Guide:
     """Guides one model through choosing and filling, over a fixed set of tools."""
 
-    def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float = 0.0) -> None:
+    def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
         self._model = model
-        self._chooser = Chooser(tools, margin=margin)
+        self._chooser = Chooser(tools, margin=MARGIN if margin is None else margin)
 
     def call(self, request: str) -> Guided:
         started = time.monotonic()

@@ -21,7 +21,7 @@ Part = Fixed | Hole
 Captures = Mapping[str, str]
 
 _EDGE_WORDS = 6
-"""How far into the text around a list its first and last item may reach."""
+"""Words that the first item of a list may reach back over."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def fixed(name: str, value: Any) -> Slot:
 
 
 def slot(name: str, schema: JsonSchema, text: str, pool: Sequence[Quantity]) -> Slot:
-    """The slot of a parameter whose evidence left more than one possibility. `pool` are numbers it may take."""
+    """The slot of a parameter whose evidence left more than one possibility; `pool` are the request's numbers."""
     if options := schema.get("enum"):
         return _options(name, list(options), text)
     match schema.get("type"):
@@ -86,11 +86,10 @@ def _array(name: str, items: JsonSchema, text: str) -> Slot:
         return fixed(name, quoted)
     pieces = evidence.listed(text)
     if len(pieces) < 2:
-        gap = Slot(name, (Fixed('["'), Hole(name, Copy(text)), Fixed('"]')), lambda captures: [captures[name]])
-        return gap
-    middle = [[without_article(piece)] for piece in pieces[1:-1]]
-    choices = [list(_suffixes(pieces[0])), *middle, list(_prefixes(pieces[-1]))]
-    return _items(name, [[json.dumps(c, ensure_ascii=False) for c in item] for item in choices])
+        first, rest = list(_suffixes("".join(pieces) or text)), []
+    else:
+        first, rest = list(_suffixes(pieces[0])), [[without_article(piece)] for piece in pieces[1:]]
+    return _items(name, [[json.dumps(c, ensure_ascii=False) for c in item] for item in (first, *rest)])
 
 
 def _items(name: str, choices: list[list[str]]) -> Slot:
@@ -110,17 +109,10 @@ def _items(name: str, choices: list[list[str]]) -> Slot:
 
 
 def _suffixes(piece: str) -> Iterator[str]:
+    """Ends of a piece, the longest first, that do not begin with a function word."""
     words = piece.split()
-    yield from dict.fromkeys(
-        without_article(" ".join(words[i:])) for i in range(max(0, len(words) - _EDGE_WORDS), len(words))
-    )
-
-
-def _prefixes(piece: str) -> Iterator[str]:
-    words = without_article(piece).split()
-    yield from dict.fromkeys(
-        " ".join(words[:i]).rstrip(".,;:!?") for i in range(1, min(len(words), _EDGE_WORDS) + 1)
-    )
+    starts = [i for i, word in enumerate(words) if word.lower() not in evidence.COMMON] or [0]
+    yield from dict.fromkeys(" ".join(words[i:]) for i in starts[-_EDGE_WORDS:])
 
 
 def without_article(text: str) -> str:

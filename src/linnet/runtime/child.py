@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from linnet.protocol import Channel
+from linnet.protocol import Channel, Record
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # no thread may exist before the lock-down
@@ -32,16 +32,34 @@ _nursery_lock = threading.Lock()
 
 
 class Child:
-    """A running child and our end of its pipe."""
+    """A running child and our end of its pipe.
+
+    `post` writes from a thread of its own: a writer that waited for a full pipe while the child waits for
+    its answers to be read would block both for ever.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], channel: Channel, stderr: int) -> None:
         self.process = process
         self.channel = channel
         self._stderr = stderr
+        self._outbox: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._postman: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def post(self, record: Record) -> None:
+        """Send a record, in order, without waiting. Not to be mixed with `channel.send`."""
+        if self._postman is None:
+            self._postman = threading.Thread(target=self._deliver, name="linnet-postman", daemon=True)
+            self._postman.start()
+        self._outbox.put(record)
+
+    def _deliver(self) -> None:
+        with contextlib.suppress(OSError):
+            while (record := self._outbox.get()) is not None:
+                self.channel.send(record)
 
     def kill(self) -> None:
         """End it at once. Safe to call again, and after its end."""
@@ -63,7 +81,10 @@ class Child:
         return code, words.decode(errors="replace")[-_LAST_WORDS:].strip()
 
     def close(self) -> None:
-        """Let go of the pipe; the child sees its end."""
+        """Let go of the pipe of a child that has ended."""
+        self._outbox.put(None)
+        if self._postman is not None:
+            self._postman.join()
         self.channel.close()
         if self._stderr >= 0:
             os.close(self._stderr)
@@ -71,7 +92,7 @@ class Child:
 
 
 def start(module: str, descriptors: Sequence[int] = ()) -> Child:
-    """Run `python -P -m MODULE SOCKET_FD PARENT_PID`, with `descriptors` inherited under their own numbers."""
+    """Run `python -P -m MODULE SOCKET_FD PARENT_PID`; `descriptors` are inherited under their numbers."""
     job: Future[Child] = Future()
     _ensure_nursery()
     _jobs.put((lambda: _start(module, descriptors), job))

@@ -121,16 +121,18 @@ class LocalModel:
             raise EmptyRequest("the prompt holds no text")
         if size > LIMITS.request_bytes:
             raise RequestTooLarge(
-                f"the request is {size} bytes; the limit is {LIMITS.request_bytes}", size=size, limit=LIMITS.request_bytes
+                f"the request is {size} bytes; the limit is {LIMITS.request_bytes}",
+                size=size,
+                limit=LIMITS.request_bytes,
             )
 
     def _rendered(self, request: Request) -> Request:
         start = "" if isinstance(request, Count) else request.answer_start
-        stops = (*request.stop, *self._family.stops) if isinstance(request, Generate) else ()
+        stops = (*request.stop, *self.family.stops) if isinstance(request, Generate) else ()
         messages = tuple(part for part in request.prompt if isinstance(part, Message))
         prompt: Prompt
         if messages:
-            prompt = self._renderer.render(self._family.address(messages), start)
+            prompt = self._renderer.render(self.family.adapt(messages), start)
         else:
             given = tuple(part for part in request.prompt if isinstance(part, Segment))
             prompt = (*given, Segment(start, True)) if start else given

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import signal
 
-from linnet.errors import EngineError, OutOfMemory, ProtocolBroken, WorkerCrashed, WorkerHung, WorkerStartFailed
+from linnet.errors import (
+    EngineError,
+    OutOfMemory,
+    ProtocolBroken,
+    WorkerCrashed,
+    WorkerHung,
+    WorkerStartFailed,
+)
 
 _ADVICE = {
     signal.SIGSEGV: "The native code read memory that is not its own: suspect the model file or a bug in llama.cpp.",
@@ -24,7 +31,9 @@ def from_outside(code: int) -> bool:
     return code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 
 
-def explain(code: int, phase: str, words: str, *, hung: bool = False, broken: ProtocolBroken | None = None) -> EngineError:
+def explain(
+    code: int, phase: str, words: str, *, hung: bool = False, broken: ProtocolBroken | None = None
+) -> EngineError:
     """The error for a child that ended with return code `code` (negative: a signal) in `phase`."""
     details = {"phase": phase, "status": code, "last_words": words[-500:]}
     if broken is not None:

@@ -1,12 +1,12 @@
 """One worker, kept alive: started, watched for progress, and replaced in mid-answer when it dies.
 
 Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent
-again: the next one is fed prompt and emitted tokens, and the same stream goes on.
+again: the next one is fed prompt and emitted tokens, and the same stream goes on. Requests that may have
+killed a worker go to the next one alone, so that a poisonous one fails by itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import threading
@@ -15,30 +15,39 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken
+from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit
+from linnet.protocol import Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, check
 from linnet.requests import Done, Event, Piece, Request
 from linnet.runtime import child, postmortem
 
 _TICK = 0.2
 """Seconds between two looks at the clock; the limits it watches are tens of times longer."""
 
+_GRACE = 1.0
+"""Seconds that a worker has to leave when it is told to, before it is killed."""
+
 
 @dataclass
 class Ticket:
-    """A request that was accepted and has not ended. `fresh` says that a token came since the last start."""
+    """A request that was accepted and has not ended.
+
+    `sent` says that the running worker has it, `fresh` that a token came from this worker, `shown` how many
+    characters the caller has. `deaths` counts the workers that ended with it before a new token came.
+    """
 
     submit: Submit
     events: queue.SimpleQueue[Event | LinnetError] = field(default_factory=queue.SimpleQueue)
     emitted: list[int] = field(default_factory=list)
+    shown: int = 0
     deaths: int = 0
+    sent: bool = False
     fresh: bool = False
     resumed: bool = False
 
 
 class Stream:
-    """The events of one accepted request; over after Done or an error. Dropping it early cancels the request."""
+    """The events of one accepted request, up to Done or an error. Dropping it early cancels the request."""
 
     def __init__(self, supervisor: Supervisor, ticket: Ticket, deadline: float) -> None:
         self._supervisor, self._ticket, self._deadline = supervisor, ticket, deadline
@@ -55,7 +64,9 @@ class Stream:
         except queue.Empty:
             self.close()
             allowed = self._ticket.submit.request.deadline
-            raise DeadlineExceeded(f"the request did not end within its {allowed:g} s", seconds=allowed) from None
+            raise DeadlineExceeded(
+                f"the request did not end within its {allowed:g} s", seconds=allowed
+            ) from None
         except BaseException:
             self.close()
             raise
@@ -95,7 +106,10 @@ class Supervisor:
         self._beat = Beat("load", 0.0)
         self._advanced = 0.0
         self._starts = 0
-        self._died_from_outside = False
+        self._outside = False  # the last death was ordered by somebody else
+        self._confession: LinnetError | None = None  # why the worker says that it must leave
+        self._productive = False  # a token or an answer came since the last start
+        self._lost_starts = 0  # workers in a row that died by themselves before they were ready
         self._barren: deque[float] = deque()  # times of deaths without a new token since the start before
 
     # --- what the caller sees --------------------------------------------------------------------
@@ -125,39 +139,51 @@ class Supervisor:
         """End the worker. Requests that still run fail as if it had crashed."""
         with self._lock:
             self._closed = True
-            if self._child is not None:
-                with contextlib.suppress(OSError):
-                    self._child.channel.send(Stop())
+            self._send(Stop())
             self._wake.notify_all()
             thread = self._thread
         if thread is not None:
-            thread.join(timeout=5.0)
+            thread.join(timeout=_GRACE)
+            if (running := self._child) is not None:
+                running.kill()
+            thread.join(timeout=_GRACE)
 
     # --- requests --------------------------------------------------------------------------------
 
     def _accept(self, request: Request) -> Ticket:
+        ticket = Ticket(Submit(next(self._ids), request))
+        check(ticket.submit)
         with self._lock:
-            ticket = Ticket(Submit(next(self._ids), request))
             if not self._tickets:
                 self._advanced = time.monotonic()
             self._tickets[ticket.submit.id] = ticket
             self._ensure_thread()
             self._wake.notify_all()
-            if self._ready is not None:
-                self._send(ticket.submit)
+            self._dispatch()
         return ticket
 
     def drop(self, id: int) -> None:
         """Forget a request and stop what is done for it; nothing happens when it has ended."""
         with self._lock:
-            if self._tickets.pop(id, None) is not None and self._ready is not None:
+            ticket = self._tickets.pop(id, None)
+            if ticket is not None and ticket.sent:
                 self._send(Cancel(id))
+                self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Hand the worker what it may have: everything, or one suspect at a time until a token clears it."""
+        if self._ready is None:
+            return
+        suspects = [ticket for ticket in self._tickets.values() if ticket.deaths]
+        for ticket in suspects[:1] or list(self._tickets.values()):
+            if not ticket.sent:
+                ticket.sent = True
+                self._send(replace(ticket.submit, emitted=tuple(ticket.emitted)))
 
     def _send(self, record: Record) -> None:
-        """A worker that is gone is noticed by the thread that reads from it."""
+        """Never blocks. A worker that is gone is noticed by the thread that reads from it."""
         if self._child is not None:
-            with contextlib.suppress(OSError):
-                self._child.channel.send(record)
+            self._child.post(record)
 
     # --- the thread ------------------------------------------------------------------------------
 
@@ -168,24 +194,26 @@ class Supervisor:
             self._thread.start()
 
     def _run(self) -> None:
-        while not self._closed:
+        going_on = True
+        while going_on:
             try:
-                running = self._start()
-                error = self._watch(running)
+                error = self._watch(self._start())
+                going_on = self._recover(error)
             except LinnetError as failure:
-                self._fail_all(failure)
-                return
-            except OSError as failure:
-                self._fail_all(EngineError(f"the worker could not be started: {failure}"))
-                return
-            if self._closed or not self._recover(error):
-                self._fail_all(error)
-                return
+                error, going_on = failure, False
+            except Exception as failure:  # whatever it is, nobody may be left waiting
+                error, going_on = EngineError(f"the worker could not be run: {failure!r}"), False
+        self._fail_all(error)
 
     def _start(self) -> child.Child:
         self._starts += 1
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
-        fds = [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)] if self._model_fd >= 0 else []
+        self._confession, self._productive = None, False
+        fds = (
+            [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)]
+            if self._model_fd >= 0
+            else []
+        )
         try:
             running = child.start("linnet.worker.main", fds)
         finally:
@@ -194,9 +222,11 @@ class Supervisor:
         with self._lock:
             self._child = running
             self._send(replace(self._load, model_fd=fds[0] if fds else -1, generation=self._starts))
+            if self._closed:
+                running.kill()
         return running
 
-    def _watch(self, running: child.Child) -> EngineError:
+    def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
         hung, broken = False, None
         while not hung and broken is None:
@@ -211,37 +241,46 @@ class Supervisor:
             hung = self._stuck()
         if hung or broken:
             running.kill()
-        with self._lock:
-            self._child = self._ready = None
         code, words = running.reap()
-        self._died_from_outside = postmortem.from_outside(code) and not hung
-        return postmortem.explain(code, self._phase(), words, hung=hung, broken=broken)
+        with self._lock:
+            phase = self._phase()
+            self._child = self._ready = None
+        self._outside = postmortem.from_outside(code) and not hung and broken is None
+        return self._confession or postmortem.explain(code, phase, words, hung=hung, broken=broken)
 
     def _stuck(self) -> bool:
         limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
         return time.monotonic() - self._advanced > limit
 
     def _phase(self) -> str:
-        return self._beat.phase if self._beat.phase == "load" or self._tickets else "idle"
+        """What the worker was at, from what it was given and what came back: its beats may be late."""
+        if self._ready is None:
+            return "load"
+        given = [ticket for ticket in self._tickets.values() if ticket.sent]
+        if not given:
+            return "idle"
+        return "decode" if any(ticket.emitted for ticket in given) else "prefill"
 
     def _take(self, record: Record) -> None:
         match record:
             case Beat():
                 moved = record.progress != self._beat.progress or record.phase != self._beat.phase
-                if moved or record.phase == "idle" or not self._tickets:
+                if moved or not self._tickets:
                     self._advanced = time.monotonic()
                 self._beat = record
             case Ready():
                 with self._lock:
                     self._ready, self._beat, self._advanced = record, Beat("idle", 0.0), time.monotonic()
-                    for ticket in self._tickets.values():
-                        self._send(replace(ticket.submit, emitted=tuple(ticket.emitted)))
+                    self._lost_starts = 0
+                    self._dispatch()
             case Emitted(id=id):
                 self._deliver(id, Piece(record.text, record.tokens))
             case Ended(id=id, done=done):
                 self._deliver(id, done)
-            case Failed(id=0):
+            case Failed(id=0) if self._ready is None:
                 raise record.error()
+            case Failed(id=0):
+                self._confession = record.error()
             case Failed(id=id):
                 self._deliver(id, record.error())
 
@@ -253,38 +292,67 @@ class Supervisor:
                 return
             if isinstance(event, Piece):
                 ticket.emitted += event.tokens
-                ticket.fresh = True
+                ticket.shown += len(event.text)
+                ticket.deaths, ticket.fresh, self._productive = 0, True, True
             else:
                 del self._tickets[id]
-                if isinstance(event, Done) and ticket.resumed:
-                    event = replace(event, degraded=(*event.degraded, "resumed"))
-        ticket.events.put(event)
+            if isinstance(event, Done):
+                self._productive = True
+                event = self._ended(ticket, event)
+            ticket.events.put(event)
+            self._dispatch()
+
+    def _ended(self, ticket: Ticket, done: Done) -> Done:
+        """Show what a stream held back to its end. Only now, for it would come again from the next worker."""
+        if rest := done.text[ticket.shown :]:
+            ticket.events.put(Piece(rest, ()))
+        return replace(done, degraded=(*done.degraded, "resumed")) if ticket.resumed else done
 
     # --- after a death ---------------------------------------------------------------------------
 
-    def _recover(self, error: EngineError) -> bool:
+    def _recover(self, error: LinnetError) -> bool:
         """Decide who goes on. False when the worker is given up."""
         with self._lock:
-            productive = any(ticket.fresh for ticket in self._tickets.values())
-            for id, ticket in list(self._tickets.items()):
-                if not ticket.fresh and not self._died_from_outside:
-                    ticket.deaths += 1
-                if ticket.deaths >= LIMITS.request_deaths:
-                    self._deliver(id, error)
-                ticket.fresh, ticket.resumed = False, True
-            if productive:
-                self._barren.clear()
-            else:
-                self._barren.append(time.monotonic())
-            while self._barren and time.monotonic() - self._barren[0] > LIMITS.restart_window_seconds:
-                self._barren.popleft()
-            if len(self._barren) > LIMITS.restarts:
-                self._barren.clear()
+            if not self._outside:
+                self._charge(error)
+            for ticket in self._tickets.values():
+                ticket.sent, ticket.fresh, ticket.resumed = False, False, True
+            if self._spent():
                 return False
-            # Back-off doubles with every barren start; a worker nobody waits for is started when somebody does.
-            self._wake.wait_for(lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0)
+            # Back-off doubles with every barren start. Nothing is started for nobody.
+            self._wake.wait_for(
+                lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0
+            )
             self._wake.wait_for(lambda: self._closed or self._tickets)
             return not self._closed
+
+    def _charge(self, error: LinnetError) -> None:
+        """Count a death against the requests that may have caused it; end those that are convicted.
+
+        Company makes suspects. Only one that was alone can be convicted, so the suspects are tried alone.
+        """
+        if error.details.get("phase") == "load":
+            self._lost_starts += 1
+        given = [ticket for ticket in self._tickets.values() if ticket.sent]
+        for ticket in given:
+            if not ticket.fresh and (not ticket.deaths or len(given) == 1):
+                ticket.deaths += 1
+            if ticket.deaths >= LIMITS.request_deaths:
+                self._deliver(ticket.submit.id, error)
+
+    def _spent(self) -> bool:
+        """Whether the budget of restarts is used up."""
+        if self._productive:
+            self._barren.clear()
+        else:
+            self._barren.append(time.monotonic())
+        while self._barren and time.monotonic() - self._barren[0] > LIMITS.restart_window_seconds:
+            self._barren.popleft()
+        spent = len(self._barren) > LIMITS.restarts or self._lost_starts >= LIMITS.request_deaths
+        if spent:
+            self._barren.clear()
+            self._lost_starts = 0
+        return spent
 
     def _fail_all(self, error: LinnetError) -> None:
         with self._lock:
@@ -293,6 +361,8 @@ class Supervisor:
                 self._child.kill()
                 self._child.reap()
                 self._child = None
+            if self._closed:
+                error = WorkerCrashed("the engine was closed while the request ran", phase=self._beat.phase)
             for id in list(self._tickets):
                 self._deliver(id, error)
             self._thread = None

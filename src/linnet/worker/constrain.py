@@ -15,36 +15,61 @@ from numpy.typing import NDArray
 
 from linnet.errors import ConstraintInvalid
 from linnet.limits import LIMITS
-from linnet.requests import Choice, Constraint, Copy, Fixed, Holes, Number, Pattern, Schema
+from linnet.requests import Choice, Constraint, Copy, Fixed, Hole, Holes, Number, Pattern, Schema
 
 # A space after commas and colons, as models have seen JSON most often; none anywhere else.
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
-_EDGES_OPEN = re.escape("\"'`([{<,;:!?")
-_EDGES_CLOSE = re.escape("\"'`)]}>.,;:!?")
+_OPENING, _CLOSING = "\"'`([{<,;:!?", "\"'`)]}>.,;:!?"
+_PAIRS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 def grammar(constraint: Constraint) -> str:
     """The Lark text of a constraint. Raises ConstraintInvalid when it has none or is over the limit."""
-    parts = constraint.parts if isinstance(constraint, Holes) else ()
-    if not parts:
-        rules = ["start: whole", *_rule("whole", constraint)]
+    if isinstance(constraint, Holes):
+        rules = _holes(constraint.parts)
     else:
-        names = [part.name for part in parts if not isinstance(part, Fixed)]
-        body = [_quote(p.text) if isinstance(p, Fixed) else f"h{names.index(p.name)}" for p in parts]
-        rules = ["start: " + " ".join(body)]
-        for i, part in enumerate(p for p in parts if not isinstance(p, Fixed)):
-            rules += _rule(f"h{i}", part.constraint, capture=part.name)
+        rules = ["start: whole", *_rule("whole", constraint)]
     text = "\n".join(rules) + "\n"
     if len(text.encode()) > LIMITS.grammar_bytes:
-        raise ConstraintInvalid(
-            f"the constraint needs a grammar of {len(text.encode())} bytes; the limit is {LIMITS.grammar_bytes}"
-        )
+        size, limit = len(text.encode()), LIMITS.grammar_bytes
+        raise ConstraintInvalid(f"the constraint needs a grammar of {size} bytes; the limit is {limit}")
     return text
 
 
-def _rule(name: str, constraint: Any, capture: str = "") -> list[str]:
-    head = f"{name}[capture={_quote(capture)}]" if capture else name
+def _holes(parts: tuple[Fixed | Hole, ...]) -> list[str]:
+    """A rule for each hole. The fixed text behind a hole belongs to its rule, as a suffix.
+
+    llguidance takes the longest match: without a suffix, a copy that the request goes on from with a quote
+    could not end before the quote of the fixed text.
+    """
+    parts = tuple(part for part in parts if not isinstance(part, Fixed) or part.text)
+    if not parts:
+        raise ConstraintInvalid("there is neither fixed text nor a hole")
+    body: list[str] = []
+    rules: list[str] = []
+    for i, (part, behind) in enumerate(zip(parts, (*parts[1:], None), strict=True)):
+        before = parts[i - 1] if i else None
+        if isinstance(part, Hole):
+            if not part.name:
+                raise ConstraintInvalid("a hole needs a name")
+            body.append(f"h{i}")
+            suffix = behind.text if isinstance(behind, Fixed) and _is_terminal(part) else ""
+            rules += _rule(f"h{i}", part.constraint, capture=part.name, suffix=suffix)
+        elif not (isinstance(before, Hole) and _is_terminal(before)):
+            body.append(_quote(part.text))
+    return ["start: " + " ".join(body), *rules]
+
+
+def _is_terminal(hole: Hole) -> bool:
+    """Whether it is matched by one regular expression, and so may have a suffix."""
+    return not isinstance(hole.constraint, Schema)
+
+
+def _rule(name: str, constraint: Any, capture: str = "", suffix: str = "") -> list[str]:
+    pairs = (("capture", capture), ("suffix", suffix))
+    marks = ", ".join(f"{key}={_quote(value)}" for key, value in pairs if value)
+    head = f"{name}[{marks}]" if marks else name
     match constraint:
         case Fixed(text=text):
             return [f"{head}: {_quote(text)}"]
@@ -62,80 +87,104 @@ def _rule(name: str, constraint: Any, capture: str = "") -> list[str]:
 
 
 def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    # DEL is the one character that JSON leaves as it is and Lark does not take
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+_IN_REGEX = {"/": r"\/", "\n": r"\n", "\\\n": r"\n"}
 
 
 def _regex(regex: str) -> str:
-    return "/" + re.sub(r"(?<!\\)/", r"\\/", regex) + "/"
+    """As a Lark literal: a slash would end it, and a line end its line."""
+    escaped = re.sub(r"\\.|[/\n]", lambda found: _IN_REGEX.get(found[0], found[0]), regex, flags=re.DOTALL)
+    return f"/{escaped}/"
 
 
 def _either(options: tuple[str, ...]) -> str:
     if not options:
-        raise ConstraintInvalid("a choice needs at least one option")
+        raise ConstraintInvalid("there is nothing to choose from")
     return " | ".join(_quote(option) for option in options)
 
 
 def _number(evidence: tuple[float, ...], integer: bool) -> str:
     if evidence:
-        return _either(tuple(dict.fromkeys(_plain(int(n) if integer else n) for n in evidence)))
+        return _either(tuple(dict.fromkeys(_plain(n) for n in evidence if not integer or n.is_integer())))
     return "/-?(0|[1-9][0-9]{0,14})/" if integer else r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?/"
 
 
 def _plain(number: float) -> str:
-    return json.dumps(int(number) if float(number).is_integer() else number)
+    return json.dumps(int(number) if number.is_integer() else number)
 
 
 def _copy(name: str, of: str, max_words: int) -> list[str]:
-    """Terminals for a run of whole words: a substring of chunks, so many words, and edges without punctuation.
+    """Terminals for a run of whole words: a substring of chunks, so many words, no punctuation at the edges.
 
-    Words, the punctuation at their edges and the space between them are separate chunks, so a run can end
-    before the full stop; a bracket may close what the run itself has opened.
+    Words and each character of the punctuation around them are separate chunks, so a run can end before the
+    full stop. It may end in a closing bracket that it has opened itself, in its last word or before.
     """
+    if len(of) > LIMITS.grammar_bytes:
+        limit = LIMITS.grammar_bytes
+        raise ConstraintInvalid(f"there are {len(of)} characters to copy from; the limit is {limit}")
     chunks = split_words(of)
-    if not any(chunk.strip() for chunk in chunks):
+    if not any(_is_word(chunk) for chunk in chunks):
         raise ConstraintInvalid("there is no word to copy")
-    edges = rf"[^\s{_EDGES_OPEN}]((.|\n)*[^\s{_EDGES_CLOSE}])?"
+    first, last = re.escape(_OPENING), re.escape(_CLOSING)
+    start = rf"[)\]}}>.]*[^\s{first}{last}]"  # `.net` is a word, `) and` does not begin with one
     words = rf"\S+(\s+\S+){{0,{max(0, max_words - 1)}}}"
-    closed = rf"[^\s{_EDGES_OPEN}][^(]*\([^()]*\)"
+    ends = [start, rf"{start}(.|\n)*[^\s{last}]", rf"{start}[^()]*\([^()]*\)"]
+    closed = {chunk for chunk in chunks if _is_word(chunk) and chunk[-1] in _CLOSING}
+    ends += [rf"({start}(.|\n)*\s)?{re.escape(chunk)}" for chunk in sorted(closed)]
     return [
         f"{name}: {name}_OF & {name}_WORDS & {name}_EDGES",
         f"{name}_OF: %regex {json.dumps({'substring_chunks': chunks}, ensure_ascii=False)}",
         f"{name}_WORDS: {_regex(words)}",
-        f"{name}_EDGES: {_regex(edges)} | {_regex(closed)}",
+        f"{name}_EDGES: {' | '.join(map(_regex, ends))}",
     ]
-
-
-_CHUNK = re.compile(
-    rf"\s+|[{_EDGES_OPEN}]+(?=\S)|[{_EDGES_CLOSE}]+(?=\s|$)|\S+?(?=[{_EDGES_CLOSE}]*(?:\s|$))|\S+"
-)
 
 
 def split_words(text: str) -> list[str]:
     """Words, edge punctuation and white space, in order; joined they are the text again."""
-    chunks: list[str] = []
-    for run in re.findall(r"\s+|\S+", text):
-        chunks += _CHUNK.findall(run) if len(run) <= 256 else [run]
-    return chunks
+    return [chunk for run in re.findall(r"\s+|\S+", text) for chunk in _split_run(run)]
+
+
+def _split_run(run: str) -> list[str]:
+    """`"f(x)".` -> `"`, `f(x)`, `"`, `.`: a bracket that the word has opened itself stays with it."""
+    rest = run.lstrip(_OPENING)
+    opened, end = run[: len(run) - len(rest)], len(rest)
+    while end and rest[end - 1] in _CLOSING and not _closes(rest[:end]):
+        end -= 1
+    return [*opened, *([rest[:end]] if end else []), *rest[end:]]
+
+
+def _closes(word: str) -> bool:
+    bracket = word[-1]
+    return bracket in _PAIRS and word.count(_PAIRS[bracket]) >= word.count(bracket)
+
+
+def _is_word(chunk: str) -> bool:
+    return not chunk.isspace() and not (len(chunk) == 1 and chunk in _OPENING + _CLOSING)
 
 
 class Guide:
     """The state of one constrained answer. Feed it every token that was taken."""
 
     def __init__(self, tokenizer: Any, constraint: Constraint) -> None:
-        from llguidance import LLMatcher
+        from llguidance import LLMatcher, LLParserLimits
 
         self._constraint = constraint
-        self._matcher = LLMatcher(tokenizer, grammar(constraint), log_level=0)
+        limits = LLParserLimits(step_lexer_fuel=LIMITS.grammar_fuel)
+        self._matcher = LLMatcher(tokenizer, grammar(constraint), limits=limits, log_level=0)
         self._check()
 
     def _check(self) -> None:
         # llguidance never raises: an error leaves a matcher that stops at once.
         if self._matcher.is_error():
-            raise ConstraintInvalid(f"the constraint cannot be lowered: {self._matcher.get_error()[:300]}")
+            cause = self._matcher.get_error().partition("\n<state>")[0]
+            raise ConstraintInvalid(f"the constraint cannot be lowered: {cause[:300]}")
 
-    def forced(self) -> list[int]:
-        """The tokens that must come next; taken by this call."""
-        tokens: list[int] = self._matcher.compute_ff_tokens()
+    def forced(self, room: int) -> list[int]:
+        """The tokens that must come next, at most `room`; taken by this call."""
+        tokens: list[int] = self._matcher.compute_ff_tokens()[:room]
         if tokens:
             self.take(tokens)
         return tokens
@@ -145,8 +194,9 @@ class Guide:
         self._check()
 
     def allowed(self) -> NDArray[np.intp]:
-        """Ids of the tokens that may come next."""
+        """Ids of the tokens that may come next. Raises ConstraintInvalid when none leads to a whole text."""
         mask = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        self._check()
         return np.flatnonzero(np.unpackbits(mask, bitorder="little"))
 
     @property
@@ -163,13 +213,9 @@ class Guide:
         """What filled each hole. A hole that ends the text closes with it, so it is cut from `text`."""
         if not isinstance(self._constraint, Holes):
             return {}
-        found = {name: value.decode(errors="replace") for name, value in self._matcher.get_captures()}
-        last = self._constraint.parts[-1] if self._constraint.parts else None
-        if last is not None and not isinstance(last, Fixed) and last.name not in found and self.satisfied:
-            found[last.name] = text[self._start_of_last(text, found) :]
-        return found
-
-    def _start_of_last(self, text: str, found: dict[str, str]) -> int:
-        assert isinstance(self._constraint, Holes)
-        before = self._constraint.parts[:-1]
-        return sum(len(p.text) if isinstance(p, Fixed) else len(found.get(p.name, "")) for p in before)
+        found = [(name, value.decode(errors="replace")) for name, value in self._matcher.get_captures()]
+        holes = [part.name for part in self._constraint.parts if isinstance(part, Hole)]
+        if self.satisfied and len(found) == len(holes) - 1 and isinstance(self._constraint.parts[-1], Hole):
+            fixed = sum(len(part.text) for part in self._constraint.parts if isinstance(part, Fixed))
+            found.append((holes[-1], text[fixed + sum(len(value) for _, value in found) :]))
+        return dict(found)

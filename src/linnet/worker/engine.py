@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import Any, Literal, Protocol
 
-from linnet.errors import Cancelled, ContextOverflow, LinnetError, OutOfMemory, QueueFull
+from linnet.errors import Cancelled, ContextOverflow, EmptyRequest, LinnetError, OutOfMemory, QueueFull
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
@@ -71,14 +71,15 @@ class Engine:
 
     def submit(self, submit: Submit) -> list[Outgoing]:
         """Take on a request; what can be said of it at once is returned."""
+        self.progress += 1
+        if len(self._waiting) + len(self._running) >= LIMITS.queue:
+            return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
             job = self._job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
         if isinstance(job, Done):
             return [Ended(submit.id, job)]
-        if len(self._waiting) + len(self._running) >= LIMITS.queue:
-            return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         self._waiting.append(job)
         return []
 
@@ -112,6 +113,8 @@ class Engine:
 
     def _check_room(self, prompt: int, wanted: int) -> None:
         context = self._llama.context
+        if not prompt:
+            raise EmptyRequest("the prompt is no token long, so there is nothing to go on from")
         if prompt + wanted > context:
             raise ContextOverflow(
                 f"the prompt is {prompt} tokens and the context {context}, with {wanted} to come",
@@ -134,8 +137,19 @@ class Engine:
             self.progress += total
             for (lane, count), wanted in zip(chosen, rows, strict=True):
                 lane.advance(count)
-                lanes[id(lane)][0].computed(lane, wanted)
+                out += self._tell(lanes[id(lane)][0], lane, wanted)
         return out + self._collect()
+
+    def _tell(self, job: Job, lane: Lane, logits: list[Logits]) -> list[Outgoing]:
+        """What a job cannot go on from ends that job alone."""
+        if job.id not in self._running:
+            return []
+        try:
+            job.computed(lane, logits)
+        except LinnetError as error:
+            self._release(job.id)
+            return [failed(job.id, error)]
+        return []
 
     def _compute(self, chosen: list[tuple[Lane, int]]) -> list[list[Logits]]:
         entries: list[Entry] = []
@@ -184,11 +198,13 @@ class Engine:
 
     def _make_room(self, job: Job) -> bool:
         promised = sum(other.cells for other, _ in self._running.values())
-        wanted = BRANCHES + 1 if isinstance(job, Scoring) else 1
+        if promised + job.cells > self._llama.context:
+            return False  # no kept prefix is in the way, so none is given up
+        least, wanted = (2, BRANCHES + 1) if isinstance(job, Scoring) else (1, 1)
         while len(self._free) < wanted or promised + self._prefixes.cells + job.cells > self._llama.context:
             if not self._evict():
                 break
-        return bool(self._free) and promised + job.cells <= self._llama.context
+        return len(self._free) >= least
 
     def _reuse(self, job: Job, sequence: int) -> int:
         """Share the longest kept prefix; the last prompt token is computed anyway, for its logits."""

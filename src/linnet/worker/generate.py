@@ -94,7 +94,7 @@ class Generation:
     def _force(self) -> None:
         """Take what the constraint leaves no choice about, and see whether that was the end."""
         if self.done is None and self._guide:
-            if forced := self._guide.forced():
+            if forced := self._guide.forced(self._limit - len(self._tokens)):
                 before = len(self._tokens)
                 self._take(forced)
                 self._forced += len(self._tokens) - before
@@ -102,7 +102,7 @@ class Generation:
                 self._finish("constraint")
 
     def _take(self, tokens: list[int]) -> None:
-        for token in tokens[: self._limit - len(self._tokens)]:
+        for token in tokens:
             self._tokens.append(token)
             self._unsent.append(token)
             self.lane.pending.append(token)
@@ -129,13 +129,13 @@ class Generation:
         # The earlier worker may have died between the last piece and the end.
         if self._text.stopped:
             self._finish("stop")
-        elif len(emitted) >= self._limit:
+        elif len(emitted) >= self._limit and not (self._guide and self._guide.finished):
             self._finish("length")
 
     def _finish(self, finish: Finish) -> None:
-        rest = self._text.feed(b"", final=True)
-        self._fresh += rest
-        self._whole += rest
+        # What was held back until now comes with Done only. As a piece it would be sent again by the next
+        # worker if this one died between the two, for no token stands for it.
+        self._whole += self._text.feed(b"", final=True)
         cut = finish == "length" and self._limit < self._request.max_tokens
         self.done = Done(
             text=self._whole,

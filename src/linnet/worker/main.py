@@ -49,10 +49,11 @@ class Worker:
                 if isinstance(record, Stop):
                     return
                 self._handle(engine, record)
+                self._tell(engine)
             if engine.busy:
                 for record in engine.step():
                     self._channel.send(record)
-            self._beat(Beat(engine.phase, float(engine.progress)))
+            self._tell(engine)
 
     def _handle(self, engine: Engine | ScriptedEngine, record: Record) -> None:
         match record:
@@ -72,6 +73,9 @@ class Worker:
         while (record := self._channel.pending()) is not None:
             records.append(record)
         return records
+
+    def _tell(self, engine: Engine | ScriptedEngine) -> None:
+        self._beat(Beat(engine.phase, float(engine.progress)))
 
     def _beat(self, beat: Beat) -> None:
         if (now := time.monotonic()) - self._beaten >= BEAT_SECONDS:

@@ -1,7 +1,8 @@
-"""The model-less child: `python -P -m linnet.worker.render SOCKET_FD PARENT_PID`. Chat templates -> segments of prompt.
+"""The model-less child: `python -P -m linnet.worker.render SOCKET_FD PARENT_PID`.
 
-A template is a program out of a model file. Jinja's sandbox keeps it from Python; this process keeps it
-from the rest: no files, no network, bounded memory, and a parent that kills it when its time is up.
+Chat templates -> segments of prompt. A template is a program out of a model file: Jinja's sandbox keeps it
+from Python, this process keeps it from the rest. No files, no network, bounded memory, and a parent that
+kills it when its time is up.
 
 How trust survives the template: it is rendered once plainly, and once with a secret mark in the place of
 every text that is not trusted. What stands around the marks is then the template's own, whatever the
@@ -76,9 +77,15 @@ def _told_apart(record: Render, contents: list[str], plain: str, hidden: dict[in
     if _joined(segments) == plain:
         return segments
     segments = _woven(opaque.markup, [_rewritten(record, opaque, i, contents[i]) for i in opaque.found])
-    if _joined(segments) == plain or _opaque(record, contents, hidden, secret * 2).markup == opaque.markup:
+    if _joined(segments) == plain:
+        return segments
+    other = secret.translate(_NEXT_DIGIT) * 2  # differs in length and in every place
+    if _opaque(record, contents, hidden, other).markup == opaque.markup:
         return segments
     return [Segment(plain, False)]
+
+
+_NEXT_DIGIT = str.maketrans("0123456789", "1234567890")
 
 
 def _secret(texts: list[str]) -> str:
@@ -101,9 +108,9 @@ class _Opaque(NamedTuple):
 def _opaque(record: Render, contents: list[str], hidden: dict[int, str], secret: str) -> _Opaque:
     marked = list(contents)
     for i, text in hidden.items():
-        marked[i] = contents[i].replace(text, f"{secret}{i:06}", 1)
+        marked[i] = contents[i].replace(text, f"{secret}{i:06}{secret}", 1)
     whole = _text(record, marked)
-    parts = re.split(f"{secret}([0-9]{{6}})", whole)
+    parts = re.split(f"{secret}([0-9]{{6}}){secret}", whole)
     return _Opaque(marked, whole, parts[::2], [int(number) for number in parts[1::2]])
 
 

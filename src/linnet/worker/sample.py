@@ -23,7 +23,9 @@ def sample(
     weights = np.exp((scores[order] - scores[order[0]]).astype(np.float64) / sampling.temperature)
     cumulative = np.cumsum(weights / weights.sum())
     kept = int(np.searchsorted(cumulative, sampling.top_p)) + 1 if sampling.top_p < 1.0 else len(order)
-    draw = np.random.Generator(np.random.Philox(key=[sampling.seed & (2**64 - 1), position])).random()
+    # as uint64: of a list, numpy would make floats as soon as a seed is over 2**63
+    key = np.array([sampling.seed & (2**64 - 1), position], np.uint64)
+    draw = np.random.Generator(np.random.Philox(key=key)).random()
     chosen = int(
         np.searchsorted(cumulative[:kept], draw * cumulative[min(kept, len(order)) - 1], side="right")
     )

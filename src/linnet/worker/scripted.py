@@ -1,7 +1,7 @@
 """The engine's twin without a model: says given bytes, and dies, hangs, floods or garbles on order.
 
 Its vocabulary is the 256 bytes; a token's id is its byte. It stands behind the same pipe and obeys the same
-rules (whole characters, stop strings, resuming from emitted tokens), so what is tested with it holds for both.
+rules (whole characters, stop strings, resuming from emitted tokens): what is tested with it holds for both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class ScriptedEngine:
                 self._plays[submit.id] = _Play(submit, self._script.actions)
                 return []
             case Score(continuations=texts):
-                return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
+                return [
+                    Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))
+                ]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
 
@@ -58,8 +60,8 @@ class ScriptedEngine:
                 self.progress += 1
                 time.sleep(self._script.seconds_per_token)
             elif isinstance(action, Flood):
-                out += [Emitted(play.id, "x", (ord("x"),)) for _ in range(action.pieces)]
-                play.tokens += [ord("x")] * action.pieces
+                while play.speaking:
+                    out += play.say()
             elif self._misbehaves and self._script.poison in play.prompt:
                 self._misbehave(action)
             if play.done:
@@ -82,7 +84,7 @@ class ScriptedEngine:
 
 
 class _Play:
-    """Where one request stands in the script. Bytes that a dead worker had sent are skipped, not said again."""
+    """Where one request stands in the script. Bytes that a dead worker had sent are not said again."""
 
     def __init__(self, submit: Submit, actions: tuple[Action, ...]) -> None:
         assert isinstance(submit.request, Generate)
@@ -102,28 +104,34 @@ class _Play:
         if self._bytes or not self._left:
             return None
         action = self._left.pop(0)
-        if isinstance(action, Say):
-            said = bytes.fromhex(action.hex)
+        if isinstance(action, Say | Flood):
+            said = bytes.fromhex(action.hex) if isinstance(action, Say) else b"x" * action.pieces
             self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
-            return None
-        return action
+        return None if isinstance(action, Say) else action
+
+    @property
+    def _over(self) -> bool:
+        return self._text.stopped or len(self.tokens) >= self._request.max_tokens
+
+    @property
+    def speaking(self) -> bool:
+        return bool(self._bytes) and self.done is None
 
     def say(self) -> list[Emitted]:
-        text, tokens = "", ()
-        if self._bytes:
+        text = ""
+        tokens: tuple[int, ...] = ()
+        if self._bytes and not self._over:
             byte, self._bytes = self._bytes[:1], self._bytes[1:]
             text, tokens = self._text.feed(byte), (byte[0],)
             self.tokens += tokens
-        full = len(self.tokens) >= self._request.max_tokens
-        if self._text.stopped or full or not (self._bytes or self._left):
-            text += self._text.feed(b"", final=True)
+        if self._over or not (self._bytes or self._left):
+            rest = self._text.feed(b"", final=True)
             usage = Usage(len(self.prompt.encode()), 0, len(self.tokens), 0)
-            self.done = Done(self._whole + text, "length" if full else "stop", usage)
+            cut = self._over and not self._text.stopped
+            self.done = Done(self._whole + text + rest, "length" if cut else "stop", usage)
         self._whole += text
         return [Emitted(self.id, text, tokens)] if text or tokens else []
 
 
 def _length(submit: Submit) -> int:
     return sum(len(s.text.encode()) for s in submit.request.prompt if hasattr(s, "text"))
-
-

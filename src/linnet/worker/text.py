@@ -23,15 +23,24 @@ class TextStream:
         """The text that `data` completes; with `final`, everything that was still waiting as well."""
         if self.stopped:
             return ""
-        self._held += self._decoder.decode(data, final)
-        cut = min((at for stop in self._stops if (at := self._held.find(stop)) >= 0), default=-1)
-        if cut >= 0:
+        self._held += self._decode(data, final)
+        found = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        if found:
+            # the one that is complete first, so that it does not matter how the text was cut into tokens
             self.stopped = True
-            keep = cut
+            keep = min(found)[1]
         else:
             keep = len(self._held) - (0 if final else self._possible_stop())
         out, self._held = self._held[:keep], self._held[keep:]
         return out
+
+    def _decode(self, data: bytes, final: bool) -> str:
+        text = self._decoder.decode(data, final)
+        waiting = self._decoder.getstate()[0]
+        if waiting[:1] == b"\xed" and waiting[1:2] >= b"\xa0":
+            # half a surrogate pair is no character, but Python waits for its third byte
+            text += self._decoder.decode(b"", True)
+        return text
 
     def _possible_stop(self) -> int:
         """Length of the longest end of the held text that some stop string begins with."""

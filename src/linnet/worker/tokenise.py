@@ -53,11 +53,13 @@ def _split(segments: tuple[Segment, ...], control: re.Pattern[str] | None) -> It
 def _break_markers(run: Run, markers: re.Pattern[str] | None) -> Iterator[str]:
     text = "".join(piece for piece, _ in run)
     trust = [trusted for piece, trusted in run for _ in piece]
-    start = 0
-    for found in markers.finditer(text) if markers and not all(trust) else ():
+    wanted = None if all(trust) else markers
+    start = look = 0
+    while wanted and (found := wanted.search(text, look)):
+        look = found.start() + 1  # not past its end: what is left of a broken marker may be another one
         if not all(trust[found.start() : found.end()]) and len(found.group()) > 1:
-            yield text[start : found.start() + 1]
-            start = found.start() + 1
+            yield text[start:look]
+            start = look
     if text[start:]:
         yield text[start:]
 

@@ -41,7 +41,7 @@ def expression_of(text: str) -> str | None:
     except _NotArithmeticError:
         return None
     operators = sum(expression.count(sign) for sign in "+-*/%(")
-    fits = len(expression) <= LIMITS.calculator_chars and operators <= LIMITS.calculator_depth
+    fits = len(expression) <= LIMITS.calculator_chars and operators < LIMITS.calculator_depth
     return expression if fits else None
 
 
@@ -96,7 +96,7 @@ _PHRASES: dict[str, _Token] = {
     ),
     **_table("function", {"abs": "absolute value of", "factorial": "factorial of"}),
     **_table("raise", {"2": "square of|square", "3": "cube of|cube"}),
-    **_table("list", {"+": "sum of|total of|add", "-": "difference of", "abs": "difference between"}),
+    **_table("list", {"+": "sum of|total of|add|add up", "-": "difference of", "abs": "difference between"}),
     **_table("list", {"*": "product of", "/": "quotient of", "average": "average of|mean of"}),
     **_table("list", {"max": "maximum of|max of|largest of|greatest of|biggest of|larger of|bigger of"}),
     **_table("list", {"min": "minimum of|min of|smallest of|least of|smaller of"}),
@@ -106,7 +106,7 @@ _PHRASES: dict[str, _Token] = {
     **_table("negative", {"-": "negative"}),
     **{
         word: _Token(word)
-        for word in ("and", "of", "off", "to", "by", "from", "is", "power", "point", "second")
+        for word in ("and", "of", "off", "to", "by", "from", "away", "is", "power", "point", "second")
     },
     **{name: _Token("constant", name) for name in CONSTANTS},
 }
@@ -124,9 +124,13 @@ _LEADS = _table(
     },
 )
 _TRAILS = _table(
-    "trail", {"ends": "?|.|=|,|is|is what|equal|equals|equal to|come to|for me|thanks|thank you"}
+    "trail",
+    {
+        "ends": "?|.|=|,|is|is what|equal|equals|equal to|come to|for me|thanks|thank you",
+        "asks": "how much is that|how much is left|how much remains|what is left|what do i get",
+    },
 )
-_LONGEST = 4
+_LONGEST = 5
 
 _LEXEMES = re.compile(
     r"(?P<ordinal>[0-9]+(?:st|nd|rd|th)\b)"
@@ -140,6 +144,7 @@ _NOT_SUMS = re.compile(
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"  # a date
     r"|(?<![0-9])[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?![0-9])"  # a date
     r"|^\s*[0-9]{3}-[0-9]{4}\s*$|[0-9]-[0-9]{3}-[0-9]{3,4}"  # a telephone number
+    r"|\b0[xbo][0-9a-f]"  # a number in another base
 )
 
 
@@ -179,7 +184,7 @@ def _skip_leads(words: list[str]) -> int:
 
 
 def _trail(words: list[str], end: int) -> int:
-    return next((n for n in (2, 1) if " ".join(words[max(end - n, 0) : end]) in _TRAILS), 0)
+    return next((n for n in range(_LONGEST, 0, -1) if " ".join(words[max(end - n, 0) : end]) in _TRAILS), 0)
 
 
 def _phrases(lexemes: list[_Token]) -> Iterator[_Token]:
@@ -297,6 +302,7 @@ class _Parser:
         """`subtract A from B`, `multiply A by B`, `increase A by 5%`."""
         first = self.sum()
         if verb == "-":
+            self.take("away")
             self.need("from")
             return self.added(first, "from", self.sum())
         if not (verb == "*" and self.take("and")):

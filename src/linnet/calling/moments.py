@@ -1,0 +1,47 @@
+"""Phrases of time in a request: `tomorrow at 9 am`, `Friday 5 pm`, `in 40 minutes`, `1 March`, `2026-11-22`.
+
+English, linear, and only found, never computed: a tool that wants another form converts it itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_MONTH = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
+)
+_COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|forty|half an?|a few)"
+_UNIT = r"(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)"
+_PART = r"(?:morning|afternoon|evening|night|noon|midday|midnight)"
+_ORDINAL = r"\d{1,2}(?:st|nd|rd|th)?"
+
+_ELEMENT = "|".join(
+    [
+        r"\d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2})?",
+        r"\d{1,2}/\d{1,2}/\d{2,4}",
+        rf"{_MONTH}\s+{_ORDINAL}(?:,?\s+\d{{4}})?",
+        rf"(?:the\s+)?{_ORDINAL}\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{4}})?",
+        rf"(?:in|after)\s+{_COUNT}\s+{_UNIT}(?:\s+and\s+a\s+half)?",
+        rf"{_COUNT}\s+{_UNIT}\s+(?:from\s+now|before|after|later)",
+        rf"(?:(?:next|this|coming)\s+)?{_WEEKDAY}(?:\s+{_PART})?",
+        r"(?:next|this)\s+(?:week|month|year|weekend|spring|summer|autumn|fall|winter)",
+        rf"(?:today|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
+        rf"(?:this|in\s+the)\s+{_PART}",
+        r"(?:half\s+past|quarter\s+(?:past|to))\s+\w+",
+        r"\d{1,2}(?:[:.]\d{2})?\s*(?:a\.?m\.?|p\.?m\.?|o'?clock)(?!\w)",
+        r"\d{1,2}:\d{2}",
+        r"noon|midday|midnight",
+        r"(?<=at\s)\d{1,2}(?=[\s.,;!?]|$)",
+    ]
+)
+_MOMENT = re.compile(
+    rf"(?<![\w/])(?:{_ELEMENT})(?:(?:\s*,)?\s*(?:\b(?:at|on|by|from|around)\s+)?(?:{_ELEMENT})(?!\w))*",
+    re.IGNORECASE,
+)
+
+
+def moments(text: str) -> list[tuple[int, int]]:
+    """`(start, end)` of each phrase of time, in order; what belongs together is one phrase."""
+    return [match.span() for match in _MOMENT.finditer(text)]

@@ -1,0 +1,99 @@
+"""What fits, and how many threads pay: arithmetic on facts, no I/O.
+
+Hides the policy. The numbers behind it are measured ones (EVIDENCE: SmolLM2-135M on two cores).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from linnet.hardware.probe import Machine
+from linnet.limits import KIB, MIB
+
+WORKER_BYTES = 160 * MIB
+"""What a worker takes besides weights and KV: Python, libraries, tokenizer tables, compute buffers.
+
+113 MiB were measured resident with SmolLM2-135M and batches of 512 tokens; larger models compute in more.
+"""
+
+HEADROOM = 0.1
+"""Share of the available memory that is left alone: what is available now is not so a minute later."""
+
+CONTEXT_STEP, CONTEXT_LEAST = 256, 512
+"""Tokens: a reduced context is a multiple of the first, and below the second no request fits."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`context` in tokens (0 if nothing fits), `worker_bytes` for that context, and `why` in a sentence.
+
+    `fits` is false when the wanted context does not; a smaller `context` may then still be offered.
+    """
+
+    context: int
+    fits: bool
+    worker_bytes: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Threads:
+    """For one token at a time (bound by memory) and for many at once (bound by arithmetic)."""
+
+    decode: int
+    prefill: int
+
+
+def kv_bytes(
+    context: int, layers: int, kv_heads: int, head_dim_k: int, head_dim_v: int, bytes_per_element: float = 2
+) -> int:
+    """Bytes of the KV cache for `context` tokens: in every layer a key and a value for each KV head.
+
+    2 bytes an element is F16. A quantised cache has fractions: 1.0625 for Q8_0 (34 bytes for 32 elements).
+    """
+    return math.ceil(context * layers * kv_heads * (head_dim_k + head_dim_v) * bytes_per_element)
+
+
+def fit(weights_bytes: int, kv_per_token: int, available: int | None, wanted_context: int) -> Fit:
+    """The largest context up to the wanted one that `available` bytes hold; unknown memory holds all.
+
+    Weights count in full: mapped pages can be dropped, but every token reads all of them again.
+    """
+    fixed = weights_bytes + WORKER_BYTES
+    whole = fixed + wanted_context * kv_per_token
+    if available is None:
+        return Fit(wanted_context, True, whole, "the available memory is unknown, so nothing is held back")
+    usable = int(available * (1 - HEADROOM))
+    if whole <= usable:
+        return Fit(wanted_context, True, whole, f"{size(whole)} of {size(usable)} usable")
+    room = (usable - fixed) // max(1, kv_per_token) // CONTEXT_STEP * CONTEXT_STEP
+    need = f"{wanted_context} tokens need {size(whole)}, {size(usable)} are usable"
+    if room < CONTEXT_LEAST:
+        least = fixed + CONTEXT_LEAST * kv_per_token
+        return Fit(0, False, fixed, f"{need}; even {CONTEXT_LEAST} tokens need {size(least)}")
+    return Fit(room, False, fixed + room * kv_per_token, f"{need}; {room} tokens fit")
+
+
+def threads(machine: Machine, busy: float | None = None) -> Threads:
+    """How many threads to give the engine while others keep `busy` cores' worth of work going.
+
+    Never more than the affinity mask or the quota gives, nor than there are physical cores; at least 1.
+    Cores that others use are left out, for two threads of which one waits stall each other (97 tokens/s
+    became 0.3). A quiet core is worth having: without the second one prefill takes twice as long, and
+    decoding still loses 7 to 17 %, so both phases get the same. Without `busy`, the load average of the
+    last minute stands in for it.
+    """
+    cores = machine.affinity or machine.cores or 1
+    others = busy if busy is not None else (machine.load or (0.0,))[0]
+    bounds = [cores - math.floor(others + 0.5), machine.physical_cores, machine.cores]
+    if machine.quota is not None:
+        bounds.append(math.floor(machine.quota))
+    count = max(1, min(bound for bound in bounds if bound is not None))
+    return Threads(decode=count, prefill=count)
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.5 GiB`, `98 MiB`."""
+    unit, name = (KIB * MIB, "GiB") if count >= KIB * MIB else (MIB, "MiB")
+    return f"{count / unit:.1f} {name}"

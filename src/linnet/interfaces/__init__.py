@@ -1,0 +1,1 @@
+"""The edges: they translate between the outside and a request, and do nothing more."""

@@ -1,0 +1,1 @@
+"""The command `linnet`: one file a command, and what commands share."""

@@ -1,0 +1,42 @@
+"""Which commands there are. Each is a function in a file of its own, which imports late what it needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from linnet.interfaces.cli import doctor, eval, limits, output, run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from linnet import __version__
+
+        output.say(f"linnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog='Example: linnet run "What is 17 times 24?"')
+def linnet(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """An agent runtime for small language models.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 refused for safety, 4 not enough resources.
+    """
+
+
+app.command(epilog=run.EXAMPLE)(run.run)
+app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
+app.command(epilog=limits.EXAMPLE)(limits.limits)
+app.add_typer(eval.app, name="eval")

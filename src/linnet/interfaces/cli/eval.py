@@ -1,0 +1,160 @@
+"""`linnet eval`: how often the agent is right, measured."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from linnet.errors import FAILED, InputInvalid
+from linnet.interfaces.cli import options, output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from linnet.evals.examples import Case, Outcome
+
+EXAMPLE = "Example: linnet eval examples --limit 5"
+
+_HINT = "Run this in a folder that has examples/, or name --requests, --tools and --root."
+
+app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=EXAMPLE)
+
+
+@app.callback()
+def _eval() -> None:
+    """Keeps `examples` a command of its own while there is no second one."""
+
+
+@app.command(epilog=EXAMPLE)
+def examples(
+    requests: Annotated[
+        Path, typer.Option("--requests", metavar="FILE", help="Requests, one JSON object a line.")
+    ] = Path("examples/requests.jsonl"),
+    tools: Annotated[
+        str,
+        typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+    ] = "examples/tools.py",
+    root: Annotated[
+        Path, typer.Option("--root", metavar="DIR", help="The folder that the file tools may read.")
+    ] = Path("examples/files"),
+    model: options.Model = None,
+    as_json: options.Json = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write a JSON line for each case here.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N requests.")
+    ] = None,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-under", metavar="SHARE", min=0, max=1, help="End with 1 if less than this is right."
+        ),
+    ] = None,
+) -> None:
+    """Run a file of requests and say for each what is wrong with the outcome.
+
+    A line of the file is {"id", "text", "expect"}; what is expected is {"calls": [...]} or {"answer": ...}.
+    """
+    with output.reporting(as_json):
+        from linnet.evals.examples import totals
+
+        outcomes = _outcomes(_cases(requests, root)[:limit], tools, root, model, out)
+        numbers = totals(outcomes)
+        if as_json:
+            output.say_json({"cases": [outcome.describe() for outcome in outcomes], "totals": numbers})
+        else:
+            output.show(_table(outcomes))
+            output.say(_told(numbers))
+        raise typer.Exit(FAILED if fail_under is not None and numbers["share"] < fail_under else 0)
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+def _cases(requests: Path, root: Path) -> tuple[Case, ...]:
+    from linnet.evals.examples import load
+
+    for path, there in ((requests, requests.exists()), (root, root.is_dir())):
+        if not there:
+            kind = "folder" if path == root else "requests file"
+            raise InputInvalid(f"there is no {kind} {str(path)!r}", hint=_HINT, path=str(path))
+    return load(requests)
+
+
+def _outcomes(
+    cases: tuple[Case, ...], tools: str, root: Path, model: str | None, out: Path | None
+) -> list[Outcome]:
+    from linnet.app import open_agent
+    from linnet.evals.examples import evaluate
+    from linnet.interfaces.cli.tool_files import load_tools, split
+
+    settings = options.settings(root=root, model=model)
+    outcomes: list[Outcome] = []
+    # What a tool prints is not the outcome.
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        _writing(out) as file,
+        open_agent(settings, load_tools(split([tools]), hint=_HINT)) as agent,
+    ):
+        for outcome in _progress(evaluate(agent, cases), len(cases)):
+            outcomes.append(outcome)
+            if file is not None:
+                print(json.dumps(outcome.describe()), file=file, flush=True)
+    return outcomes
+
+
+@contextlib.contextmanager
+def _writing(out: Path | None) -> Iterator[TextIO | None]:
+    """The file for the lines, opened before the work; each line is there as soon as its case is done."""
+    if out is None:
+        yield None
+        return
+    try:
+        file = out.open("w", encoding="utf-8")
+    except OSError as error:
+        raise InputInvalid(f"{str(out)!r} cannot be written: {error.strerror}", path=str(out)) from error
+    with file:
+        yield file
+
+
+def _progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+    """With a bar on a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return outcomes
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(outcomes, "running", total, console=Console(stderr=True), transient=True)
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    table = output.table("id", "how", "outcome", "seconds")
+    table.columns[-1].justify = "right"
+    for outcome in outcomes:
+        verdict = output.cell("right", "green") if outcome.right else output.cell(outcome.fault, "red")
+        table.add_row(output.cell(outcome.case.id), outcome.how, verdict, f"{outcome.seconds:.2f}")
+    return table
+
+
+def _told(numbers: dict[str, Any]) -> str:
+    low, high = numbers["interval"]
+    share = f"{numbers['share']:.0%} (95 % interval {low:.0%} to {high:.0%})"
+    by = ", ".join(f"{how} {count['right']} of {count['of']}" for how, count in numbers["by"].items())
+    usage = numbers["usage"]
+    tokens = f"{usage['prompt_tokens']:,} prompt tokens ({usage['cached_tokens']:,} cached)"
+    made = f"{usage['generated_tokens']:,} generated ({usage['forced_tokens']:,} forced)"
+    return (
+        f"right: {numbers['right']} of {numbers['of']}, {share}\n"
+        f"by how: {by}\n"
+        f"median: {numbers['median_seconds']:.2f} s; {tokens}, {made}"
+    )

@@ -1,0 +1,34 @@
+"""Options that several commands share, and the Settings that they make."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linnet.interfaces.cli.output import DEBUG
+
+if TYPE_CHECKING:
+    from linnet.settings import Settings
+
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="NAME|FILE", help="A known model, or a .gguf file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of the engine.")]
+Context = Annotated[
+    int | None, typer.Option("--context", metavar="N", help="Size of the context, in tokens.")
+]
+Folder = Annotated[
+    Path | None, typer.Option("--root", metavar="DIR", help="The folder that the file tools may read.")
+]
+
+
+def settings(**arguments: Any) -> Settings:
+    """The settings in force; arguments that are None count as not given. Raises SettingsInvalid."""
+    from linnet.settings import load
+
+    # The one variable with Linnet's prefix that is the command's own.
+    return load(environ={name: value for name, value in os.environ.items() if name != DEBUG}, **arguments)

@@ -1,0 +1,145 @@
+"""`linnet run`: one request, one answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linnet.errors import InputInvalid, RequestTooLarge
+from linnet.interfaces.cli import options, output
+from linnet.limits import LIMITS
+
+if TYPE_CHECKING:
+    from linnet.agent.result import Result
+    from linnet.messages import ToolResult
+    from linnet.requests import Usage
+
+EXAMPLE = 'Example: linnet run "What is 17 times 24?" --json'
+
+
+def run(
+    text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
+    root: options.Folder = None,
+    model: options.Model = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+    ] = None,
+    as_json: options.Json = False,
+    context: options.Context = None,
+    threads: options.Threads = None,
+    require_sandbox: Annotated[
+        bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="S", help="Seconds that the model may take.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
+    ] = False,
+) -> None:
+    """Answer one request: by a rule, a tool, or the model's own words."""
+    with output.reporting(as_json):
+        chosen = {
+            "root": root,
+            "model": model,
+            "context": context,
+            "threads": threads,
+            "require_sandbox": require_sandbox or None,
+            "request_seconds": timeout,
+        }
+        result = _answer(text, tools or [], chosen)
+        if as_json:
+            output.say_json(result.describe())
+        else:
+            _tell(result, verbose)
+        raise typer.Exit(result.exit_code)
+
+
+def _answer(text: str, tools: list[str], chosen: dict[str, Any]) -> Result:
+    request, settings = _request(text), options.settings(**chosen)
+    from linnet.app import open_agent
+
+    # What a tool prints is not the answer.
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        open_agent(settings, _tools(tools)) as agent,
+        output.working("thinking"),
+    ):
+        return agent.run(request)
+
+
+def _tools(names: list[str]) -> tuple[Any, ...]:
+    from linnet.interfaces.cli.tool_files import load_tools, split
+
+    return load_tools(split(names))
+
+
+# --- the request ---------------------------------------------------------------------------------
+
+
+def _request(text: str) -> str:
+    """The text itself, or standard input for `-`: no more of it than a request may be long."""
+    data = _standard_input() if text == "-" else text.encode(errors="surrogateescape")
+    if len(data) > LIMITS.request_bytes:
+        raise RequestTooLarge(
+            f"the request is over {LIMITS.request_bytes:,} bytes", limit=LIMITS.request_bytes
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        hint = "Convert it first, for example with iconv."
+        raise InputInvalid(f"the request is not UTF-8 at byte {error.start}", hint=hint) from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputInvalid("standard input is closed", hint="Give the request as text.")
+    if sys.stdin.isatty():
+        output.note("Type the request, then Ctrl-D.")
+    try:
+        return sys.stdin.buffer.read(LIMITS.request_bytes + 1)
+    except OSError as error:
+        message = f"standard input cannot be read: {error.strerror}"
+        raise InputInvalid(message, hint="Give the request as text.") from error
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+def _tell(result: Result, verbose: bool) -> None:
+    output.say(result.answer)
+    for remark in result.degraded:
+        output.complain(f"note: {remark}")
+    for left_out in result.dropped:
+        output.complain(f"note: left out for want of room: {left_out}")
+    if result.error is not None:
+        if result.error["message"] not in result.answer:
+            output.complain(f"error: {result.error['message']}")
+        output.complain(f"hint: {result.error['hint']}")
+    output.note(_how(result), verbose=verbose)
+
+
+def _how(result: Result) -> str:
+    """`model · set_lights(on=true) · 260 prompt tokens (200 cached), 30 generated (18 forced) · 1.8 s`"""
+    calls = [_call(done) for done in result.calls]
+    return " · ".join([result.how, *calls, _tokens(result.usage), f"{result.seconds:.2f} s"])
+
+
+def _call(done: ToolResult) -> str:
+    arguments = (
+        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in done.call.arguments.items()
+    )
+    text = f"{done.call.name}({', '.join(arguments)})"
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def _tokens(usage: Usage) -> str:
+    if not (usage.prompt_tokens or usage.generated_tokens):
+        return "no tokens"
+    prompt = f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached)"
+    return f"{prompt}, {usage.generated_tokens} generated ({usage.forced_tokens} forced)"

@@ -1,0 +1,49 @@
+"""The models that Linnet knows by name. Hides where the list is kept: `catalogue.toml`, beside this file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from linnet.errors import ModelNotFound
+from linnet.messages import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class Entry:
+    """A known model: the distribution that carries it and the path of the file within, its hash and size.
+
+    `sha256` is lower-case hexadecimal, `size` in bytes.
+    """
+
+    title: str
+    package: str
+    file: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(gt=0)]
+    licence: str
+    source: str
+    aliases: tuple[str, ...] = ()
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every known model by its name, in the order of the file."""
+    data = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, Entry]).validate_python(data)
+
+
+def find(name: str) -> tuple[str, Entry]:
+    """The proper name and the entry for a name or an alias. Raises ModelNotFound with the nearest name."""
+    names = {alias: proper for proper, entry in entries().items() for alias in (proper, *entry.aliases)}
+    if name in names:
+        return names[name], entries()[names[name]]
+    near = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.5)
+    guess = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
+    raise ModelNotFound(f"no model is called {name[:100]!r}{guess}", name=name[:100], near=near)

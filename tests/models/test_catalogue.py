@@ -1,0 +1,35 @@
+"""The list of known models is sound, and says what is nearest when asked for something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from linnet.errors import ModelNotFound
+from linnet.models import catalogue
+
+
+def test_default_is_the_bare_default_model():
+    name, entry = catalogue.find("default")
+    assert (name, entry) == ("smollm2-135m", catalogue.entries()["smollm2-135m"])
+    assert entry.licence == "Apache-2.0" and entry.size == 98_362_432
+
+
+def test_every_name_and_alias_means_one_model():
+    names = [name for proper, entry in catalogue.entries().items() for name in (proper, *entry.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_no_file_leads_out_of_its_package():
+    for entry in catalogue.entries().values():
+        assert not entry.file.startswith("/") and ".." not in entry.file.split("/")
+
+
+def test_an_unknown_name_is_an_error_with_the_nearest():
+    with pytest.raises(ModelNotFound, match="did you mean 'smollm2-135m'") as caught:
+        catalogue.find("SmolLM2-135")
+    assert caught.value.details == {"name": "SmolLM2-135", "near": ["smollm2-135m"]}
+
+
+def test_a_name_like_no_other_is_told_all_names():
+    with pytest.raises(ModelNotFound, match="known are smollm2-135m, default"):
+        catalogue.find("x" * 100_000)

