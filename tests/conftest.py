@@ -97,7 +97,7 @@ def llama(model_path: Path) -> Any:
     from linnet.worker.llama import Llama, warm_imports
 
     warm_imports()
-    load = Load(model_fd=os.open(model_path, os.O_RDONLY), context=1024, decode_threads=2, prefill_threads=2)
+    load = Load(model_fd=os.open(model_path, os.O_RDONLY), context=512, decode_threads=2, prefill_threads=2)
     return Llama(load, lambda fraction: None)
 
 

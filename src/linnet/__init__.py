@@ -7,22 +7,43 @@ no engine.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linnet import errors
+    from linnet.agent.agent import Agent
+    from linnet.agent.result import Result
+    from linnet.app import open_agent
+    from linnet.errors import LinnetError
+    from linnet.settings import Settings
+    from linnet.tools import Permission, Rule, Tool, tool
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "Agent",
+    "LinnetError",
+    "Permission",
+    "Result",
+    "Rule",
+    "Settings",
+    "Tool",
+    "errors",
+    "open_agent",
+    "tool",
+]
+
 _HOME = {
     "Agent": "linnet.agent.agent",
-    "Result": "linnet.agent.agent",
-    "Tool": "linnet.tool",
-    "tool": "linnet.tool",
-    "Permission": "linnet.tool",
-    "Settings": "linnet.settings",
+    "Result": "linnet.agent.result",
     "open_agent": "linnet.app",
     "LinnetError": "linnet.errors",
-    "errors": "linnet",
+    "Settings": "linnet.settings",
+    "Permission": "linnet.tools",
+    "Rule": "linnet.tools",
+    "Tool": "linnet.tools",
+    "tool": "linnet.tools",
 }
-__all__ = ["Agent", "LinnetError", "Permission", "Result", "Settings", "Tool", "errors", "open_agent", "tool"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from linnet.messages import Message
 from linnet.requests import Generate, complete
 from linnet.runtime.local import open_local
 from linnet.settings import Settings
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 
 def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:

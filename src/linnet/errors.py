@@ -76,7 +76,7 @@ class LinnetError(Exception):
 
 
 class RequestError(LinnetError):
-    who = "caller"
+    who: ClassVar[Actor] = "caller"
     exit_code = USAGE
     default_hint = "Change the request and send it again."
 
@@ -104,19 +104,19 @@ class InputInvalid(RequestError):
 
 
 class SettingsInvalid(RequestError):
-    who = "operator"
+    who: ClassVar[Actor] = "operator"
     default_hint = "Correct the setting in the file or the environment variable that is named."
 
 
 class ToolInvalid(RequestError):
-    who = "tool author"
+    who: ClassVar[Actor] = "tool author"
     default_hint = (
         "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
     )
 
 
 class ModelError(LinnetError):
-    who = "operator"
+    who: ClassVar[Actor] = "operator"
     default_hint = "Check the file with `linnet doctor`, or use the default model."
 
 
@@ -140,7 +140,7 @@ class TemplateFailed(ModelError):
 
 
 class EngineError(LinnetError):
-    who = "operator"
+    who: ClassVar[Actor] = "operator"
     retryable = True
     default_hint = "Try again; if it returns, run `linnet doctor`."
 
@@ -160,7 +160,7 @@ class WorkerHung(EngineError):
 
 
 class ProtocolBroken(EngineError):
-    who = "linnet"
+    who: ClassVar[Actor] = "linnet"
     default_hint = "The worker sent what is not a record, so nothing else it says is believed."
 
 
@@ -179,22 +179,22 @@ class DeadlineExceeded(EngineError):
 
 
 class Cancelled(EngineError):
-    who = "caller"
+    who: ClassVar[Actor] = "caller"
     default_hint = "The request was cancelled by its caller."
 
 
 class ToolError(LinnetError):
-    who = "tool author"
+    who: ClassVar[Actor] = "tool author"
     default_hint = "See the tool's own message."
 
 
 class ToolArgumentsInvalid(ToolError):
-    who = "caller"
+    who: ClassVar[Actor] = "caller"
     default_hint = "Say the missing or wrong argument in the request."
 
 
 class ToolDenied(ToolError):
-    who = "operator"
+    who: ClassVar[Actor] = "operator"
     exit_code = REFUSED
     default_hint = "Allow the permission by name if you want this tool to do it."
 
@@ -208,7 +208,7 @@ class ToolTimeout(ToolError):
 
 
 class SandboxUnavailable(LinnetError):
-    who = "operator"
+    who: ClassVar[Actor] = "operator"
     exit_code = REFUSED
     default_hint = (
         "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."

@@ -15,7 +15,7 @@ from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model
 from linnet.runtime.local import LocalModel, open_local
-from linnet.tool import Permission, Tool
+from linnet.tools import Permission, Tool
 
 
 class Agent:

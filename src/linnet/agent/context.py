@@ -9,7 +9,9 @@ from linnet.messages import Message
 Count = Callable[[tuple[Message, ...]], int]
 
 
-def fit(history: Sequence[Message], request: Message, budget: int, count: Count) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+def fit(
+    history: Sequence[Message], request: Message, budget: int, count: Count
+) -> tuple[tuple[Message, ...], tuple[str, ...]]:
     """`(messages, dropped)`: the request with as much of the newest history before it as `budget` tokens hold.
 
     `count` gives the tokens of a conversation as the model sees it. Each dropped message is told by its role

@@ -10,13 +10,15 @@ from typing import Any
 
 from linnet.errors import LinnetError, ToolDenied, ToolTimeout
 from linnet.messages import ToolCall, ToolResult
-from linnet.tool import Permission, Tool
+from linnet.tools import Permission, Tool
 
 Approve = Callable[[Tool, ToolCall], bool]
 """Asked before a call whose permissions were not given beforehand."""
 
 
-def execute(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None = None) -> ToolResult:
+def execute(
+    tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None = None
+) -> ToolResult:
     """The outcome of a call, errors included; never raises an error of the tool.
 
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
@@ -33,7 +35,9 @@ def execute(tool: Tool, call: ToolCall, granted: Collection[Permission], approve
 def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None) -> Any:
     missing = sorted(tool.permissions - set(granted))
     if missing and not (approve is not None and approve(tool, call)):
-        raise ToolDenied(f"{tool.name} needs the permission {', '.join(missing)}", tool=tool.name, missing=missing)
+        raise ToolDenied(
+            f"{tool.name} needs the permission {', '.join(missing)}", tool=tool.name, missing=missing
+        )
     outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def work() -> None:

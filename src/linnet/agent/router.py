@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from linnet.calling.guided import Guide
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
 from linnet.requests import Count, Generate, Model, Usage, complete
-from linnet.tool import Permission, Tool, spoken
+from linnet.tools import Permission, Tool, spoken
 
 _THEN = re.compile(r"\s*(?:[.;,]|\band\b)\s*then\s+", re.IGNORECASE)
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from linnet.calling.evidence import named, numbers, overlap, words
 from linnet.calling.retrieve import Retriever, described
 from linnet.requests import Model, Score, Segment, Usage, complete_all
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 CANDIDATES = 4
 """Tools that the model judges; BM25 holds the right one among four in 99 % of BFCL's `multiple`."""
+
 
 @dataclass(frozen=True)
 class Weights:

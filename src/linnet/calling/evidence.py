@@ -9,32 +9,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from linnet.calling.lexicon import COMMON, NEGATIVE, OTHER_FORMS, SCALES, SMALL, SPECIAL
 from linnet.calling.moments import moments
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
-seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SMALL = {word: float(i) for i, word in enumerate(_UNITS)} | {w: 20.0 + 10 * i for i, w in enumerate(_TENS)}
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-_SPECIAL = {"dozen": 12.0, "half": 0.5, "quarter": 0.25, "couple": 2.0, "pair": 2.0}
-
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
-_DIGITS = r"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\d^])(?:\s*(?:hundred|thousand|million|billion)\b)?"
-_NUMBER_WORD = r"\b(?:" + "|".join([*_SMALL, *_SCALES, *_SPECIAL]) + r")\b"
+_SCALE = r"(?:\s*(?:hundred|thousand|million|billion)\b)?"
+_DIGITS = rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\d^]){_SCALE}"
+_NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-
-COMMON = frozenset(
-    "a an the and or of to in on at for from by with without into onto as is are was were be been being do does did "
-    "can could will would shall should may might must i me my we us our you your he she it its they them their this "
-    "that these those there here what which who whom whose when where why how please just also some any all each "
-    "every not no so if then than too very much many more most get give find tell let make want need like have has "
-    "had hey hi hello thanks thank using use about up out".split()
-)
-"""Words that say nothing about which tool or argument is meant."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ def numbers(text: str) -> tuple[Quantity, ...]:
         value = _digits(match["digits"]) if match["digits"] else _spelled(match["spelled"])
         end = match.end()
         if fraction := _FRACTION.match(text, end):
-            value, end = value + _SPECIAL[fraction[1].lower()], fraction.end()
+            value, end = value + SPECIAL[fraction[1].lower()], fraction.end()
         percent = bool(re.match(r"\s*(?:%|per\s?cent\b)", text[end:], re.IGNORECASE))
         found.append(Quantity(value, match.start(), end, percent, bool(match["spelled"])))
     return tuple(found)
@@ -69,19 +55,19 @@ def _digits(text: str) -> float:
     number, _, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")).strip().partition(" ")
     if not scale and (glued := re.fullmatch(r"(.*\d)([a-z]{4,})", number, re.IGNORECASE)):
         number, scale = glued.groups()
-    return float(number) * _SCALES.get(scale.strip().lower(), 1.0)
+    return float(number) * SCALES.get(scale.strip().lower(), 1.0)
 
 
 def _spelled(text: str) -> float:
     """English number words: units add up, a scale multiplies what came before it."""
     total = current = 0.0
     for word in re.findall(r"[a-z]+", text.lower()):
-        if word in _SMALL:
-            current += _SMALL[word]
-        elif word == "hundred" or word in _SPECIAL:
-            current = max(current, 1.0) * (_SPECIAL.get(word) or 100)
-        elif word in _SCALES:
-            total, current = total + max(current, 1.0) * _SCALES[word], 0.0
+        if word in SMALL:
+            current += SMALL[word]
+        elif word == "hundred" or word in SPECIAL:
+            current = max(current, 1.0) * (SPECIAL.get(word) or 100)
+        elif word in SCALES:
+            total, current = total + max(current, 1.0) * SCALES[word], 0.0
     return total + current
 
 
@@ -99,31 +85,6 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
-
-
-_OTHER_FORMS = {
-    option: re.compile(rf"(?<![\w.])(?:{forms})(?!\w)", re.IGNORECASE)
-    for option, forms in {
-        "hourly": r"(?:every|each) hour",
-        "daily": r"(?:every|each) (?:single )?(?:day|morning|afternoon|evening|night)|once a day",
-        "weekly": r"(?:every|each) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)|once a week",
-        "monthly": r"(?:every|each) month|once a month",
-        "yearly": r"(?:every|each) year|once a year|annually",
-        "kilometers": r"(?<=\d)\s*km|kms?|kilometres?",
-        "meters": r"(?<=\d)\s*m|metres?",
-        "centimeters": r"(?<=\d)\s*cm|cm|centimetres?",
-        "miles": r"(?<=\d)\s*mi",
-        "feet": r"foot|(?<=\d)\s*ft|ft",
-        "inches": r"inch",
-        "kilograms": r"(?<=\d)\s*kg|kgs?|kilos?",
-        "pounds": r"(?<=\d)\s*lbs?|lbs?",
-        "liters": r"litres?|(?<=\d)\s*l",
-        "gallons": r"(?<=\d)\s*gal",
-        "celsius": r"°\s*c|centigrade|(?<=\d)\s*c",
-        "fahrenheit": r"°\s*f|(?<=\d)\s*f",
-    }.items()
-}
-"""Usual other forms of options that tools often have: how often, and units of measure."""
 
 
 def named(text: str, options: Sequence[str]) -> list[str]:
@@ -144,56 +105,10 @@ def places_named(text: str, options: Sequence[str]) -> list[tuple[int, int, str]
         for i in range(len(stems) - len(wanted) + 1 if wanted else 0):
             if stems[i : i + len(wanted)] == wanted:
                 places.append((found[i].start(), found[i + len(wanted) - 1].end(), option))
-        if other := _OTHER_FORMS.get(option):
+        if other := OTHER_FORMS.get(option):
             places += [(*m.span(), option) for m in other.finditer(text)]
     inside = [p for p in places if any(o[0] <= p[0] and p[1] <= o[1] and o[1] - o[0] > p[1] - p[0] for o in places)]
     return sorted((p for p in places if p not in inside), key=lambda p: p[:2])
-
-
-_OTHER_FORMS = {
-    option: re.compile(rf"(?<![\w.])(?:{forms})(?!\w)", re.IGNORECASE)
-    for option, forms in {
-        "hourly": r"(?:every|each) hour",
-        "daily": r"(?:every|each) (?:single )?(?:day|morning|afternoon|evening|night)|once a day",
-        "weekly": r"(?:every|each) (?:week|(?:mon|tues|wednes|thurs|fri|satur|sun)day)|once a week",
-        "monthly": r"(?:every|each) month|once a month",
-        "yearly": r"(?:every|each) year|once a year|annually",
-        "kilometers": r"(?<=\d)\s*km|kms?|kilometres?",
-        "meters": r"(?<=\d)\s*m|metres?",
-        "centimeters": r"(?<=\d)\s*cm|cm|centimetres?",
-        "miles": r"(?<=\d)\s*mi",
-        "feet": r"foot|(?<=\d)\s*ft|ft",
-        "inches": r"inch",
-        "kilograms": r"(?<=\d)\s*kg|kgs?|kilos?",
-        "pounds": r"(?<=\d)\s*lbs?|lbs?",
-        "liters": r"litres?|(?<=\d)\s*l",
-        "gallons": r"(?<=\d)\s*gal",
-        "celsius": r"°\s*c|centigrade|(?<=\d)\s*c",
-        "fahrenheit": r"°\s*f|(?<=\d)\s*f",
-    }.items()
-}
-"""Usual other forms of options that tools often have: how often, and units of measure."""
-
-
-def named(text: str, options: Sequence[str]) -> list[str]:
-    """Options that the text names, in the order they are named; longer names win over their parts.
-
-    An option is named by its own words, in any case, singular or plural, or by a usual other form of it.
-    """
-    for option, other in _OTHER_FORMS.items():
-        if option in options:
-            text = other.sub(f" {option} ", text)
-    stems = [(stem(m.group().lower()), m.start()) for m in _WORD.finditer(text)]
-    places: list[tuple[int, int, str]] = []
-    for option in options:
-        wanted = [stem(w.lower()) for w in _WORD.findall(option.replace("_", " "))]
-        if not wanted:
-            continue
-        for i in range(len(stems) - len(wanted) + 1):
-            if [s for s, _ in stems[i : i + len(wanted)]] == wanted:
-                places.append((i, i + len(wanted), option))
-    kept = [p for p in places if not any(o[0] <= p[0] and p[1] <= o[1] and o[1] - o[0] > p[1] - p[0] for o in places)]
-    return list(dict.fromkeys(option for _, _, option in sorted(kept, key=lambda p: p[0])))
 
 
 def quoted(text: str) -> list[str]:
@@ -207,10 +122,19 @@ def names(text: str) -> list[str]:
     return [match.group().rstrip(".,;:!?'’") for match in found if match.group() != "I"]
 
 
+def placed_names(text: str) -> list[str]:
+    """Names that follow a preposition: `Walmart` in `for Walmart`."""
+    return [n for n in names(text) if re.search(rf"\b(?:at|from|in|for|with|by|via|on)\s+{re.escape(n)}", text)]
+
+
 def phrase_with(text: str, noun: str) -> str:
     """The phrase after a preposition that ends in `noun`: `hardware store` in `at the hardware store`."""
     head = re.escape(noun.replace("_", " "))
-    found = re.search(rf"\b(?:at|from|in|for|to|on|with)\s+(?:the\s+|an?\s+|my\s+)?((?:[\w'’-]+\s+){{1,3}}?{head})\b", text, re.I)
+    found = re.search(
+        rf"\b(?:at|from|in|for|to|on|with)\s+(?:the\s+|an?\s+|my\s+)?((?:[\w'’-]+\s+){{1,3}}?{head})\b",
+        text,
+        re.I,
+    )
     return found[1] if found else ""
 
 
@@ -237,14 +161,9 @@ def listed(text: str) -> list[str]:
     return [*best[:-1], _PREPOSITION.split(best[-1])[0]] if best else []
 
 
-_NEGATIVE = re.compile(
-    r"\b(?:off|out|disabled?|deactivate|without|exclud\w+|don['’]?t|do not|not|stop|hide|false)\b", re.IGNORECASE
-)
-
-
 def affirmed(text: str) -> bool:
     """Whether a yes-or-no is meant as yes: people say what they want, and mark what they do not."""
-    return _NEGATIVE.search(text) is None
+    return NEGATIVE.search(text) is None
 
 
 _BREAK = re.compile(r"[.;:!?](?=\s|$)|,|\n")

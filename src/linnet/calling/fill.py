@@ -16,8 +16,7 @@ from linnet.calling.lower import Slot
 from linnet.calling.plan import Plan
 from linnet.messages import Message
 from linnet.requests import Fixed, Generate, Holes, Model, Score, Usage, complete
-from linnet.tool import Tool
-
+from linnet.tools import Tool
 
 IN_ORDER = 2.0
 """Nats that speak for dealing the evidence out in the order in which the request names it."""

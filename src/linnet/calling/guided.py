@@ -12,7 +12,7 @@ from linnet.calling.repair import repair
 from linnet.errors import ToolArgumentsInvalid
 from linnet.messages import Step, ToolCall
 from linnet.requests import Model, Usage
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from linnet.calling import evidence
 from linnet.calling.evidence import Quantity
+from linnet.calling.lexicon import COMMON
 from linnet.requests import Choice, Copy, Fixed, Hole, Number, Schema
 from linnet.schema import JsonSchema
 
@@ -111,7 +112,7 @@ def _items(name: str, choices: list[list[str]]) -> Slot:
 def _suffixes(piece: str) -> Iterator[str]:
     """Ends of a piece, the longest first, that do not begin with a function word."""
     words = piece.split()
-    starts = [i for i, word in enumerate(words) if word.lower() not in evidence.COMMON] or [0]
+    starts = [i for i, word in enumerate(words) if word.lower() not in COMMON] or [0]
     yield from dict.fromkeys(" ".join(words[i:]) for i in starts[-_EDGE_WORDS:])
 
 

@@ -17,10 +17,12 @@ from linnet.calling.lower import Slot
 from linnet.calling.moments import moments
 from linnet.limits import LIMITS
 from linnet.schema import JsonSchema
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 _NUMERIC = ("number", "integer")
-_OF_TIME = frozenset(map(evidence.stem, ("time", "date", "when", "day", "deadline", "datetime", "moment", "schedule")))
+_OF_TIME = frozenset(
+    map(evidence.stem, ("time", "date", "when", "day", "deadline", "datetime", "moment", "schedule"))
+)
 
 Assignment = dict[str, Any]
 
@@ -38,7 +40,11 @@ class Plan:
     def assignments(self) -> list[Assignment]:
         """Ways to deal the evidence out; those in the request's own order come first. Never empty."""
         certain = {**self._number_lists(), **self._times(), **self._booleans()}
-        dealt = [self._number_deals(), *self._option_deals(), self._quoted_deals() or self._text_deals(certain)]
+        dealt = [
+            self._number_deals(),
+            *self._option_deals(),
+            self._quoted_deals() or self._text_deals(certain),
+        ]
         product = itertools.islice(itertools.product(*[d for d in dealt if d]), LIMITS.continuations)
         deals = [{**certain, **{k: v for part in parts for k, v in part.items()}} for parts in product]
         return [{**deal, **self._named_optional(deal)} for deal in deals]
@@ -175,13 +181,13 @@ class Plan:
         return [deal for pool in pools for deal in _deals(names, pool)]
 
     def _named_optional(self, dealt: Assignment) -> Assignment:
-        """A name that nobody else took, for the one optional text that is still without a value."""
+        """What follows a preposition and nobody else took, for the one optional text still without a value."""
         names = [n for n, s in self._properties.items() if _is_text(s) and n not in dealt]
         if len(names) != 1 or names[0] in self._required or self._is_of_time(names[0]):
             return {}
         used = json.dumps(list(dealt.values()), ensure_ascii=False).lower()
         phrase = evidence.phrase_with(self._request, names[0])
-        free = [phrase] if phrase else [n for n in evidence.names(self._request) if n.lower() not in used]
+        free = [phrase] if phrase else [n for n in evidence.placed_names(self._request) if n.lower() not in used]
         return {names[0]: free[0]} if len(free) == 1 else {}
 
     def _left_over(self, certain: Assignment) -> list[str]:

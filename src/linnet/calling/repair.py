@@ -7,7 +7,7 @@ from typing import Any
 
 from linnet.calling.evidence import stem
 from linnet.schema import JsonSchema, from_text
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 
 def repair(tool: Tool, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

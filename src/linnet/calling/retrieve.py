@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from linnet.calling.evidence import words
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 
 def described(tool: Tool) -> list[str]:
@@ -22,7 +23,7 @@ class Retriever:
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = tuple(tools)
         self._words = [described(tool) for tool in self._tools]
-        self._index: object | None = None
+        self._index: Any = None
 
     def candidates(self, request: str, k: int) -> list[Tool]:
         """The k tools that match best, best first; all of them, in their own order, when they are no more."""

@@ -18,7 +18,7 @@ from linnet.calling.choose import CANDIDATES, Candidate, rank
 from linnet.calling.retrieve import Retriever
 from linnet.requests import Model
 from linnet.runtime.local import open_local
-from linnet.tool import Tool
+from linnet.tools import Tool
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,9 @@ def main() -> int:
     print(f"AUC {auc(scores, y):.3f} on {len(y)} cases")
     for margin in (0.0, -0.3, -0.6, -0.9):
         called = scores > margin
-        print(f"margin {margin:+.1f}: called {called[y == 1].mean():.2f}, left alone {(~called)[y == 0].mean():.2f}")
+        print(
+            f"margin {margin:+.1f}: called {called[y == 1].mean():.2f}, left alone {(~called)[y == 0].mean():.2f}"
+        )
     return 0
 
 

@@ -18,7 +18,6 @@ from linnet.runtime import sandbox
 from linnet.runtime.renderer import Renderer
 from linnet.runtime.supervisor import Supervisor
 
-
 DEFAULT_CONTEXT = 4_096
 """Tokens, over all answers at once: what a small model's agent turns need; a trained context may be 32 times it."""
 

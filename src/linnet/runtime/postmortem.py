@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from linnet.errors import (
     EngineError,
@@ -35,7 +36,7 @@ def explain(
     code: int, phase: str, words: str, *, hung: bool = False, broken: ProtocolBroken | None = None
 ) -> EngineError:
     """The error for a child that ended with return code `code` (negative: a signal) in `phase`."""
-    details = {"phase": phase, "status": code, "last_words": words[-500:]}
+    details: dict[str, Any] = {"phase": phase, "status": code, "last_words": words[-500:]}
     if broken is not None:
         return ProtocolBroken(f"{broken.message} (in {phase})", **details)
     if hung:

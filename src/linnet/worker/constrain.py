@@ -210,12 +210,21 @@ class Guide:
         return bool(self._matcher.is_accepting())
 
     def captures(self, text: str) -> dict[str, str]:
-        """What filled each hole. A hole that ends the text closes with it, so it is cut from `text`."""
+        """What filled each hole of `text`, the answer so far. A hole that ends a whole text closes with it.
+
+        llguidance reads ahead: what it will force is captured already, and left out here.
+        """
         if not isinstance(self._constraint, Holes):
             return {}
-        found = [(name, value.decode(errors="replace")) for name, value in self._matcher.get_captures()]
-        holes = [part.name for part in self._constraint.parts if isinstance(part, Hole)]
-        if self.satisfied and len(found) == len(holes) - 1 and isinstance(self._constraint.parts[-1], Hole):
-            fixed = sum(len(part.text) for part in self._constraint.parts if isinstance(part, Fixed))
-            found.append((holes[-1], text[fixed + sum(len(value) for _, value in found) :]))
-        return dict(found)
+        values = iter([value.decode(errors="replace") for _, value in self._matcher.get_captures()])
+        rest = None if not self.satisfied else text
+        found, at = {}, 0
+        for part in self._constraint.parts:
+            if isinstance(part, Fixed):
+                at += len(part.text)
+                continue
+            value = next(values, rest and rest[at:])
+            if value is None or at > len(text) or not text.startswith(value, at):
+                break
+            found[part.name], at = value, at + len(value)
+        return found

@@ -201,20 +201,26 @@ class Engine:
         if promised + job.cells > self._llama.context:
             return False  # no kept prefix is in the way, so none is given up
         least, wanted = (2, BRANCHES + 1) if isinstance(job, Scoring) else (1, 1)
-        while len(self._free) < wanted or promised + self._prefixes.cells + job.cells > self._llama.context:
+        while (
+            len(self._free) < wanted
+            or promised + self._prefixes.cells + job.cells - self._shared(job)[1] > self._llama.context
+        ):
             if not self._evict():
                 break
         return len(self._free) >= least
 
-    def _reuse(self, job: Job, sequence: int) -> int:
-        """Share the longest kept prefix; the last prompt token is computed anyway, for its logits."""
+    def _shared(self, job: Job) -> tuple[int, int]:
+        """The kept sequence to share with and for how long; the last prompt token is computed for its logits."""
         if not self._llama.can_cut:
-            return 0
+            return -1, 0
         source, length = self._prefixes.longest(job.prompt)
-        length = min(length, len(job.prompt) - 1)
+        return source, min(length, len(job.prompt) - 1)
+
+    def _reuse(self, job: Job, sequence: int) -> int:
+        source, length = self._shared(job)
         if length > 0:
             self._llama.copy(source, sequence, length)
-        return max(length, 0)
+        return length
 
     def _release(self, id: int) -> None:
         job, sequences = self._running.pop(id)

@@ -95,14 +95,13 @@ class Generation:
         """Take what the constraint leaves no choice about, and see whether that was the end."""
         if self.done is None and self._guide:
             if forced := self._guide.forced(self._limit - len(self._tokens)):
-                before = len(self._tokens)
-                self._take(forced)
-                self._forced += len(self._tokens) - before
+                self._take(forced, forced=True)
             if self._guide.finished and self.done is None:
                 self._finish("constraint")
 
-    def _take(self, tokens: list[int]) -> None:
+    def _take(self, tokens: list[int], *, forced: bool = False) -> None:
         for token in tokens:
+            self._forced += forced
             self._tokens.append(token)
             self._unsent.append(token)
             self.lane.pending.append(token)

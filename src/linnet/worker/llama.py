@@ -91,7 +91,12 @@ class Llama:
     def _load(self, fd: int, loading: Callable[[float], None]) -> Any:
         params = self._c.llama_model_default_params()
         params.load_mode = self._c.LLAMA_LOAD_MODE_MMAP
-        self._loading = self._c.llama_progress_callback(lambda done, data: loading(done) is None)
+
+        def told(done: float, data: object) -> bool:
+            loading(done)
+            return True
+
+        self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
         libc = ctypes.CDLL(None, use_errno=True)
         libc.fdopen.restype = ctypes.c_void_p
@@ -153,12 +158,13 @@ class Llama:
     @cached_property
     def matcher_tokenizer(self) -> Any:
         """llguidance's view of the vocabulary; special tokens are marked by a leading 0xFF byte."""
-        import llguidance
+        from llguidance import LLTokenizer
 
+        tokenizer: Any = LLTokenizer  # its stub lacks the constructor below
         special = {*self.vocabulary.control.values()}
         pieces = [(b"\xff" if t in special else b"") + self.piece(t) for t in range(self._size)]
         tokenize = ctypes.cast(self._c._lib.llama_tokenize, ctypes.c_void_p).value
-        return llguidance.LLTokenizer.from_llamacpp(
+        return tokenizer.from_llamacpp(
             tokens=pieces,
             vocab_ptr=self._vocab,
             tokenize_fptr=tokenize,

@@ -1,4 +1,4 @@
-"""The model worker: `python -P -m linnet.worker.main SOCKET_FD PARENT_PID`. Loads one model and serves until told to stop.
+"""The model worker, `python -P -m linnet.worker.main SOCKET_FD PARENT_PID`: one model, served until told to stop.
 
 The order matters: tie the process to its parent, import everything, lock down while single-threaded, and
 only then let native code see the file.
@@ -38,7 +38,8 @@ class Worker:
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
-            engine, context, vocabulary, name = Engine(model, load.sequences), model.context, model.vocabulary.size, "llama.cpp"
+            engine, name = Engine(model, load.sequences), "llama.cpp"
+            context, vocabulary = model.context, model.vocabulary.size
         self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))
         return engine
 

@@ -16,7 +16,7 @@ from linnet.agent.tools.files import files
 from linnet.agent.tools.root import Root, printable
 from linnet.errors import LinnetError, ToolArgumentsInvalid, ToolDenied, ToolError, ToolFailed, ToolInvalid
 from linnet.limits import LIMITS
-from linnet.tool import Permission, Tool
+from linnet.tools import Permission, Tool
 
 SECRET = "the canary is yellow"
 

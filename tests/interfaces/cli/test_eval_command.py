@@ -53,7 +53,7 @@ def test_the_table_and_the_totals(folder: Path) -> None:
         ["files", "rule", "right"],
     ]
     assert any(line.startswith("wrong") and "answer '2 + 2 = 4'" in line for line in lines)
-    assert lines[-3] == "right: 2 of 3, 67% (95 % interval 21% to 94%)"
+    assert lines[-3] == "right: 2 of 3, 67% (95% interval 21% to 94%)"
     assert lines[-2] == "by how: rule 2 of 3"
     assert lines[-1].startswith("median: 0.")
     assert done.stderr == ""

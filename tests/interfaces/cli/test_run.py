@@ -178,7 +178,7 @@ def test_a_truncated_model(tmp_path: Path, size: int) -> None:
 # --- tools of the user's own ---------------------------------------------------------------------
 
 RULED = """
-from linnet.tool import Rule
+from linnet.tools import Rule
 @tool(rules=[Rule(prefix="do:", to="what")], deadline={deadline})
 def act(what: str) -> str:
     {body}

@@ -22,7 +22,7 @@ from typing import Any
 from linnet.agent.tools.arithmetic import CONSTANTS, FUNCTIONS, expression_of
 from linnet.errors import ToolFailed
 from linnet.limits import LIMITS
-from linnet.tool import Rule, tool
+from linnet.tools import Rule, tool
 
 __all__ = ["calculator", "evaluate", "expression_of"]
 

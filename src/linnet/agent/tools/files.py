@@ -26,7 +26,7 @@ from pydantic import Field
 from linnet.agent.tools.root import PIECE, Root, printable
 from linnet.errors import LinnetError, ToolFailed
 from linnet.limits import LIMITS
-from linnet.tool import Permission, Rule, Tool, tool
+from linnet.tools import Permission, Rule, Tool, tool
 
 # --- the tools -----------------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ def _table(outcomes: list[Outcome]) -> Table:
 
 def _told(numbers: dict[str, Any]) -> str:
     low, high = numbers["interval"]
-    share = f"{numbers['share']:.0%} (95 % interval {low:.0%} to {high:.0%})"
+    share = f"{numbers['share']:.0%} (95% interval {low:.0%} to {high:.0%})"
     by = ", ".join(f"{how} {count['right']} of {count['of']}" for how, count in numbers["by"].items())
     usage = numbers["usage"]
     tokens = f"{usage['prompt_tokens']:,} prompt tokens ({usage['cached_tokens']:,} cached)"

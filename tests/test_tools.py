@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-import linnet.tool as module
+import linnet.tools as module
 from linnet.errors import ToolArgumentsInvalid, ToolDenied, ToolFailed, ToolInvalid
 from linnet.limits import LIMITS
-from linnet.tool import Permission, Rule, Tool, spoken, tool
+from linnet.tools import Permission, Rule, Tool, spoken, tool
 
 
 class Unit(enum.Enum):
@@ -675,7 +675,7 @@ def test_the_first_fitting_rule_gives_typed_arguments() -> None:
 
 def test_importing_it_needs_nothing_heavier_than_pydantic() -> None:
     heavy = ("numpy", "bm25s", "llama_cpp", "jinja2", "simpleeval")
-    code = f"import sys, linnet.tool; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, linnet.tools; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

