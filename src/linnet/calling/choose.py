@@ -39,10 +39,10 @@ class Weights:
 
 WEIGHTS = Weights()
 
-MARGIN = -0.8
+MARGIN = -1.0
 """Log-odds over which a tool is called. The fit saw as many requests with a tool as without; people who
-give an agent tools mostly want them. Below 0 by this much, 96 % of the example requests that want a tool
-get one, and 90 % of those that want none get none."""
+give an agent tools mostly want them. Below 0 by this much, 98 % of the example requests that want a tool
+get one, and 89 % of those that want none get none."""
 
 NO_TOOL = "Function: answer question(question)\nAnswer a question from general knowledge.\nUser request:"
 

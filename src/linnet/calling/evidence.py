@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from linnet.calling.lexicon import COMMON, NEGATIVE, OTHER_FORMS, SCALES, SMALL, SPECIAL
+from linnet.calling.lexicon import COMMON, NEGATIVE, OTHER_FORMS, PARTICLES, SCALES, SMALL, SPECIAL
 from linnet.calling.moments import moments
 
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
@@ -18,6 +18,7 @@ _DIGITS = rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?
 _NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
+_BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -43,11 +44,13 @@ def numbers(text: str) -> tuple[Quantity, ...]:
         if any(start <= match.start() < end for start, end in taken):
             continue
         value = _digits(match["digits"]) if match["digits"] else _spelled(match["spelled"])
-        end = match.end()
+        start, end = match.span()
+        if below := _BELOW_ZERO.search(text[max(0, start - 12) : start]):
+            value, start = -value, start - len(below.group())
         if fraction := _FRACTION.match(text, end):
             value, end = value + SPECIAL[fraction[1].lower()], fraction.end()
         percent = bool(re.match(r"\s*(?:%|per\s?cent\b)", text[end:], re.IGNORECASE))
-        found.append(Quantity(value, match.start(), end, percent, bool(match["spelled"])))
+        found.append(Quantity(value, start, end, percent, bool(match["spelled"])))
     return tuple(found)
 
 
@@ -116,10 +119,17 @@ def quoted(text: str) -> list[str]:
     return [next(group for group in match.groups() if group) for match in _QUOTED.finditer(text)]
 
 
-def names(text: str) -> list[str]:
-    """Runs of capitalised words that do not begin a sentence."""
+def paths(text: str) -> list[str]:
+    """Words that are written as files or folders: with a separator inside, or with an ending."""
+    return re.findall(r"(?<![\w@])(?:[\w.~-]*/[\w./-]*\w|[\w-]+\.(?!\d)\w{1,5})(?![\w@])", text)
+
+
+def names(text: str, taken: Iterable[tuple[int, int]] = ()) -> list[str]:
+    """Runs of capitalised words that do not begin a sentence, and do not stand in a place that is taken."""
+    places = list(taken)
     found = re.finditer(r"(?<![.!?]\s)(?<=\s)[A-Z][\w'’&.-]*(?:\s+(?:of|de|la|the|&)?\s*[A-Z][\w'’&-]*)*", text)
-    return [match.group().rstrip(".,;:!?'’") for match in found if match.group() != "I"]
+    free = (m for m in found if m.group() != "I" and not any(a < m.end() and m.start() < b for a, b in places))
+    return [match.group().rstrip(".,;:!?'’") for match in free]
 
 
 def placed_names(text: str) -> list[str]:
@@ -198,7 +208,7 @@ def _trimmed(text: str, run: list[re.Match[str]]) -> str:
 
     while run and empty(run[0]):
         run = run[1:]
-    while run and empty(run[-1]):
+    while run and empty(run[-1]) and run[-1].group().strip(_PUNCTUATION).lower() not in PARTICLES:
         run = run[:-1]
     if len(run) == 1 and run[0].start() == 0:
         return ""  # what a request begins with is its verb

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from linnet.calling.lower import Slot
-from linnet.calling.plan import Plan
+from linnet.calling.plan import Assignment, Group, Plan
+from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.requests import Fixed, Generate, Holes, Model, Score, Usage, complete
+from linnet.requests import Done, Fixed, Generate, Holes, Model, Score, Usage, complete, complete_all
 from linnet.tools import Tool
-
-IN_ORDER = 2.0
-"""Nats that speak for dealing the evidence out in the order in which the request names it."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +33,29 @@ def fill(model: Model, tool: Tool, request: str) -> Filled:
     """Arguments for `tool`, from the request alone. They are valid in type; the caller validates them in full."""
     plan = Plan(tool, request)
     prompt = (Message("user", prompt_of(tool, request), trusted=False),)
-    usage = Usage()
-    if len(plan.assignments) > 1:
-        texts = tuple(_json(assignment) for assignment in plan.assignments)
-        end = complete(model, Score(prompt, texts, answer_start="{"))
-        usage += end.usage
-        best = max(range(len(texts)), key=lambda i: end.scores[i][0] + (IN_ORDER if i == 0 else 0.0))
-    else:
-        best = 0
-    slots = plan.slots(plan.assignments[best])
+    chosen, usage = _deal(model, prompt, plan.groups)
+    slots = plan.slots(plan.settle(chosen))
+    captures: dict[str, str] = {}
     if any(slot.free for slot in slots):
         end = complete(model, Generate(prompt, constraint=_holes(slots), max_tokens=512))
-        usage += end.usage
-        captures = end.captures
-    else:
-        captures = {}
+        captures, usage = end.captures, usage + end.usage
     told = {slot.name: "model" if slot.free else "evidence" for slot in slots}
     return Filled({slot.name: slot.read(captures) for slot in slots}, usage, told)
+
+
+def _deal(model: Model, prompt: tuple[Message, ...], groups: Sequence[Group]) -> tuple[list[Assignment], Usage]:
+    """The likeliest deal of each group, all judged together."""
+    open_groups = [group for group in groups if len(group.deals) > 1]
+    texts = [tuple(map(_json, group.deals[: LIMITS.continuations])) for group in open_groups]
+    ends = complete_all(model, [Score(prompt, deals, answer_start="{") for deals in texts])
+    best = iter([_best(end, group.in_order) for end, group in zip(ends, open_groups, strict=True)])
+    chosen = [group.deals[next(best) if len(group.deals) > 1 else 0] for group in groups]
+    return chosen, sum((end.usage for end in ends), Usage())
+
+
+def _best(end: Done, in_order: float) -> int:
+    scores = [likelihood + (0.0 if i else in_order) for i, (likelihood, _) in enumerate(end.scores)]
+    return scores.index(max(scores))
 
 
 def prompt_of(tool: Tool, request: str) -> str:

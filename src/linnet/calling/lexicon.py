@@ -21,6 +21,9 @@ COMMON = frozenset(
 )
 """Words that say nothing about which tool or argument is meant."""
 
+PARTICLES = frozenset(("out", "up", "off", "down", "away", "back"))
+"""Function words that may end a phrase: `put the bins out`."""
+
 NEGATIVE = re.compile(
     r"\b(?:off|out|disabled?|deactivate|without|exclud\w+|don['’]?t|do not|not|stop|hide|false)\b",
     re.IGNORECASE,

@@ -44,4 +44,4 @@ _MOMENT = re.compile(
 
 def moments(text: str) -> list[tuple[int, int]]:
     """`(start, end)` of each phrase of time, in order; what belongs together is one phrase."""
-    return [match.span() for match in _MOMENT.finditer(text)]
+    return [(m.start(), m.start() + len(m.group().rstrip(" .,"))) for m in _MOMENT.finditer(text)]

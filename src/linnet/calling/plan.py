@@ -1,13 +1,14 @@
 """Which parameters of a tool take part in a call, and how the evidence could be dealt out among them.
 
-Pure: a tool and a request in, assignments and slots out. Each piece of evidence is used once.
+Pure: a tool and a request in, what is certain, groups of deals, and slots out. Each piece of evidence is used once.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,23 @@ _OF_TIME = frozenset(
     map(evidence.stem, ("time", "date", "when", "day", "deadline", "datetime", "moment", "schedule"))
 )
 
+_DEGREES = {"degrees", "degree", "deg"}
+
+IN_ORDER_NUMBERS, IN_ORDER_OPTIONS = 2.0, 4.0
+"""Nats that speak for the request's own order: people mostly name amounts, and what they start from, first."""
+
+_OF_FILES = frozenset(map(evidence.stem, ("path", "file", "filename", "folder", "directory", "filepath")))
+
 Assignment = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that compete for the same kind of evidence. `deals` are the ways to deal it out; the first
+    keeps the request's own order, for which `in_order` nats speak beforehand."""
+
+    deals: tuple[Assignment, ...]
+    in_order: float
 
 
 class Plan:
@@ -37,17 +54,22 @@ class Plan:
         self._words = set(evidence.words(request))
 
     @cached_property
-    def assignments(self) -> list[Assignment]:
-        """Ways to deal the evidence out; those in the request's own order come first. Never empty."""
-        certain = {**self._number_lists(), **self._times(), **self._booleans()}
-        dealt = [
-            self._number_deals(),
-            *self._option_deals(),
-            self._quoted_deals() or self._text_deals(certain),
-        ]
-        product = itertools.islice(itertools.product(*[d for d in dealt if d]), LIMITS.continuations)
-        deals = [{**certain, **{k: v for part in parts for k, v in part.items()}} for parts in product]
-        return [{**deal, **self._named_optional(deal)} for deal in deals]
+    def certain(self) -> Assignment:
+        """What the request leaves no choice about."""
+        return {**self._number_lists(), **self._times(), **self._paths(), **self._booleans()}
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """What it leaves a choice about: each group has at least one deal, and is dealt by itself."""
+        numbers = Group(tuple(self._number_deals()), IN_ORDER_NUMBERS)
+        options = [Group(tuple(deals), IN_ORDER_OPTIONS) for deals in self._option_deals()]
+        texts = Group(tuple(self._quoted_deals() or self._text_deals()), 0.0)
+        return [group for group in (numbers, *options, texts) if group.deals]
+
+    def settle(self, chosen: Iterable[Assignment]) -> Assignment:
+        """All that is assigned, once a deal of each group was chosen."""
+        dealt = {**self.certain, **{name: value for deal in chosen for name, value in deal.items()}}
+        return {**dealt, **self._named_optional(dealt)}
 
     def slots(self, assigned: Assignment) -> list[Slot]:
         """A slot for each parameter that takes part, in the schema's order."""
@@ -128,8 +150,19 @@ class Plan:
         for name, schema in self._properties.items():
             if schema.get("enum") and all(isinstance(o, str) for o in schema["enum"]):
                 groups.setdefault(json.dumps(schema["enum"]), []).append(name)
-        shared = [(names, evidence.named(self._request, json.loads(key))) for key, names in groups.items()]
+        shared = [(names, self._given_first(json.loads(key))) for key, names in groups.items()]
         return [list(_deals(names, named)) for names, named in shared if len(named) >= len(names) > 1]
+
+    def _given_first(self, options: list[str]) -> list[str]:
+        """Options named, those right behind a number first: what has an amount is given, what has none is wanted."""
+        ends = {q.end for q in self._quantities}
+        places = evidence.places_named(self._request, options)
+
+        def given(start: int) -> bool:
+            return any(0 <= start - end <= 3 or self._request[end:start].strip(" °") in _DEGREES for end in ends)
+
+        ordered = sorted(places, key=lambda place: not given(place[0]))
+        return list(dict.fromkeys(option for _, _, option in ordered))
 
     def _quoted_deals(self) -> list[Assignment]:
         """Quotations, when there is one for every required text."""
@@ -143,9 +176,14 @@ class Plan:
         found = [self._request[start:end] for start, end in moments(self._request)]
         return dict(zip(names, found, strict=False))
 
-    def _is_of_time(self, name: str) -> bool:
-        described = evidence.words(name) or [evidence.stem(name.lower())]
-        return bool(_OF_TIME & {*described, evidence.stem(name.lower())})
+    def _paths(self) -> Assignment:
+        """Words that are written as files, in order, for the texts that speak of files."""
+        names = [n for n, s in self._properties.items() if _is_text(s) and _OF_FILES & _name_words(n)]
+        return dict(zip(names, evidence.paths(self._request), strict=False))
+
+    @staticmethod
+    def _is_of_time(name: str) -> bool:
+        return bool(_OF_TIME & _name_words(name))
 
     def _booleans(self) -> Assignment:
         """Required ones by whether the request negates; optional ones only when it speaks of them."""
@@ -169,16 +207,27 @@ class Plan:
 
     # --- free texts ------------------------------------------------------------------------------
 
-    def _text_deals(self, certain: Assignment) -> list[Assignment]:
-        """Names, and runs of words that nothing else explains, where there is exactly one for each text."""
+    def _text_deals(self) -> list[Assignment]:
+        """Names, and the longest runs of words that nothing else explains, if there is one for each text."""
         names = [
             name
             for name, schema in self._properties.items()
-            if _is_text(schema) and name not in certain and (name in self._required or self._wanted(name, schema))
+            if _is_text(schema)
+            and name not in self.certain
+            and (name in self._required or self._wanted(name, schema))
         ]
-        named = evidence.names(self._request)
-        pools = [pool for pool in (named, self._left_over(certain)) if names and len(pool) == len(names)]
-        return [deal for pool in pools for deal in _deals(names, pool)]
+        own = evidence.words(f"{self._tool.name} {self._tool.description}")
+        left = evidence.residues(self._request, own, self._taken)
+        pools = (evidence.names(self._request, self._taken), _longest(left, len(names)))
+        return [deal for pool in pools if len(pool) == len(names) for deal in _deals(names, pool)] if names else []
+
+    @cached_property
+    def _taken(self) -> list[tuple[int, int]]:
+        """Places of the request that speak of something else than free text: options, times, numbers."""
+        options = [list(map(str, s["enum"])) for s in self._properties.values() if s.get("enum")]
+        taken = [(start, end) for o in options for start, end, _ in evidence.places_named(self._request, o)]
+        taken += moments(self._request) if any(map(self._is_of_time, self.certain)) else []
+        return taken + ([(q.start, q.end) for q in self._quantities] if self._numeric else [])
 
     def _named_optional(self, dealt: Assignment) -> Assignment:
         """What follows a preposition and nobody else took, for the one optional text still without a value."""
@@ -190,18 +239,25 @@ class Plan:
         free = [phrase] if phrase else [n for n in evidence.placed_names(self._request) if n.lower() not in used]
         return {names[0]: free[0]} if len(free) == 1 else {}
 
-    def _left_over(self, certain: Assignment) -> list[str]:
-        options = [s["enum"] for s in self._properties.values() if s.get("enum")]
-        named = [p for group in options for p in evidence.places_named(self._request, [str(o) for o in group])]
-        taken = [(start, end) for start, end, _ in named]
-        taken += moments(self._request) if any(self._is_of_time(n) for n in certain) else []
-        taken += [(q.start, q.end) for q in self._quantities] if self._numeric else []
-        own = evidence.words(f"{self._tool.name} {self._tool.description}")
-        return evidence.residues(self._request, own, taken)
-
 
 def _is_text(schema: JsonSchema) -> bool:
     return schema.get("type") == "string" and not schema.get("enum")
+
+
+def _longest(texts: list[str], count: int) -> list[str]:
+    """The `count` texts with the most words, in their own order; none when there is no clear cut.
+
+    Only whole clauses stand out like that; among shorter texts the model is the better judge.
+    """
+    if count >= len(texts):
+        return texts
+    sizes = sorted((len(text.split()) for text in texts), reverse=True)
+    return [text for text in texts if len(text.split()) > max(sizes[count], 2)]
+
+
+def _name_words(name: str) -> set[str]:
+    """Stems of a parameter's name, function words such as `when` included."""
+    return {*evidence.words(name), *(evidence.stem(part.lower()) for part in name.split("_"))}
 
 
 def _deals(names: Sequence[str], values: Sequence[Any]) -> Iterator[Assignment]:

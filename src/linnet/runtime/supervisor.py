@@ -103,6 +103,7 @@ class Supervisor:
         self._child: child.Child | None = None
         self._ready: Ready | None = None
         self._closed = False
+        self._wanted = False  # a worker is to be started although nobody waits for it
         self._beat = Beat("load", 0.0)
         self._advanced = 0.0
         self._starts = 0
@@ -121,6 +122,7 @@ class Supervisor:
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
         with self._lock:
+            self._wanted = True
             self._ensure_thread()
             self._wake.notify_all()
 
@@ -208,7 +210,7 @@ class Supervisor:
     def _start(self) -> child.Child:
         self._starts += 1
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
-        self._confession, self._productive = None, False
+        self._confession, self._productive, self._wanted = None, False, False
         fds = (
             [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)]
             if self._model_fd >= 0
@@ -323,7 +325,7 @@ class Supervisor:
             self._wake.wait_for(
                 lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0
             )
-            self._wake.wait_for(lambda: self._closed or self._tickets)
+            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)
             return not self._closed
 
     def _charge(self, error: LinnetError) -> None:

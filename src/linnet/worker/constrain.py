@@ -51,11 +51,11 @@ def _holes(parts: tuple[Fixed | Hole, ...]) -> list[str]:
     for i, (part, behind) in enumerate(zip(parts, (*parts[1:], None), strict=True)):
         before = parts[i - 1] if i else None
         if isinstance(part, Hole):
-            if not part.name:
-                raise ConstraintInvalid("a hole needs a name")
-            body.append(f"h{i}")
+            # captured under the rule's name, for two holes may have the same
+            rule = f"h{sum(isinstance(earlier, Hole) for earlier in parts[:i])}"
+            body.append(rule)
             suffix = behind.text if isinstance(behind, Fixed) and _is_terminal(part) else ""
-            rules += _rule(f"h{i}", part.constraint, capture=part.name, suffix=suffix)
+            rules += _rule(rule, part.constraint, capture=rule, suffix=suffix)
         elif not (isinstance(before, Hole) and _is_terminal(before)):
             body.append(_quote(part.text))
     return ["start: " + " ".join(body), *rules]
@@ -216,15 +216,15 @@ class Guide:
         """
         if not isinstance(self._constraint, Holes):
             return {}
-        values = iter([value.decode(errors="replace") for _, value in self._matcher.get_captures()])
-        rest = None if not self.satisfied else text
-        found, at = {}, 0
+        closed = {name: value.decode(errors="replace") for name, value in self._matcher.get_captures()}
+        found: dict[str, str] = {}
+        at = rule = 0
         for part in self._constraint.parts:
             if isinstance(part, Fixed):
                 at += len(part.text)
                 continue
-            value = next(values, rest and rest[at:])
+            value = closed.get(f"h{rule}", text[at:] if self.satisfied else None)
             if value is None or at > len(text) or not text.startswith(value, at):
                 break
-            found[part.name], at = value, at + len(value)
+            found[part.name], at, rule = value, at + len(value), rule + 1
         return found

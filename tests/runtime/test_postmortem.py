@@ -1,0 +1,84 @@
+"""Why a child ended: one typed error for every way to die, with advice that fits."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from linnet.errors import (
+    EngineError,
+    OutOfMemory,
+    ProtocolBroken,
+    WorkerCrashed,
+    WorkerHung,
+    WorkerStartFailed,
+)
+from linnet.runtime.postmortem import explain, from_outside
+
+DEADLY = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTERM", "SIGKILL", "SIGSYS", "SIGXCPU"]
+
+
+@pytest.mark.parametrize("name", DEADLY)
+@pytest.mark.parametrize("phase", ["load", "prefill", "decode", "idle"])
+def test_a_signal_is_named_with_its_phase_and_advice(name: str, phase: str) -> None:
+    error = explain(-getattr(signal, name), phase, "")
+    assert type(error) is (WorkerStartFailed if phase == "load" else WorkerCrashed)
+    assert name in error.message and phase in error.message
+    assert error.details["signal"] == name and error.details["phase"] == phase
+    assert error.hint != type(error).default_hint, "advice of its own"
+
+
+def test_advice_differs_with_the_signal() -> None:
+    hints = [explain(-getattr(signal, name), "decode", "").hint for name in DEADLY]
+    assert len(set(hints)) == len(DEADLY)
+
+
+@pytest.mark.parametrize("number", [*range(1, 65), 127, 255, 1_000])
+def test_any_signal_number_is_explained(number: int) -> None:
+    error = explain(-number, "decode", "")
+    assert isinstance(error, WorkerCrashed) and error.hint
+    if number <= 31:
+        assert signal.Signals(number).name in error.message
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 255])
+def test_a_status_is_named_with_the_last_words(status: int) -> None:
+    error = explain(status, "prefill", "Traceback\n  somewhere\nValueError: no such thing")
+    assert type(error) is WorkerCrashed
+    assert f"status {status}" in error.message and "ValueError: no such thing" in error.message
+    assert "Traceback" not in error.message and "Traceback" in error.details["last_words"]
+
+
+def test_long_last_words_are_cut() -> None:
+    error = explain(1, "load", "x" * 9_000 + "\n" + "y" * 9_000)
+    assert len(error.message) < 400 and len(error.details["last_words"]) == 500
+
+
+@pytest.mark.parametrize("words", ["MemoryError", "terminate called after throwing 'std::bad_alloc'"])
+@pytest.mark.parametrize("code", [1, -signal.SIGABRT])
+def test_want_of_memory_is_recognised(words: str, code: int) -> None:
+    assert type(explain(code, "load", words)) is OutOfMemory
+
+
+def test_a_hang_and_a_broken_protocol_come_before_the_signal_that_ended_them() -> None:
+    assert type(explain(-9, "decode", "", hung=True)) is WorkerHung
+    broken = explain(-9, "decode", "", broken=ProtocolBroken("not a record: x"))
+    assert type(broken) is ProtocolBroken and "not a record: x" in broken.message and "decode" in broken.message
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_death_that_somebody_ordered_blames_no_request(name: str) -> None:
+    assert from_outside(-getattr(signal, name))
+
+
+@pytest.mark.parametrize("code", [0, 1, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGSYS])
+def test_a_death_of_its_own_may_be_a_requests_fault(code: int) -> None:
+    assert not from_outside(code)
+
+
+def test_every_error_can_be_told_as_json() -> None:
+    for code in (-11, 3):
+        told = explain(code, "load", "words").describe()
+        assert told["details"]["status"] == code
+        assert issubclass(WorkerStartFailed, EngineError) and told["retryable"]
