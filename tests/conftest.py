@@ -1,4 +1,4 @@
-"""What several folders of tests share: the real model, a supervisor over it, scripted ones, and a last look around."""
+"""What several folders of tests share: the real model, supervisors over it and without it, and a last look around."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def llama(model_path: Path) -> Any:
     from linnet.worker.llama import Llama, warm_imports
 
     warm_imports()
-    load = Load(model_fd=os.open(model_path, os.O_RDONLY), context=512, decode_threads=2, prefill_threads=2)
+    # one thread: two that wait for each other are slow where other processes run beside the tests
+    load = Load(model_fd=os.open(model_path, os.O_RDONLY), context=512)
     return Llama(load, lambda fraction: None)
 
 

@@ -13,9 +13,7 @@ from linnet import errors
 from linnet.errors import Actor, LinnetError, code_of, from_code, tree
 
 EVERY = tree()
-DEFINED = [
-    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, LinnetError)
-]
+DEFINED = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, LinnetError)]
 
 
 def drawn() -> dict[str, str]:

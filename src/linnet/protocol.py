@@ -244,9 +244,7 @@ def check(submit: Submit) -> None:
     try:
         body = _TO_CHILD.dump_json(submit)
         if len(body) > limit:
-            raise RequestTooLarge(
-                f"the request is {len(body)} bytes as JSON; the limit is {limit}", limit=limit
-            )
+            raise RequestTooLarge(f"the request is {len(body)} bytes as JSON; the limit is {limit}", limit=limit)
         _TO_CHILD.validate_json(body)
     except ValueError as error:
         raise RequestError(f"the request cannot be written as JSON: {str(error)[:300]}") from error
@@ -272,10 +270,14 @@ class Channel:
 
     def send(self, record: Record) -> None:
         """Blocks until the whole record is in the pipe. Raises OSError when the other side is gone."""
+        self.socket.sendall(self.frame(record))
+
+    def frame(self, record: Record) -> bytes:
+        """The bytes of a record. Raises ProtocolBroken for one that is too large."""
         body = self._leaving.dump_json(record)
         if len(body) > LIMITS.record_bytes:
             raise ProtocolBroken(f"a record of {len(body)} bytes is over the limit of {LIMITS.record_bytes}")
-        self.socket.sendall(_LENGTH.pack(len(body)) + body)
+        return _LENGTH.pack(len(body)) + body
 
     def receive(self) -> Record | None:
         """The next record; None at end of file. Blocks. Raises ProtocolBroken for what is not a record."""
@@ -294,9 +296,7 @@ class Channel:
             return None
         (size,) = _LENGTH.unpack_from(self._buffer)
         if size > LIMITS.record_bytes:
-            raise ProtocolBroken(
-                f"a record of {size} bytes was announced; the limit is {LIMITS.record_bytes}"
-            )
+            raise ProtocolBroken(f"a record of {size} bytes was announced; the limit is {LIMITS.record_bytes}")
         end = _LENGTH.size + size
         if len(self._buffer) < end:
             return None

@@ -69,10 +69,10 @@ def test_it_inherits_the_given_descriptors_and_no_other(started: Any, tmp_path: 
     os.set_inheritable(other, True)
     try:
         one = started(given)
-        held = sorted(int(name) for name in os.listdir(f"/proc/{one.pid}/fd"))
+        held = sorted(int(path.name) for path in Path(f"/proc/{one.pid}/fd").iterdir())
         assert given in held and other not in held
         assert len([fd for fd in held if fd > 2]) == 2, "the pipe and what was given"
-        assert os.readlink(f"/proc/{one.pid}/fd/0") == os.readlink(f"/proc/{one.pid}/fd/1") == "/dev/null"
+        assert [str(Path(f"/proc/{one.pid}/fd/{fd}").readlink()) for fd in (0, 1)] == ["/dev/null"] * 2
     finally:
         os.close(given)
         os.close(other)
@@ -81,7 +81,7 @@ def test_it_inherits_the_given_descriptors_and_no_other(started: Any, tmp_path: 
 def test_it_runs_in_a_session_of_its_own(started: Any) -> None:
     one = started()
     assert os.getsid(one.pid) == one.pid != os.getsid(0)
-    assert os.readlink(f"/proc/{one.pid}/cwd") == "/"
+    assert str(Path(f"/proc/{one.pid}/cwd").readlink()) == "/"
 
 
 def test_a_module_in_the_current_folder_is_not_imported(
@@ -158,7 +158,7 @@ def test_starting_from_a_thread_that_ends_does_not_end_the_child() -> None:
 
 
 def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_failing_start_leaves_nothing_and_does_not_end_the_nursery(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +209,8 @@ import sys, time
 from linnet.protocol import *
 from linnet.requests import *
 from linnet.runtime.supervisor import Supervisor
-actions = {"idle": (Say("61"),), "hung": (Say("61"), Hang(60)), "stopped": (Say("61"), Die(19)), "busy": (Say("61" * 60_000),)}
-s = Supervisor(Load(script=Script(actions[sys.argv[1]], seconds_per_token=0.001)))
+then = {"idle": (), "hung": (Hang(60),), "stopped": (Die(19),), "busy": (Say("61" * 60_000),)}[sys.argv[1]]
+s = Supervisor(Load(script=Script((Say("61"), *then), seconds_per_token=0.001)))
 stream = s.stream(Generate((Segment("x", True),), max_tokens=100_000))
 next(stream)
 time.sleep(0.3)

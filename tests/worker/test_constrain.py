@@ -59,7 +59,18 @@ def walk(llama: Any, tokenizer: Any) -> Any:
 
 # --- fixed text, choices, patterns ---------------------------------------------------------------
 
-AWKWARD = ["", "a", 'say "hi"', "back\\slash", "new\nline\ttab", "füße 東京 \U0001f600", "a/b", "</s>", "\x7f", "\x00"]
+AWKWARD = [
+    "",
+    "a",
+    'say "hi"',
+    "back\\slash",
+    "new\nline\ttab",
+    "füße 東京 \U0001f600",
+    "a/b",
+    "</s>",
+    "\x7f",
+    "\x00",
+]
 
 
 @pytest.mark.parametrize("text", AWKWARD, ids=ascii)
@@ -242,7 +253,10 @@ def test_schema_refuses(accepts: Any, text: str) -> None:
 def test_whatever_a_model_picks_under_a_schema_is_json(walk: Any, seed: int) -> None:
     schema = {
         "type": "object",
-        "properties": {"a": {"enum": ["x", "yy"]}, "b": {"type": "array", "items": {"type": "boolean"}, "maxItems": 2}},
+        "properties": {
+            "a": {"enum": ["x", "yy"]},
+            "b": {"type": "array", "items": {"type": "boolean"}, "maxItems": 2},
+        },
         "required": ["a", "b"],
         "additionalProperties": False,
     }
@@ -287,7 +301,10 @@ def test_a_schema_cannot_set_the_spacing_for_itself(accepts: Any) -> None:
 # --- copies --------------------------------------------------------------------------------------
 
 COPIES = {
-    "Book a table.": (["Book", "a", "table", "Book a table", "a table"], ["table.", "Boo", "able", "Book ", " a", ""]),
+    "Book a table.": (
+        ["Book", "a", "table", "Book a table", "a table"],
+        ["table.", "Boo", "able", "Book ", " a", ""],
+    ),
     "He said \"hi there\" 'ok'": (["hi there", "ok", 'said "hi'], ['"hi there"', "'ok'", "ok'", '"hi']),
     "a\\b c\\\\d \\": (["a\\b", "c\\\\d", "a\\b c\\\\d", "\\"], ["a", "b", "c\\"]),
     "one\ntwo\r\n\tthree": (["one\ntwo", "two\r\n\tthree", "two"], ["one two", "two\nthree", "two\r\n"]),

@@ -1,4 +1,4 @@
-"""The engine on the real model: through the supervisor as a caller sees it, and in this process where it must be exact."""
+"""The engine on the real model: through the supervisor as callers see it, and in this process to be exact."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def test_forced_tokens_are_counted(ask: Any) -> None:
     assert fixed.done.text == "The quick brown fox jumps over the lazy dog."
     assert fixed.done.finish == "constraint"
     assert fixed.done.usage.forced_tokens == fixed.done.usage.generated_tokens == len(fixed.tokens)
-    choice = ask("Is water wet?", constraint=Holes((Fixed('{"wet": "'), Hole("w", Choice(("yes", "no"))), Fixed('"}'))))
+    choice = ask(
+        "Is water wet?", constraint=Holes((Fixed('{"wet": "'), Hole("w", Choice(("yes", "no"))), Fixed('"}')))
+    )
     assert json.loads(choice.done.text)["wet"] == choice.done.captures["w"]
     assert 0 < choice.done.usage.forced_tokens < choice.done.usage.generated_tokens
 
@@ -248,7 +250,9 @@ def test_counting_counts_what_generating_reports(supervisor: Any, chat: Any, ask
     assert count == ask(FRANCE, max_tokens=1).done.usage.prompt_tokens == 16
 
 
-@pytest.mark.parametrize("prompt", [(), (Segment("", True),), (Segment("\x04\x06", False),)], ids=["none", "empty", "lost"])
+@pytest.mark.parametrize(
+    "prompt", [(), (Segment("", True),), (Segment("\x04\x06", False),)], ids=["none", "empty", "lost"]
+)
 def test_a_prompt_of_no_token_is_refused(supervisor: Any, outcome: Any, prompt: Any) -> None:
     """The vocabulary has no token for some bytes; a request of nothing else would wait for ever."""
     for request in (Generate(prompt, deadline=5), Score(prompt, ("a", "b"), deadline=5)):

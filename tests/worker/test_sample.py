@@ -75,7 +75,8 @@ def test_top_k_cuts_the_tail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("top_p", "kept"), [(0.01, {1}), (0.39, {1}), (0.41, {1, 3}), (0.69, {1, 3}), (0.71, {1, 2, 3}), (0.95, {0, 1, 2, 3})]
+    ("top_p", "kept"),
+    [(0.01, {1}), (0.39, {1}), (0.41, {1, 3}), (0.69, {1, 3}), (0.71, {1, 2, 3}), (0.95, {0, 1, 2, 3})],
 )
 def test_top_p_keeps_the_smallest_set_that_reaches_it(top_p: float, kept: set[int]) -> None:
     assert set(draws(Sampling(temperature=1.0, top_p=top_p))) == kept

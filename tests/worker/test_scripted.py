@@ -106,7 +106,9 @@ def test_what_was_sent_is_not_said_again(said: list[bytes], stop: tuple[str, ...
         rest, done = play(script, request, emitted)
         assert done == whole
         assert whole.text.startswith(shown + "".join(piece.text for piece in rest))
-        assert emitted + bytes(t for piece in rest for t in piece.tokens) == bytes(t for p in pieces for t in p.tokens)
+        assert emitted + bytes(t for piece in rest for t in piece.tokens) == bytes(
+            t for p in pieces for t in p.tokens
+        )
 
 
 def test_misbehaviour_is_for_the_listed_generations_and_the_poisoned() -> None:

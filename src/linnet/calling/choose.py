@@ -12,9 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.calling.evidence import named, numbers, overlap, words
+from linnet.calling import evidence, kinds
+from linnet.calling.evidence import overlap, words
+from linnet.calling.moments import moments
 from linnet.calling.retrieve import Retriever, described
 from linnet.requests import Model, Score, Segment, Usage, complete_all
+from linnet.schema import JsonSchema
 from linnet.tools import Tool
 
 CANDIDATES = 4
@@ -52,8 +55,8 @@ _JUDGED_CHARS = 600
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tool and what speaks for it: `overlap` in [0, 1], `gain` in nats, and how many of its required numbers
-    and options the request names (`supported`) or does not (`unsupported`), at most 2 of each counted."""
+    """A tool and what speaks for it: `overlap` in [0, 1], `gain` in nats, and how many of its required
+    arguments the request names (`supported`) or does not (`unsupported`), at most 2 of each counted."""
 
     tool: Tool
     overlap: float
@@ -87,9 +90,16 @@ class Chooser:
 
     def choose(self, model: Model, request: str) -> Chosen:
         """The best tool if its score is over the margin. A higher margin abstains more often."""
-        ranked, usage = rank(model, self._retriever.candidates(request, CANDIDATES), request)
+        ranked, usage = rank(model, self._candidates(request), request)
         best = ranked[0].tool if ranked and ranked[0].score > self._margin else None
         return Chosen(best, ranked, usage)
+
+    def _candidates(self, request: str) -> list[Tool]:
+        """The tools that match best by words, and before them any that the request has other evidence for."""
+        best = self._retriever.candidates(request, 2 * CANDIDATES)
+        hinted = {tool.name: support(tool, request) for tool in best}
+        best.sort(key=lambda tool: hinted[tool.name][1] - hinted[tool.name][0])
+        return best[:CANDIDATES]
 
 
 def rank(model: Model, tools: Sequence[Tool], request: str) -> tuple[tuple[Candidate, ...], Usage]:
@@ -108,14 +118,30 @@ def rank(model: Model, tools: Sequence[Tool], request: str) -> tuple[tuple[Candi
 
 
 def support(tool: Tool, request: str) -> tuple[int, int]:
-    """`(named, not named)`: required numbers and options of a tool that the request has evidence for, or not."""
+    """`(named, not named)`: required arguments that the request has evidence for, or should have and has not.
+
+    Numbers and options count both ways; times, files and lists can only speak for a tool, because they are
+    said in more ways than are recognised.
+    """
     properties = tool.parameters["properties"]
-    required = [properties[name] for name in tool.parameters.get("required", ()) if name in properties]
-    options = [schema["enum"] for schema in required if schema.get("enum")]
-    numeric = sum(schema.get("type") in ("number", "integer") and not schema.get("enum") for schema in required)
-    have = min(numeric, len(numbers(request)))
-    have += sum(bool(named(request, [o for o in group if isinstance(o, str)])) for group in options)
-    return have, numeric + len(options) - have
+    required = {name: properties[name] for name in tool.parameters.get("required", ()) if name in properties}
+    groups = [kinds.options(schema) for schema in required.values() if schema.get("enum")]
+    numeric = sum(map(kinds.is_number, required.values()))
+    have = min(numeric, len(evidence.numbers(request)))
+    have += sum(bool(evidence.named(request, group)) for group in groups)
+    return have + _hints(required, request), numeric + len(groups) - have
+
+
+def _hints(required: dict[str, JsonSchema], request: str) -> int:
+    """Required times, files and lists that the request names."""
+    items = required.items()
+    return sum(
+        (
+            bool(moments(request)) and any(kinds.is_time(name, schema) for name, schema in items),
+            bool(evidence.paths(request)) and any(kinds.is_file(name, schema) for name, schema in items),
+            len(evidence.listed(request)) > 2 and any(kinds.is_list(schema) for _, schema in items),
+        )
+    )
 
 
 def introduce(tool: Tool) -> str:

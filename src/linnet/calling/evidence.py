@@ -150,25 +150,34 @@ def phrase_with(text: str, noun: str) -> str:
 
 _JOIN = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or|plus|&)\s+", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:it|them|they|these|those|that|this|he|she|we|you)\b", re.IGNORECASE)
-_PREPOSITION = re.compile(r"\s+(?:at|from|on|onto|to|into|for|in|with|by)\s+", re.IGNORECASE)
+_AFTER = re.compile(
+    r"(?:^|\s+)(?:at|from|on|onto|to|into|for|in|with|by|should|must|can|could|will|would|is|are|please)\b",
+    re.IGNORECASE,
+)
 
 
 def listed(text: str) -> list[str]:
     """The pieces between the commas and `and`s of the longest enumeration; a single piece when there is none.
 
-    The first piece still has what leads to the list; what follows the last is cut off at its preposition. A
-    piece with a pronoun in it is no item but another clause, and ends the list.
+    The first piece still has what leads to the list; each is cut off where a preposition or an auxiliary
+    leads on. A piece with a pronoun in it, or with nothing left, is another clause and ends the list.
     """
     best: list[str] = []
     for sentence in re.split(r"(?<=[.!?;])\s+|:\s+", text):
         pieces: list[str] = []
         for piece in _JOIN.split(sentence.strip(" .!?")):
-            if pieces and _PRONOUN.search(piece):
+            item = piece.strip() if not pieces else _AFTER.split(piece.strip())[0].strip()
+            if not item or (pieces and _PRONOUN.search(item)):
                 break
-            pieces.append(piece.strip())
-        if len(pieces) > len(best) and all(pieces):
-            best = pieces
-    return [*best[:-1], _PREPOSITION.split(best[-1])[0]] if best else []
+            pieces.append(item)
+        best = pieces if len(pieces) > len(best) else best
+    return best if len(best) != 1 else [_cut(best[0])]
+
+
+def _cut(piece: str) -> str:
+    """A piece up to the last preposition or auxiliary that leads on from it, but for one that it begins with."""
+    places = [match.start() for match in _AFTER.finditer(piece) if match.start() > 0]
+    return piece[: places[0]] if places else piece
 
 
 def affirmed(text: str) -> bool:

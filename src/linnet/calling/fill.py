@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linnet.calling.lower import Slot
-from linnet.calling.plan import Assignment, Group, Plan
-from linnet.limits import LIMITS
+from linnet.calling.plan import Deal, Group, Plan
 from linnet.messages import Message
 from linnet.requests import Done, Fixed, Generate, Holes, Model, Score, Usage, complete, complete_all
 from linnet.tools import Tool
@@ -43,19 +42,19 @@ def fill(model: Model, tool: Tool, request: str) -> Filled:
     return Filled({slot.name: slot.read(captures) for slot in slots}, usage, told)
 
 
-def _deal(model: Model, prompt: tuple[Message, ...], groups: Sequence[Group]) -> tuple[list[Assignment], Usage]:
+def _deal(model: Model, prompt: tuple[Message, ...], groups: Sequence[Group]) -> tuple[list[Deal], Usage]:
     """The likeliest deal of each group, all judged together."""
-    open_groups = [group for group in groups if len(group.deals) > 1]
-    texts = [tuple(map(_json, group.deals[: LIMITS.continuations])) for group in open_groups]
+    contested = [group for group in groups if len(group) > 1]
+    texts = [tuple(_json(deal.assignment) for deal in group) for group in contested]
     ends = complete_all(model, [Score(prompt, deals, answer_start="{") for deals in texts])
-    best = iter([_best(end, group.in_order) for end, group in zip(ends, open_groups, strict=True)])
-    chosen = [group.deals[next(best) if len(group.deals) > 1 else 0] for group in groups]
+    best = iter([_best(end, group) for end, group in zip(ends, contested, strict=True)])
+    chosen = [next(best) if len(group) > 1 else group[0] for group in groups]
     return chosen, sum((end.usage for end in ends), Usage())
 
 
-def _best(end: Done, in_order: float) -> int:
-    scores = [likelihood + (0.0 if i else in_order) for i, (likelihood, _) in enumerate(end.scores)]
-    return scores.index(max(scores))
+def _best(end: Done, group: Group) -> Deal:
+    scored = zip((likelihood for likelihood, _ in end.scores), group, strict=True)
+    return max(scored, key=lambda pair: pair[0] + pair[1].prior)[1]
 
 
 def prompt_of(tool: Tool, request: str) -> str:

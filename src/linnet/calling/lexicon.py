@@ -25,7 +25,7 @@ PARTICLES = frozenset(("out", "up", "off", "down", "away", "back"))
 """Function words that may end a phrase: `put the bins out`."""
 
 NEGATIVE = re.compile(
-    r"\b(?:off|out|disabled?|deactivate|without|exclud\w+|don['’]?t|do not|not|stop|hide|false)\b",
+    r"\b(?:off|out|disabled?|deactivate|without|exclud\w+|don['’]?t|do not|not|stop|hide|kill|shut|cut|false)\b",
     re.IGNORECASE,
 )
 """Marks of a yes-or-no that is meant as no."""

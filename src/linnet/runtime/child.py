@@ -45,7 +45,7 @@ class Child:
         self.process = process
         self.channel = channel
         self._stderr = stderr
-        self._outbox: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._postman: threading.Thread | None = None
 
     @property
@@ -53,16 +53,20 @@ class Child:
         return self.process.pid
 
     def post(self, record: Record) -> None:
-        """Send a record, in order, without waiting. Not to be mixed with `channel.send`."""
+        """Send a record, in order, without waiting. Not to be mixed with `channel.send`.
+
+        Raises ProtocolBroken for one that is too large, and nothing when the child is gone.
+        """
+        frame = self.channel.frame(record)
         if self._postman is None:
             self._postman = threading.Thread(target=self._deliver, name="linnet-postman", daemon=True)
             self._postman.start()
-        self._outbox.put(record)
+        self._outbox.put(frame)
 
     def _deliver(self) -> None:
         with contextlib.suppress(OSError):
-            while (record := self._outbox.get()) is not None:
-                self.channel.send(record)
+            while (frame := self._outbox.get()) is not None:
+                self.channel.socket.sendall(frame)
 
     def kill(self) -> None:
         """End it at once. Safe to call again, and after its end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import threading
 import time
@@ -39,7 +38,6 @@ class Renderer:
     def render(self, messages: tuple[Message, ...], answer_start: str = "") -> tuple[Segment, ...]:
         """The prompt, trusted markup apart from untrusted text. Raises TemplateFailed."""
         with self._lock:
-            running = self._ensure()
             request = Render(
                 id=next(self._ids),
                 template=self._template,
@@ -49,19 +47,24 @@ class Renderer:
                 answer_start=answer_start,
                 today=datetime.date.today().isoformat(),
             )
-            try:
-                running.channel.send(request)
-                return self._await(running, request.id)
-            except (OSError, EOFError, ProtocolBroken) as error:
-                code, words = self._forget(running)
-                cause = postmortem.explain(code, "render", words)
-                raise TemplateFailed(f"the chat template ended its process: {cause.message}") from error
+            for last in (False, True):
+                running = self._ensure()
+                try:
+                    running.post(request)
+                    return self._await(running, request.id)
+                except (OSError, EOFError, ProtocolBroken) as error:
+                    code, words = self._forget(running)
+                    if postmortem.from_outside(code) and not last:
+                        continue  # killed by somebody, perhaps long ago: that is not the template's fault
+                    broken = error if isinstance(error, ProtocolBroken) else None
+                    cause = postmortem.explain(code, "render", words, broken=broken)
+                    raise TemplateFailed(f"the chat template ended its process: {cause.message}") from error
+        raise AssertionError("the loop returns or raises")
 
     def close(self) -> None:
         with self._lock:
             if self._child is not None:
-                with contextlib.suppress(OSError):
-                    self._child.channel.send(Stop())
+                self._child.post(Stop())
                 self._child.reap()
                 self._child = None
 
@@ -69,14 +72,15 @@ class Renderer:
         if self._child is None:
             self._ready = False
             self._child = child.start("linnet.worker.render")
-            self._child.channel.send(Load(sandbox=self._sandbox))
+            self._child.post(Load(sandbox=self._sandbox))
         return self._child
 
     def _await(self, running: child.Child, id: int) -> tuple[Segment, ...]:
         started = self._ready
         deadline = time.monotonic() + (LIMITS.template_seconds if started else LIMITS.start_seconds)
         while True:
-            if not running.channel.wait(deadline - time.monotonic()):
+            left = deadline - time.monotonic()
+            if left <= 0 or not running.channel.wait(left):
                 self._forget(running)
                 raise TemplateFailed(f"the chat template took longer than {LIMITS.template_seconds:g} s")
             match running.channel.pending():
@@ -87,6 +91,8 @@ class Renderer:
                 case Rendered(id=answered, segments=segments) if answered == id:
                     return segments
                 case Failed() as failure:
+                    if not failure.id:  # it could not start, and has left
+                        self._forget(running)
                     raise failure.error()
 
     def _forget(self, running: child.Child) -> tuple[int, str]:
