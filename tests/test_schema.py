@@ -18,10 +18,7 @@ def one(schema: dict, **around: object) -> dict:
 
 
 def wrong(value: object, schema: dict) -> list[str]:
-    return [
-        f"{path} {reason}"
-        for path, reason in problems({"x": value}, plain({"properties": {"x": schema}}, "t"))
-    ]
+    return [f"{path} {reason}" for path, reason in problems({"x": value}, plain({"properties": {"x": schema}}, "t"))]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +68,7 @@ def test_a_schema_that_holds_itself_is_refused() -> None:
 
 
 def test_references_that_multiply_are_refused() -> None:
-    rows = {
-        f"d{n}": {"type": "array", "prefixItems": [{"$ref": f"#/$defs/d{n + 1}"}] * 10} for n in range(10)
-    }
+    rows = {f"d{n}": {"type": "array", "prefixItems": [{"$ref": f"#/$defs/d{n + 1}"}] * 10} for n in range(10)}
     with pytest.raises(ToolInvalid, match=f"{LIMITS.schema_nodes}"):
         one({"$ref": "#/$defs/d0"}, **{"$defs": {**rows, "d10": {"type": "string"}}})
 
@@ -153,9 +148,7 @@ def test_choices_beside_an_array_are_those_of_its_elements() -> None:
 
 
 def test_titles_and_unknown_keywords_are_dropped_but_a_property_called_title_is_not() -> None:
-    written = plain(
-        {"title": "T", "properties": {"title": {"type": "string", "title": "Title"}}, "x-y": 1}, "t"
-    )
+    written = plain({"title": "T", "properties": {"title": {"type": "string", "title": "Title"}}, "x-y": 1}, "t")
     assert written["properties"] == {"title": {"type": "string"}}
     assert "x-y" not in written and "title" not in written
 

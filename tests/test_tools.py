@@ -54,9 +54,7 @@ class Chain(BaseModel):
     deadline=5,
     examples=["2 km in miles"],
 )
-def convert(
-    amount: float, source: Unit, target: Literal["km", "mile"] = "mile", digits: int | None = None
-) -> float:
+def convert(amount: float, source: Unit, target: Literal["km", "mile"] = "mile", digits: int | None = None) -> float:
     """Converts a length
     between units.
 
@@ -287,9 +285,7 @@ def test_bind_gives_python_types_and_validate_json_values() -> None:
 
 
 def test_validate_is_stable() -> None:
-    def f(
-        stops: list[Stop], when: date, tags: frozenset[str] = frozenset(), at: Path = Path("x")
-    ) -> None: ...
+    def f(stops: list[Stop], when: date, tags: frozenset[str] = frozenset(), at: Path = Path("x")) -> None: ...
 
     arguments = {"stops": [{"city": "Rome"}], "when": "2026-01-02"}
     full = {"stops": [{"city": "Rome", "nights": 1}], "when": "2026-01-02", "tags": [], "at": "x"}
@@ -314,15 +310,11 @@ def test_every_bad_argument_is_named() -> None:
 def test_nested_problems_name_their_place() -> None:
     def trip(stops: list[Stop]) -> None: ...
 
-    with pytest.raises(
-        ToolArgumentsInvalid, match=r"stops\[1\]\.nights must be a valid integer, got \"two\""
-    ):
+    with pytest.raises(ToolArgumentsInvalid, match=r"stops\[1\]\.nights must be a valid integer, got \"two\""):
         tool(trip).validate({"stops": [{"city": "a"}, {"city": "b", "nights": "two"}]})
 
 
-@pytest.mark.parametrize(
-    "value", ["5", 5.0, 5.5, True, None, [5], {"x": 5}, float("nan"), HUGE, object(), b"5"]
-)
+@pytest.mark.parametrize("value", ["5", 5.0, 5.5, True, None, [5], {"x": 5}, float("nan"), HUGE, object(), b"5"])
 def test_an_integer_is_exactly_an_integer(value: Any) -> None:
     def f(x: int) -> int:
         return x
@@ -463,9 +455,7 @@ def test_output_ends_at_the_limit() -> None:
         returning("x" * (most + 1)).run({})
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("no such unit"), KeyError("k"), SystemExit(3), RecursionError("deep")]
-)
+@pytest.mark.parametrize("error", [ValueError("no such unit"), KeyError("k"), SystemExit(3), RecursionError("deep")])
 def test_an_exception_becomes_a_typed_failure_without_a_traceback(error: BaseException) -> None:
     def fail() -> None:
         raise error
@@ -656,9 +646,7 @@ def test_rules_fill_parameters_that_exist(rule: Rule) -> None:
 
 
 def test_the_first_fitting_rule_gives_typed_arguments() -> None:
-    @tool(
-        rules=[Rule(prefix="roll:", to="sides"), Rule(pattern=r"roll (?P<times>\d+) dice of (?P<sides>\w+)")]
-    )
+    @tool(rules=[Rule(prefix="roll:", to="sides"), Rule(pattern=r"roll (?P<times>\d+) dice of (?P<sides>\w+)")])
     def roll(sides: int, times: int = 1, fair: bool = True) -> int:
         return sides * times
 

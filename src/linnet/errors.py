@@ -110,9 +110,7 @@ class SettingsInvalid(RequestError):
 
 class ToolInvalid(RequestError):
     who: ClassVar[Actor] = "tool author"
-    default_hint = (
-        "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
-    )
+    default_hint = "Give every parameter a JSON type: str, int, float, bool, Literal, list, dict or a model of them."
 
 
 class ModelError(LinnetError):
@@ -150,9 +148,7 @@ class WorkerStartFailed(EngineError):
 
 
 class WorkerCrashed(EngineError):
-    default_hint = (
-        "The request or the file may be what kills the engine: try it alone, with a smaller context."
-    )
+    default_hint = "The request or the file may be what kills the engine: try it alone, with a smaller context."
 
 
 class WorkerHung(EngineError):
@@ -210,9 +206,7 @@ class ToolTimeout(ToolError):
 class SandboxUnavailable(LinnetError):
     who: ClassVar[Actor] = "operator"
     exit_code = REFUSED
-    default_hint = (
-        "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."
-    )
+    default_hint = "Run without --require-sandbox to accept a weaker one; `linnet doctor` says what is missing."
 
 
 def code_of(error: type[LinnetError]) -> str:
@@ -225,9 +219,7 @@ def tree(root: type[LinnetError] = LinnetError) -> list[type[LinnetError]]:
     return [root, *(leaf for child in root.__subclasses__() for leaf in tree(child))]
 
 
-def from_code(
-    code: str, message: str, hint: str | None = None, details: dict[str, Any] | None = None
-) -> LinnetError:
+def from_code(code: str, message: str, hint: str | None = None, details: dict[str, Any] | None = None) -> LinnetError:
     """The error that `describe` told of on the other side of the pipe; an unknown code is a broken protocol."""
     for kind in tree():
         if code_of(kind) == code:

@@ -274,9 +274,7 @@ def _in_number(value: float, schema: JsonSchema, path: str) -> Iterator[Problem]
         yield path, f"must be under {schema['exclusiveMaximum']}, got {shown(value)}"
 
 
-def _in_range(
-    value: float, schema: JsonSchema, path: str, least: str, most: str, unit: str
-) -> Iterator[Problem]:
+def _in_range(value: float, schema: JsonSchema, path: str, least: str, most: str, unit: str) -> Iterator[Problem]:
     if value < schema.get(least, -math.inf):
         yield path, f"must be at least {schema[least]} {unit}".rstrip() + f", got {shown(value)}"
     if value > schema.get(most, math.inf):

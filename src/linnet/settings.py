@@ -31,8 +31,8 @@ from linnet.limits import LIMITS
 
 PREFIX = "LINNET_"
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE"})
-"""Variables with the prefix that are no settings: the settings file, and `linnet.storage`'s folder."""
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_DEBUG"})
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folder, tracebacks."""
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -46,11 +46,11 @@ class Settings(BaseModel):
     context: int | None = Field(None, ge=1, description="tokens; unset: the trained context, at most 4096")
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
-    tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: none")
+    tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
-    margin: float | None = Field(None, description="lead a tool needs over `no tool`; unset: as fitted")
+    margin: float | None = Field(None, description="log-odds over which a tool is called; unset: -1")
 
     @field_validator("root", mode="before")
     @classmethod

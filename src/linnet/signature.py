@@ -126,9 +126,7 @@ def _annotated(function: Callable[..., Any], tool: str) -> Iterator[tuple[inspec
                 parameter=parameter.name,
             )
         if parameter.name not in hints:
-            raise ToolInvalid(
-                f"tool {tool!r}: parameter {parameter.name!r} has no type", parameter=parameter.name
-            )
+            raise ToolInvalid(f"tool {tool!r}: parameter {parameter.name!r} has no type", parameter=parameter.name)
         yield parameter, hints[parameter.name]
 
 
@@ -153,9 +151,7 @@ def _default(adapter: TypeAdapter[Any], default: Any, where: str, name: str) -> 
         adapter.validate_python(default, strict=True)
         return adapter.dump_python(default, mode="json")
     except ValueError as error:
-        raise ToolInvalid(
-            f"{where} has the default {default!r}, which does not fit", parameter=name
-        ) from error
+        raise ToolInvalid(f"{where} has the default {default!r}, which does not fit", parameter=name) from error
 
 
 _SECTION = re.compile(r"\s*(?:args|arguments|parameters|params):\s*$", re.IGNORECASE)

@@ -59,9 +59,7 @@ class Rule:
         if sum((bool(self.prefix), bool(self.pattern), self.extract is not None)) != 1:
             raise ToolInvalid(f"{self} must have exactly one of prefix, pattern and extract")
         if bool(self.prefix) != bool(self.to):
-            raise ToolInvalid(
-                f"{self}: a prefix needs the parameter that it leads to, and nothing else has one"
-            )
+            raise ToolInvalid(f"{self}: a prefix needs the parameter that it leads to, and nothing else has one")
         try:
             re.compile(self.pattern)
         except re.error as error:
@@ -114,18 +112,12 @@ class Tool:
         if not self.deadline > 0:
             raise ToolInvalid(f"tool {self.name!r}: the deadline of {self.deadline} s is not over 0")
         if _is_async(self.function):
-            raise ToolInvalid(
-                f"tool {self.name!r} is an async function; give a plain one that runs to its end"
-            )
-        strangers = {name for rule in self.rules for name in rule.parameters} - set(
-            self.parameters["properties"]
-        )
+            raise ToolInvalid(f"tool {self.name!r} is an async function; give a plain one that runs to its end")
+        strangers = {name for rule in self.rules for name in rule.parameters} - set(self.parameters["properties"])
         if strangers:
             raise ToolInvalid(f"tool {self.name!r}: its rules fill unknown parameters: {sorted(strangers)}")
         _fields(self.answer or "", self.name)
-        object.__setattr__(
-            self, "permissions", frozenset(_permission(p, self.name) for p in self.permissions)
-        )
+        object.__setattr__(self, "permissions", frozenset(_permission(p, self.name) for p in self.permissions))
 
     @classmethod
     def from_schema(
@@ -187,9 +179,7 @@ class Tool:
             raise
         except (Exception, SystemExit) as error:
             kind = type(error).__name__
-            raise ToolFailed(
-                f"{self.name}: {kind}: {str(error)[:500]}", tool=self.name, error=kind
-            ) from error
+            raise ToolFailed(f"{self.name}: {kind}: {str(error)[:500]}", tool=self.name, error=kind) from error
         return self._as_json(value)
 
     def render_answer(self, arguments: Mapping[str, Any], value: Any) -> str | None:
@@ -204,9 +194,7 @@ class Tool:
 
     def _callable(self) -> Function:
         if self.function is None:
-            raise ToolFailed(
-                f"{self.name} is known by its schema only: there is no function to run", tool=self.name
-            )
+            raise ToolFailed(f"{self.name} is known by its schema only: there is no function to run", tool=self.name)
         return self.function
 
     def _as_json(self, value: Any) -> Any:

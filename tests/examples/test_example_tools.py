@@ -133,9 +133,7 @@ def test_each_tool_answers_in_a_sentence(tools: ModuleType) -> None:
     )
     assert said(tools.create_reminder, text="feed the cat", time="noon") == "Reminder 1: feed the cat, noon."
     assert said(tools.split_bill, total=75, people=3) == "With 3 people, each one pays 25.00."
-    assert said(tools.shopping_list, items=["milk", "eggs"]) == (
-        "On the shopping list for any store: milk and eggs."
-    )
+    assert said(tools.shopping_list, items=["milk", "eggs"]) == ("On the shopping list for any store: milk and eggs.")
     assert said(tools.set_lights, room="living room", on=False) == "The living room lights are off."
 
 

@@ -42,9 +42,7 @@ def test_what_fits_is_left_as_wanted() -> None:
 
 def test_the_bound_is_exact() -> None:
     whole = 98_000_000 + WORKER_BYTES + 4_096 * SMOLLM2
-    enough = next(
-        n for n in range(int(whole / (1 - HEADROOM)) - 2, 2 * whole) if int(n * (1 - HEADROOM)) >= whole
-    )
+    enough = next(n for n in range(int(whole / (1 - HEADROOM)) - 2, 2 * whole) if int(n * (1 - HEADROOM)) >= whole)
     assert fit(98_000_000, SMOLLM2, enough, 4_096).fits
     short = fit(98_000_000, SMOLLM2, enough - 2, 4_096)
     assert (short.context, short.fits) == (4_096 - CONTEXT_STEP, False)
@@ -125,9 +123,7 @@ def test_threads_never_exceed_any_bound(
     found = threads(machine(cores=cores, affinity=affinity, physical_cores=physical, quota=quota), busy)
     for count in (found.decode, found.prefill):
         assert count >= 1
-        assert all(
-            count <= max(1, bound) for bound in (cores, affinity, physical, quota) if bound is not None
-        )
+        assert all(count <= max(1, bound) for bound in (cores, affinity, physical, quota) if bound is not None)
 
 
 def test_size() -> None:

@@ -286,9 +286,7 @@ def test_this_machine() -> None:
 def test_contention_sees_spinning_processes() -> None:
     code = "print('spinning', flush=True)\nwhile True: pass"
     count = len(os.sched_getaffinity(0))
-    spinners = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(min(count, 2))
-    ]
+    spinners = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(min(count, 2))]
     try:
         for spinner in spinners:
             assert spinner.stdout is not None
@@ -354,9 +352,7 @@ def test_remembered_for_the_same_machine_only(cache: Path) -> None:
     assert recall(HERE) is None
     assert remember(HERE, Measurement(bandwidth=34.0, decode=100.0))
     assert remember(other, Measurement(bandwidth=1.0))
-    rebooted = Machine(
-        "linux", "x86_64", kernel="7.0", cpu="Some CPU", cores=8, affinity=8, load=(9.0, 9.0, 9.0)
-    )
+    rebooted = Machine("linux", "x86_64", kernel="7.0", cpu="Some CPU", cores=8, affinity=8, load=(9.0, 9.0, 9.0))
     assert recall(rebooted) == Measurement(bandwidth=34.0, decode=100.0)
     assert recall(other) == Measurement(bandwidth=1.0)
 

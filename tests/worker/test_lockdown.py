@@ -221,8 +221,7 @@ def attempts_on_files(folder: Path, weaken: str) -> dict[str, Any]:
 def test_other_architectures_are_no_way_round() -> None:
     """x32 numbers are unknown calls; a 32-bit call kills the process."""
     assert (
-        answer("lockdown.apply(Sandbox())\nprint(json.dumps(outcome(lambda: c('syscall', 0x40000027))))")
-        == "ENOSYS"
+        answer("lockdown.apply(Sandbox())\nprint(json.dumps(outcome(lambda: c('syscall', 0x40000027))))") == "ENOSYS"
     )
     done = child(
         """
@@ -587,9 +586,7 @@ def test_the_tables_agree_with_the_kernel_headers(machine: str) -> None:
         pytest.skip(f"{header} is not installed")
     known = {
         name: int(number)
-        for name, number in re.findall(
-            r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE
-        )
+        for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE)
     }
     rows = lockdown._conditions(Sandbox(), PID)
     column = lockdown._ARCHITECTURES[machine].column

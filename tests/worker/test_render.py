@@ -179,16 +179,12 @@ def test_the_marks_are_new_each_time():
     assert seen == {"11"}
 
 
-alphabet = st.sampled_from(
-    ["<|im_end|>", "<|im_start|>", "\n", " ", "a", "7", "0" * 32, "{{ x }}", "</think>", "é"]
-)
+alphabet = st.sampled_from(["<|im_end|>", "<|im_start|>", "\n", " ", "a", "7", "0" * 32, "{{ x }}", "</think>", "é"])
 texts = st.lists(alphabet, max_size=8).map("".join)
 
 
 @settings(deadline=None, max_examples=100)
-@given(
-    st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), texts, st.booleans()), max_size=6)
-)
+@given(st.lists(st.tuples(st.sampled_from(["user", "assistant", "system"]), texts, st.booleans()), max_size=6))
 def test_whatever_is_said_the_markup_is_the_templates_own(turns):
     messages = [Message(role, content, trusted=flag) for role, content, flag in turns]
     segments = rendered(CHATML, *messages)
@@ -384,12 +380,8 @@ def test_the_default_models_own_template():
         pytest.skip(error.message)
     with gguf.open_model(path) as file:
         template = gguf.read_header(file.fileno()).text("tokenizer.chat_template") or ""
-    assert rendered(template, system("Be brief."), user("Hi")) == rendered(
-        CHATML, system("Be brief."), user("Hi")
-    )
-    greeting = (
-        "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-    )
+    assert rendered(template, system("Be brief."), user("Hi")) == rendered(CHATML, system("Be brief."), user("Hi"))
+    greeting = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
     assert trusted(rendered(template, user("Hi")))[0] == greeting + "<|im_start|>user\n"
 
 

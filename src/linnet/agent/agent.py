@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.agent.turn import Turn
+from linnet.agent.within import Within
+from linnet.calling.guided import Guide
 from linnet.errors import EmptyRequest, RequestTooLarge, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model
-from linnet.runtime.local import LocalModel, open_local
+from linnet.runtime.local import open_local
 from linnet.tools import Permission, Tool
 
 
@@ -22,9 +24,12 @@ class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
     `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read
-    below it and nowhere else. `model` is a name, the path of a .gguf file, or any Model. `allow` are
-    permissions given beforehand; `approve(tool, call)` is asked for others, and without it they are denied.
-    Processes start with the first request that needs the model, and end with `close` or the `with` block.
+    below it and nowhere else; `only`, if given, names those to offer. `model` is a name, the path of a .gguf
+    file, or any Model. `allow` are permissions given beforehand; `approve(tool, call)` is asked for others,
+    and without it they are denied. `margin` is the log-odds over which a tool is called, `seconds` the
+    deadline of one turn's model work, `answer_tokens` the longest answer in the model's own words; `options`
+    go to `open_local`. Processes start with the first request that needs the model, and end with `close` or
+    the `with` block.
     """
 
     def __init__(
@@ -35,17 +40,19 @@ class Agent:
         root: str | Path | None = None,
         allow: Iterable[Permission | str] = (),
         approve: Approve | None = None,
-        builtin: bool = True,
+        only: Sequence[str] = (),
         margin: float | None = None,
+        seconds: float = LIMITS.request_seconds,
+        answer_tokens: int = LIMITS.answer_tokens,
         **options: Any,
     ) -> None:
-        self._tools = (*tools, *(_builtin(root) if builtin else ()))
-        _check_names(self._tools)
+        self._tools = _offered((*tools, *_builtin(root)), only)
         self._granted = frozenset({Permission.READ_FILES} if root else ()) | {Permission(p) for p in allow}
         self._approve = approve
         self._margin = margin
-        self._own: LocalModel | None = open_local(model, **options) if isinstance(model, str) else None
-        self._model: Model = model if not isinstance(model, str) else self._own  # type: ignore[assignment]
+        self._seconds, self._answer_tokens = seconds, answer_tokens
+        self._own = open_local(model, **options) if isinstance(model, str) else None
+        self._model: Model = self._own or cast(Model, model)
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -59,7 +66,8 @@ class Agent:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
         wrong is in the result."""
         _check_text(text)
-        turn = Turn(self._model, self._tools, self._granted, self._approve, self._margin)
+        guide = Guide(within := Within(self._model, self._seconds), self._tools, margin=self._margin)
+        turn = Turn(within, guide, self._tools, self._granted, self._approve, self._answer_tokens)
         return turn.run(text.strip(), history)
 
     def close(self) -> None:
@@ -84,11 +92,15 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     return (calculator, *(files(Path(root)) if root else ()))
 
 
-def _check_names(tools: Sequence[Tool]) -> None:
+def _offered(tools: Sequence[Tool], only: Sequence[str]) -> tuple[Tool, ...]:
     names = [tool.name for tool in tools]
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise ToolInvalid(f"there is no tool {unknown[0]!r}", hint=f"There are {', '.join(names)}.")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ToolInvalid(f"two tools are named {twice[0]!r}", hint="Give one of them another name.")
+    return tuple(tool for tool in tools if not only or tool.name in only)
 
 
 def _check_text(text: str) -> None:

@@ -35,9 +35,7 @@ def execute(
 def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None) -> Any:
     missing = sorted(tool.permissions - set(granted))
     if missing and not (approve is not None and approve(tool, call)):
-        raise ToolDenied(
-            f"{tool.name} needs the permission {', '.join(missing)}", tool=tool.name, missing=missing
-        )
+        raise ToolDenied(f"{tool.name} needs the permission {', '.join(missing)}", tool=tool.name, missing=missing)
     outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def work() -> None:

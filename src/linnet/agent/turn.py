@@ -27,14 +27,15 @@ class Turn:
     def __init__(
         self,
         model: Model,
+        guide: Guide,
         tools: Sequence[Tool],
         granted: frozenset[Permission],
         approve: Approve | None,
-        margin: float | None,
+        answer_tokens: int,
     ) -> None:
-        self._model = model
+        self._model, self._guide, self._router = model, guide, Router(tools)
         self._tools = {tool.name: tool for tool in tools}
-        self._router, self._guide = Router(tools), Guide(model, tools, margin=margin)
+        self._answer_tokens = answer_tokens
         self._granted, self._approve = granted, approve
         self._ids = count(1)
         self._guard = Guard()
@@ -93,9 +94,10 @@ class Turn:
     def _say(self, text: str, history: Sequence[Message]) -> str:
         """The model's own words, where no tool is wanted."""
         started = time.monotonic()
-        budget = self._model.capabilities.context - LIMITS.answer_tokens
+        context = self._model.capabilities.context
+        budget = context - min(self._answer_tokens, context // 2)
         messages, self._dropped = fit(history, Message("user", text), budget, self._count)
-        done = complete(self._model, Generate(messages))
+        done = complete(self._model, Generate(messages, max_tokens=self._answer_tokens))
         self._usage += done.usage
         self._degraded += done.degraded
         if done.finish == "length":

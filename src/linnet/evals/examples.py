@@ -200,11 +200,7 @@ def _is_default(tool: Tool, name: str, value: Any) -> bool:
 
 
 def _failed(case: Case, error: Exception, seconds: float) -> Outcome:
-    told = (
-        error
-        if isinstance(error, LinnetError)
-        else LinnetError(f"unexpected {type(error).__name__}: {error}")
-    )
+    told = error if isinstance(error, LinnetError) else LinnetError(f"unexpected {type(error).__name__}: {error}")
     return Outcome(case, f"{told.code}: {told.message}", seconds, error=told.describe())
 
 

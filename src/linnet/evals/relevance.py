@@ -60,9 +60,7 @@ def main() -> int:
     print(f"AUC {auc(scores, y):.3f} on {len(y)} cases")
     for margin in (0.0, -0.3, -0.6, -0.9):
         called = scores > margin
-        print(
-            f"margin {margin:+.1f}: called {called[y == 1].mean():.2f}, left alone {(~called)[y == 0].mean():.2f}"
-        )
+        print(f"margin {margin:+.1f}: called {called[y == 1].mean():.2f}, left alone {(~called)[y == 0].mean():.2f}")
     return 0
 
 

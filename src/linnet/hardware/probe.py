@@ -305,9 +305,7 @@ def _features(cpuinfo: str) -> tuple[str, ...] | None:
 
 
 def _load(root: Path) -> tuple[float, float, float] | None:
-    found = re.match(
-        r"(\d{1,9}\.\d+) (\d{1,9}\.\d+) (\d{1,9}\.\d+)", _text(root / "proc/loadavg") or "", re.ASCII
-    )
+    found = re.match(r"(\d{1,9}\.\d+) (\d{1,9}\.\d+) (\d{1,9}\.\d+)", _text(root / "proc/loadavg") or "", re.ASCII)
     return (float(found[1]), float(found[2]), float(found[3])) if found else None
 
 
@@ -420,9 +418,7 @@ def _memory_room(group: _Group) -> int | None:
     if limit is None or not used:
         return limit
     name = "total_inactive_file" if group.controllers else "inactive_file"
-    droppable = re.search(
-        rf"^{name} ([0-9]{{1,19}})$", _text(group.folder / "memory.stat") or "", re.MULTILINE
-    )
+    droppable = re.search(rf"^{name} ([0-9]{{1,19}})$", _text(group.folder / "memory.stat") or "", re.MULTILINE)
     return max(0, limit - max(0, used[0] - int(droppable[1] if droppable else 0)))
 
 

@@ -161,9 +161,7 @@ def _marks_in(header: Header) -> frozenset[str]:
     tokens = header.texts("tokenizer.ggml.tokens")
     special = (3, 4)  # CONTROL and USER_DEFINED of llama.cpp
     known = kinds if not isinstance(kinds, int | float | str | None) and len(kinds) == len(tokens) else None
-    return frozenset(
-        t for i, t in enumerate(tokens) if t in wanted and (known is None or known[i] in special)
-    )
+    return frozenset(t for i, t in enumerate(tokens) if t in wanted and (known is None or known[i] in special))
 
 
 def _template(header: Header, vocabulary: frozenset[str]) -> tuple[str, tuple[str, ...]]:

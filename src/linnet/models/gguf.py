@@ -194,9 +194,7 @@ class _Reader:
     def charge(self, count: int) -> None:
         self._memory += count
         if self._memory > LIMITS.gguf_memory:
-            raise _fault(
-                self.position, f"the header would take over {LIMITS.gguf_memory} bytes of memory, the limit"
-            )
+            raise _fault(self.position, f"the header would take over {LIMITS.gguf_memory} bytes of memory, the limit")
 
     def _fill(self, wanted: int, needed: int) -> None:
         pieces, got = [], 0

@@ -72,9 +72,7 @@ def digest(fd: int) -> str:
             sha.update(block)
             offset += len(block)
     except OSError as error:
-        raise ModelInvalid(
-            f"the file cannot be read at byte {offset}: {error.strerror}", where=offset
-        ) from error
+        raise ModelInvalid(f"the file cannot be read at byte {offset}: {error.strerror}", where=offset) from error
     return sha.hexdigest()
 
 
@@ -121,6 +119,4 @@ def _digests(cache: Path) -> dict[str, str]:
     """What is remembered, oldest first; anything that is not a digest is passed over."""
     stored = storage.read_json(cache)
     pairs = stored.items() if isinstance(stored, dict) else ()
-    return {
-        key: value for key, value in pairs if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)
-    }
+    return {key: value for key, value in pairs if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)}

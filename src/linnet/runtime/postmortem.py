@@ -20,7 +20,7 @@ _ADVICE = {
     signal.SIGABRT: "The native code gave up on an assertion: its last words say which.",
     signal.SIGILL: "The engine was built for another processor: reinstall llama-cpp-python on this machine.",
     signal.SIGFPE: "The native code divided by zero: suspect the model file.",
-    signal.SIGKILL: "Something ended it from outside; if that was the kernel for want of memory, use a smaller model.",
+    signal.SIGKILL: "Something ended it from outside; if the kernel did for want of memory, use a smaller model.",
     signal.SIGTERM: "Something asked it to end from outside.",
     signal.SIGXCPU: "It ran over its limit of processor time.",
     signal.SIGSYS: "It made a system call that the sandbox forbids: suspect the model file.",

@@ -64,9 +64,7 @@ class Stream:
         except queue.Empty:
             self.close()
             allowed = self._ticket.submit.request.deadline
-            raise DeadlineExceeded(
-                f"the request did not end within its {allowed:g} s", seconds=allowed
-            ) from None
+            raise DeadlineExceeded(f"the request did not end within its {allowed:g} s", seconds=allowed) from None
         except BaseException:
             self.close()
             raise
@@ -211,11 +209,7 @@ class Supervisor:
         self._starts += 1
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
         self._confession, self._productive, self._wanted = None, False, False
-        fds = (
-            [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)]
-            if self._model_fd >= 0
-            else []
-        )
+        fds = [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)] if self._model_fd >= 0 else []
         try:
             running = child.start("linnet.worker.main", fds)
         finally:
@@ -322,9 +316,7 @@ class Supervisor:
             if self._spent():
                 return False
             # Back-off doubles with every barren start. Nothing is started for nobody.
-            self._wake.wait_for(
-                lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0
-            )
+            self._wake.wait_for(lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0)
             self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)
             return not self._closed
 

@@ -238,9 +238,7 @@ def _conditions(sandbox: Sandbox, pid: int) -> list[tuple[str, tuple[_Test, ...]
         rows.append(("socketpair=53/199", (_Test(0, 1), _Test(1, 1, mask=0xF))))  # AF_UNIX, SOCK_STREAM
     if sandbox.processes:
         thread = 0x0001_0000  # CLONE_THREAD
-        owner = tuple(
-            _Test(1, command, equal=False) for command in (8, 10, 15)
-        )  # F_SETOWN, _SETSIG, _SETOWN_EX
+        owner = tuple(_Test(1, command, equal=False) for command in (8, 10, 15))  # F_SETOWN, _SETSIG, _SETOWN_EX
         rows += [
             ("clone=56/220", (_Test(0, thread, mask=thread),)),
             ("kill=62/129 tkill=200/130 tgkill=234/131", (_Test(0, pid),)),

@@ -210,9 +210,7 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """As on the hub: unlike Jinja's own filter, it does not escape for HTML."""
-    return json.dumps(
-        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _told(error: Exception) -> str:

@@ -26,9 +26,7 @@ def sample(
     # as uint64: of a list, numpy would make floats as soon as a seed is over 2**63
     key = np.array([sampling.seed & (2**64 - 1), position], np.uint64)
     draw = np.random.Generator(np.random.Philox(key=key)).random()
-    chosen = int(
-        np.searchsorted(cumulative[:kept], draw * cumulative[min(kept, len(order)) - 1], side="right")
-    )
+    chosen = int(np.searchsorted(cumulative[:kept], draw * cumulative[min(kept, len(order)) - 1], side="right"))
     return int(ids[order[min(chosen, len(order) - 1)]])
 
 

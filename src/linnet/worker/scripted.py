@@ -40,9 +40,7 @@ class ScriptedEngine:
                 self._plays[submit.id] = _Play(submit, self._script.actions)
                 return []
             case Score(continuations=texts):
-                return [
-                    Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))
-                ]
+                return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
 

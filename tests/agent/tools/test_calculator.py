@@ -192,9 +192,7 @@ def test_the_expression_shows_how_the_phrase_was_read() -> None:
 
 
 WORDS = [phrase for table in (arithmetic._PHRASES, arithmetic._LEADS, arithmetic._TRAILS) for phrase in table]
-PARTS = st.sampled_from(
-    [*WORDS, *"+-*/%^!().,?²√", "2", "3.5", "1,000", "0", "15%", "sqrt(", "e", "x", "7th", "$4"]
-)
+PARTS = st.sampled_from([*WORDS, *"+-*/%^!().,?²√", "2", "3.5", "1,000", "0", "15%", "sqrt(", "e", "x", "7th", "$4"])
 
 
 @given(st.text() | st.lists(PARTS, max_size=25).map(" ".join))
@@ -214,18 +212,12 @@ def test_any_text_is_none_or_can_be_evaluated(text: str) -> None:
     try:
         value = evaluate(expression)
     except ToolFailed as error:  # a number that does not exist, or does not fit, is the only excuse
-        assert any(
-            word in error.message for word in ("division by zero", "too large", "no result", "wrong number")
-        )
+        assert any(word in error.message for word in ("division by zero", "too large", "no result", "wrong number"))
     else:
         assert type(value) in (int, float) and abs(value) < 10**LIMITS.calculator_digits
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["plus", "minus", "times", "divided by"]), st.integers(1, 99)), min_size=1
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(["plus", "minus", "times", "divided by"]), st.integers(1, 99)), min_size=1))
 def test_precedence_is_that_of_arithmetic(chain: list[tuple[str, int]]) -> None:
     chain = chain[:20]
     signs = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
@@ -250,9 +242,7 @@ def in_words(number: int, joint: str) -> str:
         if number >= size:
             rest = number % size
             link = joint if rest < 100 else " "
-            return f"{in_words(number // size, joint)} {name}" + (
-                link + in_words(rest, joint) if rest else ""
-            )
+            return f"{in_words(number // size, joint)} {name}" + (link + in_words(rest, joint) if rest else "")
     raise AssertionError
 
 

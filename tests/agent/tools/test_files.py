@@ -116,9 +116,7 @@ def test_the_tools_ask_for_one_permission_and_are_described_in_few_words(tools: 
         assert all(len(p["description"]) < 60 for p in tool.parameters["properties"].values())
 
 
-@pytest.mark.parametrize(
-    "path", ["nothing.txt", "docs/nothing/x", "notes.txt/x", "", "docs", ".", "notes.txt/"]
-)
+@pytest.mark.parametrize("path", ["nothing.txt", "docs/nothing/x", "notes.txt/x", "", "docs", ".", "notes.txt/"])
 def test_what_cannot_be_read_is_said(tools: dict[str, Tool], path: str) -> None:
     try:
         text = tools["read_file"].run({"path": path})["text"]
@@ -256,9 +254,7 @@ def test_the_magic_links_of_proc_are_not_followed(request: pytest.FixtureRequest
             read.run({"path": path})
 
 
-def test_a_link_swapped_during_the_call_never_leads_out(
-    tools: dict[str, Tool], home: Path, outside: Path
-) -> None:
+def test_a_link_swapped_during_the_call_never_leads_out(tools: dict[str, Tool], home: Path, outside: Path) -> None:
     """A thread swaps a folder for a link to the outside, as fast as it can, while files below it are read."""
     (home / "spot").mkdir()
     (home / "spot" / "secret.txt").write_text("harmless")
@@ -432,9 +428,7 @@ def test_the_worst_text_still_fits_the_output_of_a_tool(tools: dict[str, Tool], 
         assert tools["read_file"].run({"path": "worst.txt"})["text"]
 
 
-def test_a_listing_ends_at_the_limit(
-    tools: dict[str, Tool], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_ends_at_the_limit(tools: dict[str, Tool], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, file_listing=2)
     assert tools["list_files"].run({})["truncated"] is False
     (home / "zero.txt").write_text("")
@@ -461,9 +455,7 @@ def test_long_names_are_listed_as_far_as_a_result_has_room(tools: dict[str, Tool
     assert listed["count"] == 800 and listed["truncated"] and 0 < len(listed["entries"]) < 800
 
 
-def test_search_results_end_at_the_limit(
-    tools: dict[str, Tool], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_search_results_end_at_the_limit(tools: dict[str, Tool], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, file_listing=3)
     assert tools["search_files"].run({"text": "buy"})["truncated"] is False
     (home / "zero.txt").write_text("buy")
@@ -552,12 +544,10 @@ def test_long_lines_are_cut_around_the_match(tools: dict[str, Tool], home: Path)
         ("Which of my files mentions pigeons?", "search_files", {"text": "pigeons"}),
     ],
 )
-def test_plain_requests_need_no_model(
-    home: Path, request_text: str, name: str, arguments: dict[str, str]
-) -> None:
-    assert [
-        (tool.name, found) for tool in files(home) if (found := tool.match(request_text)) is not None
-    ] == [(name, arguments)]
+def test_plain_requests_need_no_model(home: Path, request_text: str, name: str, arguments: dict[str, str]) -> None:
+    assert [(tool.name, found) for tool in files(home) if (found := tool.match(request_text)) is not None] == [
+        (name, arguments)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -586,13 +576,9 @@ def test_requests_that_could_mean_something_else_are_left_alone(home: Path, requ
     assert [tool.name for tool in files(home) if tool.match(request_text) is not None] == []
 
 
-@pytest.mark.parametrize(
-    "text", ["\0", "../..", "x" * 300, "docs", "\u202e", "a\nb", "*", "[", "notes.txt/.."]
-)
+@pytest.mark.parametrize("text", ["\0", "../..", "x" * 300, "docs", "\u202e", "a\nb", "*", "[", "notes.txt/.."])
 def test_any_text_has_a_result_or_a_typed_error(tools: dict[str, Tool], text: str) -> None:
     for name, tool in tools.items():
         for argument in tool.parameters["properties"]:
             with suppress(LinnetError):
-                assert tools[name].run(
-                    {"text": "a", argument: text} if name == "search_files" else {argument: text}
-                )
+                assert tools[name].run({"text": "a", argument: text} if name == "search_files" else {argument: text})

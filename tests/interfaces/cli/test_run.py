@@ -191,9 +191,7 @@ def ruled(body: str, deadline: float = 5) -> str:
 
 def test_a_tool_from_a_file_and_what_it_prints(tmp_path: Path) -> None:
     (tmp_path / "helper_of_mine.py").write_text("def shout(text): print('noise'); return text.upper()")
-    path = tools_file(
-        tmp_path, "from helper_of_mine import shout\nprint('loud')" + ruled("return shout(what)")
-    )
+    path = tools_file(tmp_path, "from helper_of_mine import shout\nprint('loud')" + ruled("return shout(what)"))
     before = list(sys.path)
     done = invoke("do: it", "--tools", path, "--json")
     assert json.loads(done.stdout)["answer"] == "IT"
@@ -293,9 +291,7 @@ def test_a_reader_that_has_gone(arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("arguments", [("run", "What is 2 + 2?"), ("limits",), ("--help",)])
 def test_a_full_disk(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*LINNET, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
+        done = subprocess.run([*LINNET, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
 
@@ -315,9 +311,7 @@ def children(pid: int) -> list[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 def test_ctrl_c_leaves_nothing_behind() -> None:
     command = [*LINNET, "run", "Write a very long story about a lighthouse"]
-    running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 30
     while len(workers := children(running.pid)) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -73,15 +73,11 @@ _SYMBOLS = str.maketrans(
 )
 _PHRASES: dict[str, _Token] = {
     **{word: _Token("one", str(value)) for value, word in enumerate(_ONES.split())},
-    **{
-        word: _Token("ten", str(value)) for value, word in zip(range(20, 100, 10), _TENS.split(), strict=True)
-    },
+    **{word: _Token("ten", str(value)) for value, word in zip(range(20, 100, 10), _TENS.split(), strict=True)},
     **_table("scale", {str(10**3): "thousand", str(10**6): "million", str(10**9): "billion"}),
     **_table("hundred", {"100": "hundred"}),
     **_table("part", {"2": "half|halves", "3": "third|thirds", "4": "quarter|quarters|fourth|fourths"}),
-    **_table(
-        "part", {"5": "fifth|fifths", "6": "sixth|sixths", "7": "seventh|sevenths", "8": "eighth|eighths"}
-    ),
+    **_table("part", {"5": "fifth|fifths", "6": "sixth|sixths", "7": "seventh|sevenths", "8": "eighth|eighths"}),
     **_table("part", {"9": "ninth|ninths", "10": "tenth|tenths"}),
     **_table("multiple", {"2": "twice|double|double of", "3": "triple|thrice|triple of"}),
     **_table("op", {"+": "plus|added to|more than", "-": "minus|take away|less", "%": "mod|modulo|modulus"}),
@@ -91,9 +87,7 @@ _PHRASES: dict[str, _Token] = {
     **_table("grow", {"+": "increased by", "-": "decreased by|reduced by"}),
     **_table("after", {"2": "squared", "3": "cubed", "!": "factorial"}),
     **_table("percent", {"": "percent|per cent|pct", "share": "what percent of|what percentage of"}),
-    **_table(
-        "function", {"sqrt": "square root of|square root|root of|sqrt of", "cbrt": "cube root of|cube root"}
-    ),
+    **_table("function", {"sqrt": "square root of|square root|root of|sqrt of", "cbrt": "cube root of|cube root"}),
     **_table("function", {"abs": "absolute value of", "factorial": "factorial of"}),
     **_table("raise", {"2": "square of|square", "3": "cube of|cube"}),
     **_table("list", {"+": "sum of|total of|add|add up", "-": "difference of", "abs": "difference between"}),
@@ -176,9 +170,7 @@ def _lexemes(text: str) -> Iterator[_Token]:
 
 def _skip_leads(words: list[str]) -> int:
     start = 0
-    while size := next(
-        (n for n in range(_LONGEST, 0, -1) if " ".join(words[start : start + n]) in _LEADS), 0
-    ):
+    while size := next((n for n in range(_LONGEST, 0, -1) if " ".join(words[start : start + n]) in _LEADS), 0):
         start = min(start + size, len(words))
     return start
 
@@ -409,9 +401,7 @@ class _Parser:
         if not self.take("of"):
             return _Piece(f"{above} / {below}", _TERM)
         of = self.sign()
-        shared = (
-            f"{of.within(_TERM)} / {below}" if above == "1" else f"{above} / {below} * {of.within(_SIGN)}"
-        )
+        shared = f"{of.within(_TERM)} / {below}" if above == "1" else f"{above} / {below} * {of.within(_SIGN)}"
         return self.made(shared, _TERM)
 
     def enclosed(self) -> _Piece | None:
@@ -477,9 +467,7 @@ class _Parser:
             total = (" + " if what in ("+", "average") else " - ").join(item.within(_TERM) for item in items)
             if what == "abs":
                 return self.made(f"abs({total})", _ATOM)
-            return (
-                self.made(total, _SUM) if what != "average" else self.made(f"({total}) / {len(items)}", _TERM)
-            )
+            return self.made(total, _SUM) if what != "average" else self.made(f"({total}) / {len(items)}", _TERM)
         if what in ("*", "/"):
             return self.made(f" {what} ".join(item.within(_SIGN) for item in items), _TERM)
         return self.call(what, *items)

@@ -126,9 +126,7 @@ def _keep(machine: Machine, measured: Facts, engine: Facts, findings: list[Findi
     decode = engine.get("tokens_per_second") or before.decode
     if not probe.remember(machine, Measurement(bandwidth, decode, before.prefill)):
         told = f"measurements cannot be kept in {cache_folder()}"
-        findings.append(
-            Finding("warning", "cache", told, "Set LINNET_CACHE to a folder that can be written.")
-        )
+        findings.append(Finding("warning", "cache", told, "Set LINNET_CACHE to a folder that can be written."))
 
 
 # --- the model -----------------------------------------------------------------------------------

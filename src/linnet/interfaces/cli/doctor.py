@@ -100,11 +100,7 @@ def _of_model(model: Facts) -> Rows:
 
     if not model:
         return []
-    digest = (
-        f"SHA-256 {model['sha256'][:16]}... as in the catalogue"
-        if model["sha256"]
-        else "not in the catalogue"
-    )
+    digest = f"SHA-256 {model['sha256'][:16]}... as in the catalogue" if model["sha256"] else "not in the catalogue"
     return [
         ("model", f"{model['name']}, {size(model['bytes'])}, {digest}"),
         ("", model["path"]),

@@ -53,9 +53,7 @@ def examples(
     ] = None,
     fail_under: Annotated[
         float | None,
-        typer.Option(
-            "--fail-under", metavar="SHARE", min=0, max=1, help="End with 1 if less than this is right."
-        ),
+        typer.Option("--fail-under", metavar="SHARE", min=0, max=1, help="End with 1 if less than this is right."),
     ] = None,
 ) -> None:
     """Run a file of requests and say for each what is wrong with the outcome.
@@ -88,9 +86,7 @@ def _cases(requests: Path, root: Path) -> tuple[Case, ...]:
     return load(requests)
 
 
-def _outcomes(
-    cases: tuple[Case, ...], tools: str, root: Path, model: str | None, out: Path | None
-) -> list[Outcome]:
+def _outcomes(cases: tuple[Case, ...], tools: str, root: Path, model: str | None, out: Path | None) -> list[Outcome]:
     from linnet.app import open_agent
     from linnet.evals.examples import evaluate
     from linnet.interfaces.cli.tool_files import load_tools, split

@@ -18,9 +18,7 @@ Model = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of the engine.")]
-Context = Annotated[
-    int | None, typer.Option("--context", metavar="N", help="Size of the context, in tokens.")
-]
+Context = Annotated[int | None, typer.Option("--context", metavar="N", help="Size of the context, in tokens.")]
 Folder = Annotated[
     Path | None, typer.Option("--root", metavar="DIR", help="The folder that the file tools may read.")
 ]

@@ -86,9 +86,7 @@ def _request(text: str) -> str:
     """The text itself, or standard input for `-`: no more of it than a request may be long."""
     data = _standard_input() if text == "-" else text.encode(errors="surrogateescape")
     if len(data) > LIMITS.request_bytes:
-        raise RequestTooLarge(
-            f"the request is over {LIMITS.request_bytes:,} bytes", limit=LIMITS.request_bytes
-        )
+        raise RequestTooLarge(f"the request is over {LIMITS.request_bytes:,} bytes", limit=LIMITS.request_bytes)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -131,9 +129,7 @@ def _how(result: Result) -> str:
 
 
 def _call(done: ToolResult) -> str:
-    arguments = (
-        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in done.call.arguments.items()
-    )
+    arguments = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in done.call.arguments.items())
     text = f"{done.call.name}({', '.join(arguments)})"
     return text if len(text) <= 160 else f"{text[:157]}..."
 
