@@ -409,9 +409,21 @@ def test_kills_in_load_and_in_idle(scripted: Any, outcome: Any) -> None:
         engine.warm()
         os.kill(eventually(lambda: engine.pid), signal.SIGKILL)
         assert outcome(engine.stream(ask())).done.text == "abc"
-        idle = engine.pid
-        os.kill(idle, signal.SIGKILL)
-        eventually(lambda idle=idle: engine.pid != idle)
+        os.kill(engine.pid, signal.SIGKILL)
+        eventually(lambda: engine.pid is None)
+
+
+def test_a_worker_that_nobody_waits_for_is_not_replaced(scripted: Any, outcome: Any) -> None:
+    engine = scripted(say("abc"))
+    engine.warm()
+    outcome(engine.stream(ask()))
+    engine.warm()  # it runs already: this asks for nothing
+    os.kill(engine.pid, signal.SIGKILL)
+    eventually(lambda: engine.pid is None)
+    time.sleep(0.5)
+    assert engine.pid is None
+    engine.warm()
+    eventually(lambda: engine.ready)
 
 
 def test_kills_from_outside_blame_nobody(scripted: Any, outcome: Any, limits: Any) -> None:

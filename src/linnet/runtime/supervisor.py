@@ -120,7 +120,7 @@ class Supervisor:
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
         with self._lock:
-            self._wanted = True
+            self._wanted = self._child is None
             self._ensure_thread()
             self._wake.notify_all()
 
@@ -174,7 +174,7 @@ class Supervisor:
         """Hand the worker what it may have: everything, or one suspect at a time until a token clears it."""
         if self._ready is None:
             return
-        suspects = [ticket for ticket in self._tickets.values() if ticket.deaths]
+        suspects = [ticket for ticket in list(self._tickets.values()) if ticket.deaths]
         for ticket in suspects[:1] or list(self._tickets.values()):
             if not ticket.sent:
                 ticket.sent = True
@@ -252,7 +252,7 @@ class Supervisor:
         """What the worker was at, from what it was given and what came back: its beats may be late."""
         if self._ready is None:
             return "load"
-        given = [ticket for ticket in self._tickets.values() if ticket.sent]
+        given = [ticket for ticket in list(self._tickets.values()) if ticket.sent]
         if not given:
             return "idle"
         return "decode" if any(ticket.emitted for ticket in given) else "prefill"
@@ -311,7 +311,7 @@ class Supervisor:
         with self._lock:
             if not self._outside:
                 self._charge(error)
-            for ticket in self._tickets.values():
+            for ticket in list(self._tickets.values()):
                 ticket.sent, ticket.fresh, ticket.resumed = False, False, True
             if self._spent():
                 return False
@@ -327,7 +327,7 @@ class Supervisor:
         """
         if error.details.get("phase") == "load":
             self._lost_starts += 1
-        given = [ticket for ticket in self._tickets.values() if ticket.sent]
+        given = [ticket for ticket in list(self._tickets.values()) if ticket.sent]
         for ticket in given:
             if not ticket.fresh and (not ticket.deaths or len(given) == 1):
                 ticket.deaths += 1

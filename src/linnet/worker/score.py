@@ -76,4 +76,4 @@ class Scoring:
             self._branches[sequence] = (Lane(sequence, len(self.prompt), list(pending), every=True), index)
         if not self._branches:
             scores = tuple((s, len(t)) for s, t in zip(self._scores, self._continuations, strict=True))
-            self.done = Done(usage=Usage(len(self.prompt), self._cached), scores=scores)
+            self.done = Done(usage=Usage(self.cells, self._cached), scores=scores)
