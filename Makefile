@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install run test check format eval clean
+.PHONY: install run test lint check format eval clean
 
 install: $(INSTALLED)
 
@@ -32,11 +32,12 @@ run: install
 test: install
 	$(BIN)/pytest
 
-check: install
+lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+check: lint test
 
 format: install
 	$(BIN)/ruff format .

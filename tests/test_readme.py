@@ -38,7 +38,9 @@ def resolved(line: str) -> tuple[Any, list[str]]:
 
 
 def test_there_is_something_to_check() -> None:
-    assert len(COMMANDS) >= 6 and len(blocks("python")) == 1 and {kind for kind, _ in FENCES} == {"sh", "python", "text"}
+    assert (
+        len(COMMANDS) >= 6 and len(blocks("python")) == 1 and {kind for kind, _ in FENCES} == {"sh", "python", "text"}
+    )
 
 
 def test_the_first_program_is_the_example() -> None:

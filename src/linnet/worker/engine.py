@@ -18,7 +18,6 @@ from linnet.worker.score import Scoring
 from linnet.worker.tokenise import tokenise
 
 KEPT = LIMITS.sequences
-BRANCHES = 16
 
 Outgoing = Emitted | Ended | Failed
 Phase = Literal["load", "prefill", "decode", "idle"]
@@ -34,6 +33,8 @@ class Job(Protocol):
 
     @property
     def cells(self) -> int: ...
+    @property
+    def sequences(self) -> int: ...
     @property
     def fed(self) -> list[int]: ...
     def lanes(self) -> list[Lane]: ...
@@ -190,8 +191,7 @@ class Engine:
         out: list[Outgoing] = []
         while self._waiting and len(self._running) < LIMITS.sequences and self._make_room(self._waiting[0]):
             job = self._waiting.popleft()
-            wanted = BRANCHES if isinstance(job, Scoring) else 1
-            sequences = [self._free.pop() for _ in range(min(wanted, len(self._free)))]
+            sequences = [self._free.pop() for _ in range(min(job.sequences, len(self._free)))]
             job.start(sequences, self._reuse(job, sequences[0]))
             self._running[job.id] = (job, sequences)
         return out
@@ -200,14 +200,13 @@ class Engine:
         promised = sum(other.cells for other, _ in self._running.values())
         if promised + job.cells > self._llama.context:
             return False  # no kept prefix is in the way, so none is given up
-        least, wanted = (2, BRANCHES + 1) if isinstance(job, Scoring) else (1, 1)
         while (
-            len(self._free) < wanted
+            len(self._free) < job.sequences
             or promised + self._prefixes.cells + job.cells - self._shared(job)[1] > self._llama.context
         ):
             if not self._evict():
                 break
-        return len(self._free) >= least
+        return len(self._free) >= min(2, job.sequences)
 
     def _shared(self, job: Job) -> tuple[int, int]:
         """The kept sequence to share with and for how long; the last prompt token is computed for its logits."""

@@ -52,6 +52,11 @@ class Generation:
         return len(self.prompt) + self._limit
 
     @property
+    def sequences(self) -> int:
+        """Sequence numbers that it can use."""
+        return 1
+
+    @property
     def fed(self) -> list[int]:
         """The tokens that stand in the cache for it."""
         return [*self.prompt, *self._tokens][: self.lane.position]

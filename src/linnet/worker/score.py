@@ -10,6 +10,9 @@ from linnet.worker.batch import Lane
 from linnet.worker.llama import Llama, Logits
 from linnet.worker.sample import log_probabilities
 
+BRANCHES = 16
+"""Continuations computed side by side."""
+
 
 class Scoring:
     """The state of one `Score`: first the prompt, then the continuations in waves of free sequences.
@@ -33,6 +36,11 @@ class Scoring:
     @property
     def cells(self) -> int:
         return len(self.prompt) + sum(map(len, self._continuations))
+
+    @property
+    def sequences(self) -> int:
+        """Sequence numbers that it can use: its own, and one for each continuation of a wave."""
+        return 1 + min(BRANCHES, len(self._waiting))
 
     @property
     def fed(self) -> list[int]:

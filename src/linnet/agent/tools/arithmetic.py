@@ -1,8 +1,7 @@
 """Arithmetic in plain English -> an expression, without any model; or nothing, if one word is left over.
 
-Hides the words. A request is cut into tokens, runs of words become numbers and operators by the tables
-below, and a recursive-descent parser writes the expression. Time is linear in the text; length and depth are
-bounded.
+Hides the grammar: from the tokens of a request (see `numerals`) a recursive-descent parser writes the
+expression. Time is linear in the text; length and depth are bounded.
 
 Readings chosen where English leaves two:
 - `of` binds tightly: "half of 10 plus 2" is 7, "square root of 144 plus 25" is 37.
@@ -18,17 +17,18 @@ Not understood, on purpose: "80 plus 20%" (16 more, or 0.2 more?), dates, teleph
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from linnet.agent.tools import numerals
+from linnet.agent.tools.numerals import CONSTANTS, FUNCTIONS, NotArithmetic, Token, tokens_of
 from linnet.limits import LIMITS
 
-CONSTANTS = frozenset({"pi", "e", "tau"})
-FUNCTIONS = frozenset(
-    {"sqrt", "cbrt", "abs", "round", "min", "max", "log", "log2", "log10", "exp", "sin", "cos", "tan"}
-    | {"floor", "ceil", "factorial", "gcd", "hypot"}
-)
+__all__ = ["CONSTANTS", "FUNCTIONS", "expression_of"]
+
+# The tests draw requests from the very words that are understood, and know them by these names.
+_ONES, _TENS = numerals._ONES, numerals._TENS
+_PHRASES, _LEADS, _TRAILS = numerals._PHRASES, numerals._LEADS, numerals._TRAILS
 
 
 def expression_of(text: str) -> str | None:
@@ -37,185 +37,12 @@ def expression_of(text: str) -> str | None:
     if len(text) > LIMITS.calculator_chars:
         return None
     try:
-        expression = _Parser(_read(text)).sentence()
-    except _NotArithmeticError:
+        expression = _Parser(tokens_of(text)).sentence()
+    except NotArithmetic:
         return None
     operators = sum(expression.count(sign) for sign in "+-*/%(")
     fits = len(expression) <= LIMITS.calculator_chars and operators < LIMITS.calculator_depth
     return expression if fits else None
-
-
-class _NotArithmeticError(Exception):
-    """The text is not arithmetic as we understand it."""
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-
-class _Token(NamedTuple):
-    kind: str
-    value: str = ""
-
-
-def _table(kind: str, phrases: dict[str, str]) -> dict[str, _Token]:
-    """`{"+": "plus|added to"}` -> a token of this kind and the value "+" for each phrase."""
-    return {phrase: _Token(kind, value) for value, line in phrases.items() for phrase in line.split("|")}
-
-
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SYMBOLS = str.maketrans(
-    {"×": "*", "⋅": "*", "·": "*", "÷": "/", "−": "-", "’": "'", "√": " sqrt ", "∛": " cbrt ", "π": " pi "}
-    | {"²": " squared ", "³": " cubed "}
-)
-_PHRASES: dict[str, _Token] = {
-    **{word: _Token("one", str(value)) for value, word in enumerate(_ONES.split())},
-    **{word: _Token("ten", str(value)) for value, word in zip(range(20, 100, 10), _TENS.split(), strict=True)},
-    **_table("scale", {str(10**3): "thousand", str(10**6): "million", str(10**9): "billion"}),
-    **_table("hundred", {"100": "hundred"}),
-    **_table("part", {"2": "half|halves", "3": "third|thirds", "4": "quarter|quarters|fourth|fourths"}),
-    **_table("part", {"5": "fifth|fifths", "6": "sixth|sixths", "7": "seventh|sevenths", "8": "eighth|eighths"}),
-    **_table("part", {"9": "ninth|ninths", "10": "tenth|tenths"}),
-    **_table("multiple", {"2": "twice|double|double of", "3": "triple|thrice|triple of"}),
-    **_table("op", {"+": "plus|added to|more than", "-": "minus|take away|less", "%": "mod|modulo|modulus"}),
-    **_table("op", {"*": "times|x|multiplied by|times by", "/": "divided by|over"}),
-    **_table("op", {"**": "to power of|to power|raised to power of|raised to power|raised to"}),
-    **_table("op", {"from": "subtracted from|less than|taken from|taken away from"}),
-    **_table("grow", {"+": "increased by", "-": "decreased by|reduced by"}),
-    **_table("after", {"2": "squared", "3": "cubed", "!": "factorial"}),
-    **_table("percent", {"": "percent|per cent|pct", "share": "what percent of|what percentage of"}),
-    **_table("function", {"sqrt": "square root of|square root|root of|sqrt of", "cbrt": "cube root of|cube root"}),
-    **_table("function", {"abs": "absolute value of", "factorial": "factorial of"}),
-    **_table("raise", {"2": "square of|square", "3": "cube of|cube"}),
-    **_table("list", {"+": "sum of|total of|add|add up", "-": "difference of", "abs": "difference between"}),
-    **_table("list", {"*": "product of", "/": "quotient of", "average": "average of|mean of"}),
-    **_table("list", {"max": "maximum of|max of|largest of|greatest of|biggest of|larger of|bigger of"}),
-    **_table("list", {"min": "minimum of|min of|smallest of|least of|smaller of"}),
-    **_table("list", {"gcd": "greatest common divisor of|greatest common factor of|gcd of"}),
-    **_table("verb", {"-": "subtract|take", "*": "multiply", "/": "divide"}),
-    **_table("verb", {"grow +": "increase", "grow -": "decrease|reduce"}),
-    **_table("negative", {"-": "negative"}),
-    **{
-        word: _Token(word)
-        for word in ("and", "of", "off", "to", "by", "from", "away", "is", "power", "point", "second")
-    },
-    **{name: _Token("constant", name) for name in CONSTANTS},
-}
-_ARTICLES = frozenset({"the", "a", "an", "please"})
-_LEADS = _table(
-    "lead",
-    {
-        "asks": "what is|what's|whats|what are|what does|what do|what would be|how much is|how much are",
-        "orders": "calculate|compute|evaluate|work out|figure out|find|find out|solve|determine|raise",
-        "begs": "tell me|tell me what|tell me what is|give me|show me|help me|let me know|i need to know",
-        "asks politely": "can you|could you|would you|will you|do you know what|do you know what is",
-        "supposes": "what do you get|what do i get|what will i get|if you|if i|when you|when i",
-        "greets": "hey|hi|hello|ok|okay|so|now|:|,",
-        "names": "result of|value of|answer to|answer of",
-    },
-)
-_TRAILS = _table(
-    "trail",
-    {
-        "ends": "?|.|=|,|is|is what|equal|equals|equal to|come to|for me|thanks|thank you",
-        "asks": "how much is that|how much is left|how much remains|what is left|what do i get",
-    },
-)
-_LONGEST = 5
-
-_LEXEMES = re.compile(
-    r"(?P<ordinal>[0-9]+(?:st|nd|rd|th)\b)"
-    r"|(?P<number>(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:e[-+]?[0-9]+(?![a-z]))?|\.[0-9]+)"
-    r"|(?P<word>log10|log2|[a-z]+(?:'[a-z]+)?)"
-    r"|(?P<symbol>\*\*|[-+*/%^!()=?,.:])"
-)
-_CURRENCY = re.compile(r"(?:([$€£])(?=\s?[.0-9])|\b(dollar|buck|euro|pound)s?\b)", re.IGNORECASE)
-_CURRENCIES = {"$": 1, "dollar": 1, "buck": 1, "€": 2, "euro": 2, "£": 3, "pound": 3}
-_NOT_SUMS = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"  # a date
-    r"|(?<![0-9])[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?![0-9])"  # a date
-    r"|^\s*[0-9]{3}-[0-9]{4}\s*$|[0-9]-[0-9]{3}-[0-9]{3,4}"  # a telephone number
-    r"|\b0[xbo][0-9a-f]"  # a number in another base
-)
-
-
-def _read(text: str) -> list[_Token]:
-    """Tokens without articles, and without the courtesies around the question."""
-    currencies = {_CURRENCIES[sign or name.lower()] for sign, name in _CURRENCY.findall(text)}
-    if _NOT_SUMS.search(text) or len(currencies) > 1:
-        raise _NotArithmeticError
-    lexemes = list(_lexemes(_CURRENCY.sub("", text).lower().translate(_SYMBOLS)))
-    words = [value for _, value in lexemes]
-    start, end = _skip_leads(words), len(words)
-    while end > start and (size := _trail(words, end)):
-        end -= size
-    return list(_phrases(lexemes[start:end]))
-
-
-def _lexemes(text: str) -> Iterator[_Token]:
-    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)  # twenty-one
-    place = 0
-    for found in _LEXEMES.finditer(text):
-        if text[place : found.start()].strip():
-            raise _NotArithmeticError
-        place = found.end()
-        if found[0] not in _ARTICLES:
-            yield _Token(found.lastgroup or "", found[0])
-    if text[place:].strip():
-        raise _NotArithmeticError
-
-
-def _skip_leads(words: list[str]) -> int:
-    start = 0
-    while size := next((n for n in range(_LONGEST, 0, -1) if " ".join(words[start : start + n]) in _LEADS), 0):
-        start = min(start + size, len(words))
-    return start
-
-
-def _trail(words: list[str], end: int) -> int:
-    return next((n for n in range(_LONGEST, 0, -1) if " ".join(words[max(end - n, 0) : end]) in _TRAILS), 0)
-
-
-def _phrases(lexemes: list[_Token]) -> Iterator[_Token]:
-    """Longest phrases first; symbols and numbers become tokens of their own kind."""
-    place = 0
-    while place < len(lexemes):
-        kind, value = lexemes[place]
-        if kind != "word":
-            yield _lone(kind, value)
-            place += 1
-        elif value in FUNCTIONS and [v for _, v in lexemes[place + 1 : place + 2]] == ["("]:
-            yield _Token("call", value)
-            place += 1
-        else:
-            size, token = _phrase(lexemes[place : place + _LONGEST])
-            yield token
-            place += size
-
-
-def _phrase(lexemes: list[_Token]) -> tuple[int, _Token]:
-    for size in range(len(lexemes), 0, -1):
-        phrase = " ".join(value for _, value in lexemes[:size])
-        if phrase in _PHRASES:
-            return size, _PHRASES[phrase]
-    if lexemes[0].value in ("sqrt", "cbrt"):
-        return 1, _Token("function", lexemes[0].value)
-    raise _NotArithmeticError
-
-
-def _lone(kind: str, value: str) -> _Token:
-    if kind == "number":
-        if re.match(r"0[0-9]", value):
-            raise _NotArithmeticError
-        return _Token("number", value)
-    if kind == "ordinal":
-        return _Token("ordinal", value[:-2])
-    if value in ("+", "-", "*", "/", "**", "^"):
-        return _Token("op", "**" if value == "^" else value)
-    return {"%": _Token("percent", "%"), "!": _Token("after", "!")}.get(value, _Token(value))
 
 
 # --- grammar -------------------------------------------------------------------------------------
@@ -234,23 +61,23 @@ class _Piece(NamedTuple):
         return self.text if self.rank >= rank else f"({self.text})"
 
 
-_END = _Token("end")
+_END = Token("end")
 _DIGITS = re.compile(r"[0-9]*\.?[0-9]*")
 
 
 class _Parser:
     """One method a level of the grammar, each returning the expression of what it read."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens, self.place, self.depth, self.worked = tokens, 0, 0, False
 
     # --- tokens
 
-    def peek(self, ahead: int = 0) -> _Token:
+    def peek(self, ahead: int = 0) -> Token:
         place = self.place + ahead
         return self.tokens[place] if place < len(self.tokens) else _END
 
-    def take(self, kind: str, *values: str) -> _Token | None:
+    def take(self, kind: str, *values: str) -> Token | None:
         token = self.peek()
         if token.kind != kind or (values and token.value not in values):
             return None
@@ -259,7 +86,7 @@ class _Parser:
 
     def need(self, kind: str, *values: str) -> None:
         if self.take(kind, *values) is None:
-            raise _NotArithmeticError
+            raise NotArithmetic
 
     def made(self, text: str, rank: int) -> _Piece:
         """The result of an operation: a number alone is no request to calculate."""
@@ -284,7 +111,7 @@ class _Parser:
                 self.need("percent", "share")
                 piece = self.share(piece, self.sum())
         if self.peek() is not _END or not self.worked:
-            raise _NotArithmeticError
+            raise NotArithmetic
         return piece.text
 
     def share(self, part: _Piece, whole: _Piece) -> _Piece:
@@ -320,7 +147,7 @@ class _Parser:
         if op == "from":
             left, op, right = right, "-", left
         if left.percent or right.percent:
-            raise _NotArithmeticError
+            raise NotArithmetic
         return self.made(f"{left.within(_SUM)} {op} {right.within(_TERM)}", _SUM)
 
     def grown(self, base: _Piece, op: str, by: _Piece) -> _Piece:
@@ -360,7 +187,7 @@ class _Parser:
 
     def raised(self, base: _Piece, exponent: str) -> _Piece:
         if not exponent:
-            raise _NotArithmeticError
+            raise NotArithmetic
         return self.made(f"{base.within(_ATOM)} ** {exponent}", _POWER)
 
     def after(self) -> _Piece:
@@ -385,7 +212,7 @@ class _Parser:
     def operand(self) -> _Piece:
         self.depth += 1
         if self.depth > LIMITS.calculator_parentheses:
-            raise _NotArithmeticError
+            raise NotArithmetic
         piece = self.amount() or self.enclosed() or self.prefixed()
         self.depth -= 1
         return piece
@@ -419,7 +246,7 @@ class _Parser:
                 arguments.append(self.sum())
             self.need(")")
             if any("," in token.value for token in self.tokens[start : self.place]):
-                raise _NotArithmeticError  # max(1,200): of 1 and 200, or of 1200?
+                raise NotArithmetic  # max(1,200): of 1 and 200, or of 1200?
             return self.call(name.value, *arguments)
         return None
 
@@ -436,7 +263,7 @@ class _Parser:
             return self.raised(self.sign(), value)
         if kind == "multiple":
             return self.made(f"{value} * {self.sign().within(_SIGN)}", _TERM)
-        raise _NotArithmeticError
+        raise NotArithmetic
 
     # --- lists
 
@@ -448,7 +275,7 @@ class _Parser:
         wanted = len(pieces) == 2 if what in ("-", "abs", "/") else len(pieces) >= 2
         written_out = len(pieces) == 1 and self.peek() == ("op", what)  # "the sum of 3 plus 5"
         if not (wanted or written_out) or any(piece.percent for piece in pieces):
-            raise _NotArithmeticError
+            raise NotArithmetic
         return pieces
 
     def separated(self, what: str) -> bool:
@@ -456,7 +283,7 @@ class _Parser:
         if self.take(","):
             if self.peek().kind in ("op", "grow"):
                 if self.peek().value == "-" and what != "+":
-                    raise _NotArithmeticError  # "the product of 2 and 3, -4"
+                    raise NotArithmetic  # "the product of 2 and 3, -4"
                 return False
             self.take("and")
             return True
@@ -487,7 +314,7 @@ class _Parser:
                 digits += digit.value
                 self.place += 1
             if not digits:
-                raise _NotArithmeticError
+                raise NotArithmetic
         return f"{words}.{digits}" if digits else str(words)
 
     def scaled(self, digits: str) -> str:
@@ -495,7 +322,7 @@ class _Parser:
         if scale is None:
             return digits
         if len(digits) > 15 or "e" in digits:
-            raise _NotArithmeticError
+            raise NotArithmetic
         text = f"{Decimal(digits) * int(scale.value):f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -506,7 +333,7 @@ class _Parser:
             scale = self.take("scale")
             size = int(scale.value) if scale else 1
             if size >= ceiling:
-                raise _NotArithmeticError
+                raise NotArithmetic
             total, ceiling = (total or 0) + group * size, size
             if size == 1:
                 break
