@@ -16,8 +16,16 @@ import time
 
 CASES = {
     "rule": ["What is 15% of 2,340 plus the square root of 144?"],
-    "model, call": ["--tools", "examples/tools.py", "Could you dim the lights in the living room to 30 percent please"],
-    "model, filled by the model": ["--tools", "examples/tools.py", "Remind me to call Anna and Ben about the house tomorrow"],
+    "model, call": [
+        "--tools",
+        "examples/tools.py",
+        "Could you dim the lights in the living room to 30 percent please",
+    ],
+    "model, filled by the model": [
+        "--tools",
+        "examples/tools.py",
+        "Remind me to call Anna and Ben about the house tomorrow",
+    ],
     "model, own words": ["Who was the first man on the moon?"],
 }
 PEAK = (

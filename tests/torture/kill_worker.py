@@ -85,7 +85,8 @@ def main() -> int:
         model.close()
     whole = sum(not outcome.fault for outcome in outcomes)
     times = sorted(outcome.recovery for outcome in outcomes if outcome.recovery)
-    print(f"{whole} of {given.kills} answers whole; recovery median {times[len(times) // 2]:.2f} s, worst {times[-1]:.2f} s")
+    median, worst = times[len(times) // 2], times[-1]
+    print(f"{whole} of {given.kills} answers whole; recovery median {median:.2f} s, worst {worst:.2f} s")
     return 0 if whole == given.kills else 1
 
 

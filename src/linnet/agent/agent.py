@@ -12,30 +12,30 @@ from linnet.agent.result import Result
 from linnet.agent.turn import Turn
 from linnet.agent.within import Within
 from linnet.calling.guided import Guide
-from linnet.errors import EmptyRequest, RequestTooLarge, ToolInvalid
+from linnet.errors import EmptyRequest, RequestError, RequestTooLarge, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model
-from linnet.runtime.local import open_local
+from linnet.runtime.local import LocalModel, open_local
 from linnet.tools import Permission, Tool
 
 
 class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
-    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read
-    below it and nowhere else; `only`, if given, names those to offer. `model` is a name, the path of a .gguf
-    file, or any Model. `allow` are permissions given beforehand; `approve(tool, call)` is asked for others,
-    and without it they are denied. `margin` is the log-odds over which a tool is called, `seconds` the
-    deadline of one turn's model work, `answer_tokens` the longest answer in the model's own words; `options`
-    go to `open_local`. Processes start with the first request that needs the model, and end with `close` or
-    the `with` block.
+    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
+    it and nowhere else; `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
+    or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
+    call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
+    called, `seconds` the deadline of one turn's model work, `answer_tokens` the longest answer in the model's
+    own words; `options` go to `open_local`. Processes start with the first request that needs the model, and
+    end with `close` or the `with` block.
     """
 
     def __init__(
         self,
         tools: Iterable[Tool] = (),
-        model: str | Model = "default",
+        model: str | Path | Model = "default",
         *,
         root: str | Path | None = None,
         allow: Iterable[Permission | str] = (),
@@ -47,11 +47,13 @@ class Agent:
         **options: Any,
     ) -> None:
         self._tools = _offered((*tools, *_builtin(root)), only)
-        self._granted = frozenset({Permission.READ_FILES} if root else ()) | {Permission(p) for p in allow}
+        self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
         self._approve = approve
         self._margin = margin
         self._seconds, self._answer_tokens = seconds, answer_tokens
-        self._own = open_local(model, **options) if isinstance(model, str) else None
+        _check_numbers(seconds, answer_tokens)
+        self._closed = False
+        self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
 
     @property
@@ -66,12 +68,15 @@ class Agent:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
         wrong is in the result."""
         _check_text(text)
+        if self._closed:
+            raise RequestError("the agent is closed", hint="Make another Agent.")
         guide = Guide(within := Within(self._model, self._seconds), self._tools, margin=self._margin)
         turn = Turn(within, guide, self._tools, self._granted, self._approve, self._answer_tokens)
         return turn.run(text.strip(), history)
 
     def close(self) -> None:
         """End the processes. Closing again does nothing."""
+        self._closed = True
         if self._own is not None:
             self._own.close()
             self._own = None
@@ -90,6 +95,31 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     from linnet.agent.tools.files import files
 
     return (calculator, *(files(Path(root)) if root else ()))
+
+
+def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | None:
+    """What this agent is to close; None for a Model that it was given."""
+    if isinstance(model, Path):
+        model = str(model.absolute())  # a path even where it has the name of a known model
+    if isinstance(model, str):
+        return open_local(model, **options)
+    if options:
+        raise SettingsInvalid(f"{', '.join(options)}: only a model that the agent opens itself has such options")
+    return None
+
+
+def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:
+    try:
+        return frozenset(Permission(name) for name in allow)
+    except ValueError as error:
+        raise SettingsInvalid(f"`allow`: {error}", hint=f"Known are {', '.join(Permission)}.") from error
+
+
+def _check_numbers(seconds: float, answer_tokens: int) -> None:
+    if not seconds > 0:
+        raise SettingsInvalid(f"`seconds` is {seconds}: it should be over 0")
+    if answer_tokens < 1:
+        raise SettingsInvalid(f"`answer_tokens` is {answer_tokens}: it should be at least 1")
 
 
 def _offered(tools: Sequence[Tool], only: Sequence[str]) -> tuple[Tool, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from linnet.errors import LinnetError, ToolDenied, ToolTimeout
+from linnet.errors import LinnetError, ToolDenied, ToolFailed, ToolTimeout
 from linnet.messages import ToolCall, ToolResult
 from linnet.tools import Permission, Tool
 
@@ -46,7 +46,7 @@ def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], appr
 
     threading.Thread(target=work, name=f"linnet-tool-{tool.name}", daemon=True).start()
     try:
-        value, error = outcome.get(timeout=tool.deadline)
+        value, error = outcome.get(timeout=min(tool.deadline, threading.TIMEOUT_MAX))
     except Empty:
         raise ToolTimeout(
             f"{tool.name} did not return within {tool.deadline:g} s and was abandoned",
@@ -54,5 +54,13 @@ def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], appr
             seconds=tool.deadline,
         ) from None
     if error is not None:
-        raise error
+        raise _as_ours(tool, error)
     return value
+
+
+def _as_ours(tool: Tool, error: BaseException) -> LinnetError:
+    """Also of what is no Exception, as CancelledError: raised in a tool's thread, it is the tool's."""
+    if isinstance(error, LinnetError):
+        return error
+    kind = type(error).__name__
+    return ToolFailed(f"{tool.name}: {kind}: {str(error)[:500]}", tool=tool.name, error=kind)

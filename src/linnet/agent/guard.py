@@ -1,10 +1,13 @@
-"""Against going round in circles: the same call twice in one turn is a loop."""
+"""Against going round in circles: the same call twice in one turn, and the same words over and over."""
 
 from __future__ import annotations
 
 import json
 
 from linnet.messages import ToolCall
+
+_PASSAGE, _SHORTEST, _TIMES = 200, 12, 4
+"""Characters of a passage at most and at least, and how often it stands in a row before it counts as a loop."""
 
 
 class Guard:
@@ -20,3 +23,13 @@ class Guard:
             return True
         self._seen.add(key)
         return False
+
+    @staticmethod
+    def loops(text: str) -> bool:
+        """Whether a text ends in the same passage so many times over that nothing new is to be expected.
+
+        A passage is up to `_PASSAGE` characters; lists may begin alike, so it must repeat to the letter.
+        """
+        tail = text[-_PASSAGE * _TIMES :]
+        sizes = range(_SHORTEST, len(tail) // _TIMES + 1)
+        return any(tail.endswith(tail[-size:] * _TIMES) for size in sizes)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from linnet.errors import ToolInvalid
 from linnet.tools import Tool
 
 
@@ -26,7 +27,16 @@ class Router:
 
     def decide(self, text: str) -> Decision | None:
         for tool in self._tools:
-            arguments = tool.match(text)
+            arguments = _matched(tool, text)
             if arguments is not None:
                 return Decision(tool, arguments, f"a rule of {tool.name} matches")
         return None
+
+
+def _matched(tool: Tool, text: str) -> dict[str, Any] | None:
+    """A rule may be code of the tool's author; where it fails, the author is told."""
+    try:
+        return tool.match(text)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {str(error)[:500]}"
+        raise ToolInvalid(f"a rule of {tool.name} failed with {reason}", tool=tool.name) from error

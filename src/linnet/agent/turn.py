@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Sequence
 from itertools import count
@@ -12,13 +13,22 @@ from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
 from linnet.agent.result import Result
 from linnet.agent.router import Router
+from linnet.agent.within import Within
 from linnet.calling.guided import Guide
+from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
-from linnet.requests import Count, Generate, Model, Usage, complete
+from linnet.requests import Count, Done, Generate, Usage, complete
 from linnet.tools import Permission, Tool, spoken
 
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
+
 _THEN = re.compile(r"\s*(?:[.;,]|\band\b)\s*then\s+", re.IGNORECASE)
+
+_SYSTEM = Message("system", "You are a helpful assistant.", trusted=True)
+"""Said when the caller says nothing: with the default that its own template puts there, SmolLM2 answers worse
+than with any other (docs/log.md)."""
 
 
 class Turn:
@@ -26,7 +36,7 @@ class Turn:
 
     def __init__(
         self,
-        model: Model,
+        model: Within,
         guide: Guide,
         tools: Sequence[Tool],
         granted: frozenset[Permission],
@@ -48,7 +58,7 @@ class Turn:
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        parts = _THEN.split(text)
+        parts = [part for part in _THEN.split(self._whole(text)) if part]
         if len(parts) > LIMITS.turn_steps:
             self._degraded += (f"only the first {LIMITS.turn_steps} of {len(parts)} steps were taken",)
         answers: list[str] = []
@@ -60,6 +70,12 @@ class Turn:
             if self._error or produced == "abstained":
                 break
         return self._result("\n".join(answers), how)
+
+    def _whole(self, text: str) -> str:
+        whole, halves = _HALVES.subn("\N{REPLACEMENT CHARACTER}", text)
+        if halves:
+            self._degraded += (f"{halves} lone surrogates of the request were replaced",)
+        return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
         decision = self._router.decide(text)
@@ -75,7 +91,8 @@ class Turn:
         if guided.call is not None:
             return self._do(guided.call), "model"
         if guided.problem is not None and guided.wanted is not None:
-            return f"I would use {guided.wanted.name}, but {guided.problem.message}.", "abstained"
+            name = guided.wanted.name
+            return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
         return self._say(text, history), "model"
 
     def _do(self, call: ToolCall) -> str:
@@ -96,17 +113,34 @@ class Turn:
         started = time.monotonic()
         context = self._model.capabilities.context
         budget = context - min(self._answer_tokens, context // 2)
-        messages, self._dropped = fit(history, Message("user", text), budget, self._count)
-        done = complete(self._model, Generate(messages, max_tokens=self._answer_tokens))
+        kept, self._dropped = fit(history, Message("user", text), budget, self._count)
+        system = () if any(message.role == "system" for message in kept) else (_SYSTEM,)
+        done = self._listen(Generate((*system, *kept), max_tokens=self._answer_tokens))
         self._usage += done.usage
-        self._degraded += done.degraded
         if done.finish == "length":
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
+        if not done.text.strip():
+            self._degraded += ("the model had nothing to say",)
         self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started))
         return done.text.strip()
 
+    def _listen(self, request: Generate) -> Done:
+        """The end of an answer, or the answer so far once it goes round in circles."""
+        text, tokens = "", 0
+        for event in self._model.stream(request):
+            if isinstance(event, Done):
+                return event
+            text, tokens = text + event.text, tokens + len(event.tokens)
+            if self._guard.loops(text):
+                self._degraded += ("the answer was stopped because it repeated itself",)
+                return Done(text, usage=Usage(generated_tokens=tokens))
+        raise AssertionError("a Model's stream ended without Done")
+
     def _count(self, messages: tuple[Message, ...]) -> int:
-        return complete(self._model, Count(messages)).count
+        try:
+            return complete(self._model, Count(messages)).count
+        except RequestTooLarge:  # more than is counted is more than fits
+            return sys.maxsize
 
     @property
     def _error(self) -> dict[str, object] | None:
@@ -121,7 +155,7 @@ class Turn:
             usage=self._usage,
             seconds=time.monotonic() - self._started,
             dropped=self._dropped,
-            degraded=self._degraded,
-            model=self._model.capabilities.name if self._usage.prompt_tokens else "",
+            degraded=(*self._model.degraded, *self._degraded),
+            model=self._model.capabilities.name if self._usage != Usage() else "",
             error=self._error,
         )

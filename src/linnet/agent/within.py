@@ -1,4 +1,4 @@
-"""Within: a Model around a Model that keeps all requests of one turn within one deadline."""
+"""Within: a Model around a Model that keeps all requests of one turn within one deadline, and watches them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from linnet.errors import DeadlineExceeded
-from linnet.requests import Capabilities, Event, Model, Request
+from linnet.requests import Capabilities, Done, Event, Model, Request
 
 
 class Within:
-    """Gives each request what is left of `seconds`, and none once they are over."""
+    """Gives each request what is left of `seconds`, and none once they are over.
+
+    `degraded` collects what any of them told was not as it should be.
+    """
 
     def __init__(self, model: Model, seconds: float) -> None:
         self._model, self._seconds = model, seconds
         self._until = time.monotonic() + seconds
+        self.degraded: tuple[str, ...] = ()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -24,5 +28,29 @@ class Within:
     def stream(self, request: Request) -> Iterator[Event]:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise DeadlineExceeded(f"the turn did not end within its {self._seconds:g} s", seconds=self._seconds)
-        return self._model.stream(replace(request, deadline=min(left, request.deadline)))
+            raise self.over()
+        return _Watched(self, self._model.stream(replace(request, deadline=min(left, request.deadline))))
+
+    def over(self) -> DeadlineExceeded:
+        """The error of a turn that took too long, whichever of its requests noticed."""
+        return DeadlineExceeded(f"the turn did not end within its {self._seconds:g} s", seconds=self._seconds)
+
+
+class _Watched:
+    """The events of one request. Dropping this drops the stream behind it, which cancels the request."""
+
+    def __init__(self, within: Within, events: Iterator[Event]) -> None:
+        self._within, self._events = within, events
+
+    def __iter__(self) -> _Watched:
+        return self
+
+    def __next__(self) -> Event:
+        try:
+            event = next(self._events)
+        except DeadlineExceeded as error:
+            raise self._within.over() from error
+        if isinstance(event, Done):
+            fresh = (told for told in event.degraded if told not in self._within.degraded)
+            self._within.degraded += tuple(fresh)
+        return event

@@ -125,7 +125,7 @@ def support(tool: Tool, request: str) -> tuple[int, int]:
     """
     properties = tool.parameters["properties"]
     required = {name: properties[name] for name in tool.parameters.get("required", ()) if name in properties}
-    groups = [kinds.options(schema) for schema in required.values() if schema.get("enum")]
+    groups = [group for schema in required.values() if (group := kinds.options(schema))]
     numeric = sum(map(kinds.is_number, required.values()))
     have = min(numeric, len(evidence.numbers(request)))
     have += sum(bool(evidence.named(request, group)) for group in groups)

@@ -5,9 +5,12 @@ Pure text work, linear in the request. Nothing here decides; `fill` weighs what 
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, groupby
 
 from linnet.calling.lexicon import COMMON, NEGATIVE, OTHER_FORMS, PARTICLES, SCALES, SMALL, SPECIAL
 from linnet.calling.moments import moments
@@ -19,9 +22,30 @@ _NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
+_SCALED = re.compile(r"[a-z]{4,}\Z", re.IGNORECASE)
+_PERCENT = re.compile(r"\s*(?:%|per\s?cent\b)", re.IGNORECASE)
+_LENGTH_OF_TIME = re.compile(r"\D*\d+\s\D*")
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+
+class _Places:
+    """Places of a text, merged and in order, so that a question takes the logarithm of their number."""
+
+    def __init__(self, places: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(places):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def meet(self, start: int, end: int) -> bool:
+        before = bisect_left(self._starts, end)
+        return before > 0 and self._ends[before - 1] > start
 
 
 @dataclass(frozen=True)
@@ -37,11 +61,12 @@ class Quantity:
 
 
 def numbers(text: str) -> tuple[Quantity, ...]:
-    """Numbers in digits or words, in order; those that are part of a time of day or a date are left out."""
-    taken = [(start, end) for start, end in moments(text) if not re.match(r"\D*\d+\s+\D*$", text[start:end])]
-    found = []
+    """Numbers in digits or words, in order; those that are part of a time of day or a date are left out, and
+    those that no float holds."""
+    taken = _Places(place for place in moments(text) if not _LENGTH_OF_TIME.fullmatch(text, *place))
+    found: list[Quantity] = []
     for match in _NUMBER.finditer(text):
-        if any(start <= match.start() < end for start, end in taken):
+        if taken.meet(match.start(), match.start() + 1) or (found and match.start() < found[-1].end):
             continue
         value = _digits(match["digits"]) if match["digits"] else _spelled(match["spelled"])
         start, end = match.span()
@@ -49,16 +74,16 @@ def numbers(text: str) -> tuple[Quantity, ...]:
             value, start = -value, start - len(below.group())
         if fraction := _FRACTION.match(text, end):
             value, end = value + SPECIAL[fraction[1].lower()], fraction.end()
-        percent = bool(re.match(r"\s*(?:%|per\s?cent\b)", text[end:], re.IGNORECASE))
-        found.append(Quantity(value, start, end, percent, bool(match["spelled"])))
+        if math.isfinite(value):
+            found.append(Quantity(value, start, end, bool(_PERCENT.match(text, end)), bool(match["spelled"])))
     return tuple(found)
 
 
 def _digits(text: str) -> float:
-    number, _, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")).strip().partition(" ")
-    if not scale and (glued := re.fullmatch(r"(.*\d)([a-z]{4,})", number, re.IGNORECASE)):
-        number, scale = glued.groups()
-    return float(number) * SCALES.get(scale.strip().lower(), 1.0)
+    number, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")), 1.0
+    if word := _SCALED.search(number):
+        number, scale = number[: word.start()], SCALES.get(word.group().lower(), 1.0)
+    return float(number) * scale
 
 
 def _spelled(text: str) -> float:
@@ -110,8 +135,16 @@ def places_named(text: str, options: Sequence[str]) -> list[tuple[int, int, str]
                 places.append((found[i].start(), found[i + len(wanted) - 1].end(), option))
         if other := OTHER_FORMS.get(option):
             places += [(*m.span(), option) for m in other.finditer(text)]
-    inside = [p for p in places if any(o[0] <= p[0] and p[1] <= o[1] and o[1] - o[0] > p[1] - p[0] for o in places)]
-    return sorted((p for p in places if p not in inside), key=lambda p: p[:2])
+    return list(_outermost(places))
+
+
+def _outermost(places: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """In order, without those inside a longer one: that comes before them, and reaches as far."""
+    reach = -1
+    for (_, end), same in groupby(sorted(places, key=lambda p: (p[0], -p[1])), key=lambda p: p[:2]):
+        if end > reach:
+            yield from same
+        reach = max(reach, end)
 
 
 def quoted(text: str) -> list[str]:
@@ -121,20 +154,34 @@ def quoted(text: str) -> list[str]:
 
 def paths(text: str) -> list[str]:
     """Words that are written as files or folders: with a separator inside, or with an ending."""
-    return re.findall(r"(?<![\w@])(?:[\w.~-]*/[\w./-]*\w|[\w-]+\.(?!\d)\w{1,5})(?![\w@])", text)
+    written = (match.group().rstrip("./~-") for match in re.finditer(r"[\w.~/@-]+", text))
+    return [word for word in written if "@" not in word and ("/" in word or _FILE.fullmatch(word))]
+
+
+_FILE = re.compile(r"(?:[\w-]+\.)+(?!\d)\w{1,5}")
 
 
 def names(text: str, taken: Iterable[tuple[int, int]] = ()) -> list[str]:
     """Runs of capitalised words that do not begin a sentence, and do not stand in a place that is taken."""
-    places = list(taken)
-    found = re.finditer(r"(?<![.!?]\s)(?<=\s)[A-Z][\w'’&.-]*(?:\s+(?:of|de|la|the|&)?\s*[A-Z][\w'’&-]*)*", text)
-    free = (m for m in found if m.group() != "I" and not any(a < m.end() and m.start() < b for a, b in places))
-    return [match.group().rstrip(".,;:!?'’") for match in free]
+    places = _Places(taken)
+    return [name for start, end, name in _names(text) if not places.meet(start, end)]
+
+
+def _names(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _NAME.finditer(text):
+        if match.group() != "I":
+            yield *match.span(), match.group().rstrip(".,;:!?'’")
+
+
+_NAME = re.compile(
+    r"(?<![.!?]\s)(?<=\s)[A-Z][\w'’&.-]*(?:\s+(?:(?:of|de|la|the|&)\s*)?[A-Z][\w'’&-]*)*",
+)
+_PLACED = re.compile(r"\b(?:at|from|in|for|with|by|via|on)\s+\Z")
 
 
 def placed_names(text: str) -> list[str]:
     """Names that follow a preposition: `Walmart` in `for Walmart`."""
-    return [n for n in names(text) if re.search(rf"\b(?:at|from|in|for|with|by|via|on)\s+{re.escape(n)}", text)]
+    return [name for start, _, name in _names(text) if _PLACED.search(text[max(0, start - 12) : start])]
 
 
 def phrase_with(text: str, noun: str) -> str:
@@ -163,7 +210,7 @@ def listed(text: str) -> list[str]:
     leads on. A piece with a pronoun in it, or with nothing left, is another clause and ends the list.
     """
     best: list[str] = []
-    for sentence in re.split(r"(?<=[.!?;])\s+|:\s+", text):
+    for sentence in re.split(r"(?<=[.!?;]) |: ", " ".join(text.split())):
         pieces: list[str] = []
         for piece in _JOIN.split(sentence.strip(" .!?")):
             item = piece.strip() if not pieces else _AFTER.split(piece.strip())[0].strip()
@@ -193,11 +240,11 @@ def residues(text: str, explained: Iterable[str], taken: Iterable[tuple[int, int
 
     `explained` are stems (of the tool's own words), `taken` places whose text was used for something else.
     """
-    known, places = set(explained), list(taken)
+    known, places = set(explained), _Places(taken)
     runs: list[list[re.Match[str]]] = [[]]
     for word in re.finditer(r"\S+", text):
         core = _WORD.search(word.group())
-        used = any(start <= word.start() < end for start, end in places)
+        used = places.meet(word.start(), word.start() + 1)
         gone = used or (core is not None and stem(core.group().lower()) in known)
         if gone and runs[-1]:
             runs.append([])
@@ -213,12 +260,11 @@ def _trimmed(text: str, run: list[re.Match[str]]) -> str:
 
     def empty(word: re.Match[str]) -> bool:
         bare = re.split("['’]", word.group().strip(_PUNCTUATION).lower())[0]
-        return not bare or bare in COMMON
+        return _WORD.search(bare) is None or bare in COMMON
 
-    while run and empty(run[0]):
-        run = run[1:]
+    run = list(dropwhile(empty, run))
     while run and empty(run[-1]) and run[-1].group().strip(_PUNCTUATION).lower() not in PARTICLES:
-        run = run[:-1]
+        run.pop()
     if len(run) == 1 and run[0].start() == 0:
         return ""  # what a request begins with is its verb
     return text[run[0].start() : run[-1].end()].strip(_PUNCTUATION) if run else ""

@@ -38,6 +38,8 @@ def fill(model: Model, tool: Tool, request: str) -> Filled:
     if any(slot.free for slot in slots):
         end = complete(model, Generate(prompt, constraint=_holes(slots), max_tokens=512))
         captures, usage = end.captures, usage + end.usage
+    # an answer that was cut off leaves gaps open: their arguments stay out, and the tool says so
+    slots = [slot for slot in slots if slot.gaps <= captures.keys()]
     told = {slot.name: "model" if slot.free else "evidence" for slot in slots}
     return Filled({slot.name: slot.read(captures) for slot in slots}, usage, told)
 

@@ -16,11 +16,16 @@ _CLAUSES = frozenset(
 
 
 def is_number(schema: JsonSchema) -> bool:
-    return schema.get("type") in ("number", "integer") and not schema.get("enum")
+    return schema.get("type") in ("number", "integer") and _is_open(schema)
 
 
 def is_text(schema: JsonSchema) -> bool:
-    return schema.get("type") == "string" and not schema.get("enum")
+    return schema.get("type") == "string" and _is_open(schema)
+
+
+def _is_open(schema: JsonSchema) -> bool:
+    """Whether any value of its type will do, rather than some that it names."""
+    return not schema.get("enum") and "const" not in schema
 
 
 def is_list(schema: JsonSchema) -> bool:
@@ -28,7 +33,19 @@ def is_list(schema: JsonSchema) -> bool:
 
 
 def is_number_list(schema: JsonSchema) -> bool:
-    return is_list(schema) and schema.get("items", {}).get("type") in ("number", "integer")
+    return is_list(schema) and items(schema).get("type") in ("number", "integer")
+
+
+def items(schema: JsonSchema) -> JsonSchema:
+    """The schema of a list's elements; the one that takes anything when there is none (`items` may be a bool)."""
+    found = schema.get("items")
+    return found if isinstance(found, dict) else {}
+
+
+def takes_text(schema: JsonSchema) -> bool:
+    """Whether a text may be a value: it is a string, or could be one."""
+    forms = schema.get("anyOf") or schema.get("oneOf")
+    return "string" in schema.get("type", "string") and (not forms or any(map(takes_text, forms)))
 
 
 def options(schema: JsonSchema) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from linnet.calling import evidence
+from linnet.calling import evidence, kinds
 from linnet.calling.evidence import Quantity
 from linnet.calling.lexicon import COMMON
 from linnet.requests import Choice, Copy, Fixed, Hole, Number, Schema
@@ -36,7 +36,12 @@ class Slot:
     @property
     def free(self) -> bool:
         """Whether the model has anything to decide."""
-        return any(isinstance(part, Hole) for part in self.parts)
+        return bool(self.gaps)
+
+    @property
+    def gaps(self) -> frozenset[str]:
+        """The names of its gaps."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Hole))
 
 
 def fixed(name: str, value: Any) -> Slot:
@@ -46,19 +51,37 @@ def fixed(name: str, value: Any) -> Slot:
 
 def slot(name: str, schema: JsonSchema, text: str, pool: Sequence[Quantity]) -> Slot:
     """The slot of a parameter whose evidence left more than one possibility; `pool` are the request's numbers."""
+    if "const" in schema:
+        return fixed(name, schema["const"])
     if options := schema.get("enum"):
-        return _options(name, list(options), text)
+        return _options(name, list(options), text, pool)
     match schema.get("type"):
         case "boolean":
             return _choice(name, {"true": True, "false": False})
         case "number" | "integer" as kind:
-            hole = Hole(name, Number(tuple(q.value for q in pool), kind == "integer"))
-            return Slot(name, (hole,), lambda captures: json.loads(captures[name]))
-        case "array":
-            return _array(name, schema.get("items", {}), text)
-        case "object" if schema.get("properties"):
-            return Slot(name, (Hole(name, Schema(schema)),), lambda captures: json.loads(captures[name]))
-    return _string(name, text)
+            return _number(name, [q.value for q in pool], kind == "integer")
+        case "array" if _is_simple(schema):
+            return _array(name, kinds.items(schema), text, pool)
+    return _string(name, text) if kinds.takes_text(schema) else _json(name, Schema(schema))
+
+
+def _is_simple(schema: JsonSchema) -> bool:
+    """Whether a list is one of texts, of numbers or of options."""
+    items = kinds.items(schema)
+    simple = items.get("enum") or kinds.is_number(items) or kinds.takes_text(items)
+    return bool(simple) and "prefixItems" not in schema
+
+
+def _json(name: str, constraint: Number | Schema) -> Slot:
+    return Slot(name, (Hole(name, constraint),), lambda captures: json.loads(captures[name]))
+
+
+def _number(name: str, pool: list[float], whole_only: bool) -> Slot:
+    """One of the pool. Where only fractions are at hand and none will do, one is given as it is, so that the
+    check of the arguments says what is wrong."""
+    if whole_only and pool and not any(number.is_integer() for number in pool):
+        return fixed(name, pool[0])
+    return _json(name, Number(tuple(pool), whole_only))
 
 
 def _choice(name: str, options: dict[str, Any]) -> Slot:
@@ -68,21 +91,26 @@ def _choice(name: str, options: dict[str, Any]) -> Slot:
     return Slot(name, (hole,), lambda captures: options[captures[name]])
 
 
-def _options(name: str, options: list[Any], text: str) -> Slot:
-    named = evidence.named(text, [o for o in options if isinstance(o, str)])
+def _options(name: str, options: list[Any], text: str, pool: Sequence[Quantity]) -> Slot:
+    said = [q.value for q in pool]
+    named: list[Any] = evidence.named(text, [o for o in options if isinstance(o, str)])
+    named = named or [o for o in options if isinstance(o, int | float) and not isinstance(o, bool) and o in said]
     return _choice(name, {json.dumps(o, ensure_ascii=False): o for o in (named or options)})
 
 
 def _string(name: str, text: str) -> Slot:
+    """A copy from the request; null, which no check of arguments passes, where it has nothing to copy."""
+    if not re.search(r"\w", text):
+        return fixed(name, None)
     return Slot(name, (Fixed('"'), Hole(name, Copy(text)), Fixed('"')), lambda captures: captures[name])
 
 
-def _array(name: str, items: JsonSchema, text: str) -> Slot:
+def _array(name: str, items: JsonSchema, text: str, pool: Sequence[Quantity]) -> Slot:
     if options := items.get("enum"):
         named = evidence.named(text, [o for o in options if isinstance(o, str)])
         return fixed(name, named) if named else _items(name, [[json.dumps(o) for o in options]])
     if items.get("type") in ("number", "integer"):
-        return fixed(name, [whole(q.value) for run in number_runs(text)[:1] for q in run])
+        return fixed(name, [whole(q.value) for q in next(iter(number_runs(text)), pool)])
     if quoted := evidence.quoted(text):
         return fixed(name, quoted)
     pieces = evidence.listed(text)
@@ -125,7 +153,7 @@ def number_runs(text: str) -> list[tuple[Quantity, ...]]:
     runs: list[list[Quantity]] = []
     for quantity in evidence.numbers(text):
         between = text[runs[-1][-1].end : quantity.start] if runs else "."
-        if re.fullmatch(r"[\s,;%]*(?:and|or)?[\s,;]*", between):
+        if re.fullmatch(r"[\s,;%]*(?:(?:and|or)[\s,;]*)?", between):
             runs[-1].append(quantity)
         else:
             runs.append([quantity])

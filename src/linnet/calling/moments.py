@@ -33,7 +33,7 @@ _ELEMENT = "|".join(
         r"\d{1,2}(?:[:.]\d{2})?\s*(?:a\.?m\.?|p\.?m\.?|o'?clock)(?!\w)",
         r"\d{1,2}:\d{2}",
         r"noon|midday|midnight",
-        r"(?<=at\s)\d{1,2}(?=[\s.,;!?]|$)",
+        r"(?<=at\s)\d{1,2}(?=[\s.,;!?]|$)(?!\s*(?:%|per\s?cent))",
     ]
 )
 _MOMENT = re.compile(

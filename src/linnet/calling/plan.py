@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +29,9 @@ OPTIONS_IN_ORDER = 4.0
 FITTING = 3.0
 """Nats for each number that stands where its parameter is spoken of (`4 people`), or is a per cent where per
 cents are meant; and against one that is not."""
+
+_NEXT_WORD = re.compile(r"[\s-]*([^\W\d_]+)")
+_OF_A_UNIT = re.compile(r"[\s°-]*(?:deg(?:ree)?s?\s*)?")
 
 Assignment = dict[str, Any]
 
@@ -77,8 +81,16 @@ class Plan:
             if name in assigned
             else lower.slot(name, schema, self._request, self._quantities)
             for name, schema in self._properties.items()
-            if name in assigned or name in self._required or self._wanted(name, schema)
+            if name in assigned or self._fillable(name) or self._wanted(name, schema)
         ]
+
+    def _fillable(self, name: str) -> bool:
+        """Whether a required parameter can be filled: what is to be said or done cannot, when nothing says it.
+
+        Then it is left out, the call is not valid, and the caller is told what is missing.
+        """
+        clause = kinds.is_clause(name) and kinds.is_text(self._properties[name])
+        return name in self._required and bool(not clause or self._residues)
 
     def _wanted(self, name: str, schema: JsonSchema) -> bool:
         """Whether the request speaks of an optional parameter that got nothing in the assignment."""
@@ -149,7 +161,7 @@ class Plan:
         if percents:
             fit += FITTING if quantity.percent and name in percents else 0.0
             fit -= FITTING if quantity.percent != (name in percents) else 0.0
-        following = re.match(r"[\s-]*([^\W\d_]+)", self._request[quantity.end :])
+        following = _NEXT_WORD.match(self._request, quantity.end)
         if following and evidence.stem(following[1].lower()) in kinds.name_words(name):
             fit += FITTING
         return fit
@@ -175,15 +187,21 @@ class Plan:
         for name, schema in self._properties.items():
             if kinds.options(schema):
                 sharing.setdefault(json.dumps(schema["enum"]), []).append(name)
-        dealt = [(names, self._given_first(json.loads(key))) for key, names in sharing.items() if len(names) > 1]
+        dealt = [
+            (names, self._given_first(kinds.options({"enum": json.loads(key)})))
+            for key, names in sharing.items()
+            if len(names) > 1
+        ]
         return [_deals(names, named, OPTIONS_IN_ORDER) for names, named in dealt if len(named) >= len(names)]
 
     def _given_first(self, options: list[str]) -> list[str]:
         """Options named, those right behind a number first: what has an amount is given, what has none is wanted."""
 
+        ends = [q.end for q in self._quantities]
+
         def given(start: int) -> bool:
-            between = (self._request[q.end : start] for q in self._quantities if q.end <= start)
-            return any(re.fullmatch(r"[\s°-]*(?:deg(?:ree)?s?)?\s*", text) for text in between)
+            before = bisect_right(ends, start)
+            return before > 0 and bool(_OF_A_UNIT.fullmatch(self._request, ends[before - 1], start))
 
         places = sorted(evidence.places_named(self._request, options), key=lambda place: not given(place[0]))
         return list(dict.fromkeys(option for _, _, option in places))
@@ -229,10 +247,15 @@ class Plan:
             for name, schema in self._properties.items()
             if kinds.is_text(schema) and name not in self.certain and name in self._required
         ]
-        own = evidence.words(f"{self._tool.name} {self._tool.description}")
-        runs = _longest(evidence.residues(self._request, own, self._taken), len(names))
+        runs = _longest(self._residues, len(names))
         pools = [runs] if any(map(kinds.is_clause, names)) and len(runs) == len(names) else [self._names(), runs]
-        return tuple(deal for pool in pools if len(pool) == len(names) for deal in _deals(names, pool, 0.0))
+        deals = (deal for pool in pools if len(pool) == len(names) for deal in _deals(names, pool, 0.0))
+        return tuple(itertools.islice(deals, LIMITS.continuations))
+
+    @cached_property
+    def _residues(self) -> list[str]:
+        own = evidence.words(f"{self._tool.name} {self._tool.description}")
+        return evidence.residues(self._request, own, self._taken)
 
     def _names(self) -> list[str]:
         return evidence.names(self._request, self._taken)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from linnet.calling.evidence import stem
+from linnet.calling.kinds import items
 from linnet.schema import JsonSchema, from_text
 from linnet.tools import Tool
 
@@ -26,8 +27,7 @@ def _coerced(value: Any, schema: JsonSchema) -> Any:
         return _option(value, schema["enum"])
     kind = schema.get("type")
     if kind == "array":
-        items = value if isinstance(value, list) else [value]
-        return [_coerced(item, schema.get("items", {})) for item in items]
+        return [_coerced(item, items(schema)) for item in (value if isinstance(value, list) else [value])]
     if isinstance(value, str) and kind in ("number", "integer", "boolean"):
         return from_text(value, schema)
     if kind == "integer" and isinstance(value, float) and value.is_integer():

@@ -23,21 +23,22 @@ class Retriever:
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = tuple(tools)
         self._words = [described(tool) for tool in self._tools]
+        self._known = frozenset(word for tool in self._words for word in tool)
         self._index: Any = None
 
     def candidates(self, request: str, k: int) -> list[Tool]:
-        """The k tools that match best, best first; all of them, in their own order, when they are no more."""
-        if len(self._tools) <= k:
-            return list(self._tools)
+        """The k tools that match best, best first; those that match as well as each other, in their own order."""
         scores = self._scores(words(request))
         order = sorted(range(len(self._tools)), key=lambda i: -scores[i])
         return [self._tools[i] for i in order[:k]]
 
     def _scores(self, query: list[str]) -> list[float]:
+        known = [word for word in query if word in self._known]
+        if not known:
+            return [0.0] * len(self._tools)
         import bm25s
 
         if self._index is None:
             self._index = bm25s.BM25()
             self._index.index(self._words, show_progress=False)
-        known = [word for word in query if any(word in tool for tool in self._words)]
-        return [float(score) for score in self._index.get_scores(known)] if known else [0.0] * len(self._tools)
+        return [float(score) for score in self._index.get_scores(known)]

@@ -1,0 +1,75 @@
+"""Phrases of time: what belongs together is one, and what is none is left alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linnet.calling.moments import moments
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("call me tomorrow at 9 am", ["tomorrow at 9 am"]),
+        ("Friday 5 pm, please", ["Friday 5 pm"]),
+        ("in 40 minutes", ["in 40 minutes"]),
+        ("in half an hour or after two hours", ["in half an hour", "after two hours"]),
+        ("on 1 March", ["1 March"]),
+        ("March 3rd, 2026 at noon", ["March 3rd, 2026 at noon"]),
+        ("2026-11-22 10:30", ["2026-11-22 10:30"]),
+        ("at 7", ["7"]),
+        ("12/05/2026.", ["12/05/2026"]),
+        ("quarter past nine tonight", ["quarter past nine tonight"]),
+        ("next week, and this evening", ["next week", "this evening"]),
+        ("7 o'clock", ["7 o'clock"]),
+        ("two days before", ["two days before"]),
+        ("TOMORROW MORNING", ["TOMORROW MORNING"]),
+        ("buy 5 eggs", []),
+        ("at 8 %, at 8 per cent", []),
+        ("the mayor marched", []),
+        ("", []),
+        ("明日の朝", []),
+    ],
+)
+def test_moments(text: str, expected: list[str]) -> None:
+    assert [text[start:end] for start, end in moments(text)] == expected
+
+
+PIECES = "at in 5 10:30 pm may the of 3rd tomorrow noon friday , . next week half past an hour 2026-01-02 \n".split(
+    " "
+)
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map(" ".join)))
+def test_places_are_inside_and_in_order(text: str) -> None:
+    flat = [edge for place in moments(text) for edge in place]
+    assert flat == sorted(flat) and all(0 <= edge <= len(text) for edge in flat)
+    assert all(text[start:end].strip() for start, end in moments(text))
+
+
+UNITS = [
+    "a",
+    "1",
+    " ",
+    ",",
+    "and ",
+    "1,",
+    "a.b/",
+    "1:",
+    "10:10",
+    "may ",
+    "the ",
+    "at ",
+    "in 5 ",
+    "noon ",
+    "today noon",
+]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", UNITS)
+def test_long_texts_take_no_long_time(unit: str) -> None:
+    moments((unit * 100_000)[:100_000])
+    moments(f"at 5{' ' * 100_000}x")

@@ -1,0 +1,79 @@
+"""Settings become a wired Agent: each setting reaches the part that it is about."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from linnet.agent.agent import Agent
+from linnet.app import check_engine, open_agent
+from linnet.errors import DeadlineExceeded, ModelNotFound, ToolInvalid
+from linnet.runtime.local import LocalModel
+from linnet.settings import Settings
+from linnet.tools import tool
+
+
+@tool
+def shout(text: str) -> str:
+    """Shouts a text."""
+    return text.upper()
+
+
+def names(agent: Agent) -> list[str]:
+    return [tool.name for tool in agent.tools]
+
+
+def test_without_settings_the_defaults() -> None:
+    with open_agent() as agent:
+        assert names(agent) == ["calculator"]
+        assert agent.model.capabilities.name == "smollm2-135m"
+        assert agent.model.capabilities.context == 4096
+        assert agent.run("What is 2 + 2?").answer == "2 + 2 = 4"
+
+
+def test_root_tools_and_context(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello\n")
+    settings = Settings(root=tmp_path, context=512, tools=("shout", "read_file"))
+    with open_agent(settings, [shout]) as agent:
+        assert names(agent) == ["shout", "read_file"]
+        assert agent.model.capabilities.context == 512
+        result = agent.run("read a.txt")
+        assert (result.how, result.error) == ("rule", None)
+        assert "hello" in result.answer
+
+
+def test_the_model_by_path(model_path: Path) -> None:
+    with open_agent(Settings(model=str(model_path))) as agent:
+        assert isinstance(agent.model, LocalModel)
+        assert agent.model.capabilities.name == model_path.stem
+
+
+def test_the_deadline_and_the_margin() -> None:
+    settings = Settings(context=512, request_seconds=0.01, tools=("shout",))
+    with open_agent(settings, [shout]) as agent, pytest.raises(DeadlineExceeded):
+        agent.run("Shout hello")
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        (Settings(model="no-such-model"), ModelNotFound),
+        (Settings(model="/nowhere/model.gguf"), ModelNotFound),
+        (Settings(tools=("no_such_tool",)), ToolInvalid),
+        (Settings(root=Path("/nowhere")), ToolInvalid),
+    ],
+)
+def test_what_cannot_be_used(settings: Settings, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=r"no-such-model|nowhere|no_such_tool"):
+        open_agent(settings)
+
+
+def test_a_look_at_the_engine() -> None:
+    told = check_engine(Settings(context=512, threads=2))
+    json.dumps(told)
+    assert (told["family"], told["detected"] != []) == ("smollm2", True)
+    assert told["start_seconds"] > 0
+    assert told["tokens_per_second"] > 0
+    assert told["ready"] is not None
