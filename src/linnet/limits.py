@@ -49,6 +49,7 @@ class Limits:
     gguf_dimensions: int = _limit(4, "dimensions", "one tensor of a model file")
     gguf_tensors: int = _limit(65_536, "tensors", "tensors of a model file")
     gguf_memory: int = _limit(256 * MIB, "bytes", "all that is read of a model file's header, in memory")
+    context_least: int = _limit(128, "tokens", "smallest context that a model is loaded with")
     # tools and turns
     turn_steps: int = _limit(4, "calls", "tool calls of one turn")
     tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")

@@ -51,3 +51,8 @@ def test_a_passage_four_times_in_a_row_is_a_loop(passage: str) -> None:
 )
 def test_what_is_no_loop(text: str) -> None:
     assert not Guard.loops(text)
+
+
+@pytest.mark.parametrize("ruled", ["-" * 120, "| --- | --- | " * 9, "\n" * 80])
+def test_a_ruled_line_is_no_loop(ruled: str) -> None:
+    assert not Guard.loops("Prices:\n" + ruled)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from linnet.agent.result import Result
-from linnet.agent.turn import Turn
+from linnet.agent.turn import Turn, _parts
 from linnet.agent.within import Within
 from linnet.calling.guided import Guide
 from linnet.errors import DeadlineExceeded
@@ -334,3 +334,20 @@ def test_an_error_of_the_model_is_raised() -> None:
 
     with pytest.raises(DeadlineExceeded):
         turn("hello", model=Late())
+
+
+def test_what_was_done_is_told_when_a_later_step_fails() -> None:
+    class Failing(Canned):
+        def stream(self, request: Any) -> Any:
+            raise DeadlineExceeded("over")
+
+    result = turn("add 2 and 3, then tell me a story", add, model=Failing())
+    assert [call.call.name for call in result.calls] == ["add"]
+    assert result.answer.startswith("2 + 3 = 5")
+    assert result.error is not None and result.error["code"] == "deadline_exceeded"
+    assert result.exit_code == 1
+
+
+def test_then_inside_a_quotation_is_no_step() -> None:
+    assert _parts('note "mix flour, then add eggs" at 5') == ['note "mix flour, then add eggs" at 5']
+    assert _parts("do this, then that") == ["do this", "that"]

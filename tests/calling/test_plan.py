@@ -121,7 +121,14 @@ def test_no_schema_and_no_request_fails(properties: dict[str, Any], required: bo
     slots = plan.slots(likeliest(plan))
     assert {slot.name for slot in slots} <= set(properties)
     spoken = {name for name, schema in properties.items() if kinds.is_clause(name) and kinds.is_text(schema)}
+    spoken |= {name for name, schema in properties.items() if kinds.is_number_list(schema)}
     assert not required or {slot.name for slot in slots} >= set(properties) - spoken
+
+
+def test_a_list_of_numbers_is_left_out_when_there_are_none() -> None:
+    averaged = tool({"numbers": LIST})
+    assert not Plan(averaged, "What is the average of my grades?").slots({})
+    assert Plan(averaged, "What is the average of 5?").slots({})
 
 
 def test_what_nothing_says_is_left_out() -> None:

@@ -40,7 +40,7 @@ class Agent:
         root: str | Path | None = None,
         allow: Iterable[Permission | str] = (),
         approve: Approve | None = None,
-        only: Sequence[str] = (),
+        only: str | Sequence[str] = (),
         margin: float | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
@@ -66,7 +66,7 @@ class Agent:
 
     def run(self, text: str, history: Sequence[Message] = ()) -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
-        wrong is in the result."""
+        wrong is in the result, and so is whatever fails once a tool has run."""
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
@@ -116,13 +116,16 @@ def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:
 
 
 def _check_numbers(seconds: float, answer_tokens: int) -> None:
+    if not isinstance(seconds, int | float) or not isinstance(answer_tokens, int):
+        raise SettingsInvalid(f"`seconds` {seconds!r} and `answer_tokens` {answer_tokens!r} should be numbers")
     if not seconds > 0:
         raise SettingsInvalid(f"`seconds` is {seconds}: it should be over 0")
     if answer_tokens < 1:
         raise SettingsInvalid(f"`answer_tokens` is {answer_tokens}: it should be at least 1")
 
 
-def _offered(tools: Sequence[Tool], only: Sequence[str]) -> tuple[Tool, ...]:
+def _offered(tools: Sequence[Tool], only: str | Sequence[str]) -> tuple[Tool, ...]:
+    only = (only,) if isinstance(only, str) else only
     names = [tool.name for tool in tools]
     unknown = [name for name in only if name not in names]
     if unknown:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 from linnet.messages import ToolCall
 
+_LETTER = re.compile(r"[^\W_]")
 _PASSAGE, _SHORTEST, _TIMES = 200, 12, 4
 """Characters of a passage at most and at least, and how often it stands in a row before it counts as a loop."""
 
@@ -32,4 +34,5 @@ class Guard:
         """
         tail = text[-_PASSAGE * _TIMES :]
         sizes = range(_SHORTEST, len(tail) // _TIMES + 1)
-        return any(tail.endswith(tail[-size:] * _TIMES) for size in sizes)
+        # A ruled line or a table's head repeats without a letter, and is no loop.
+        return any(tail.endswith(tail[-size:] * _TIMES) and _LETTER.search(tail[-size:]) for size in sizes)

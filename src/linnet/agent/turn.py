@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from linnet.agent.context import fit
 from linnet.agent.execute import Approve, execute
@@ -14,8 +15,9 @@ from linnet.agent.guard import Guard
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.within import Within
+from linnet.calling.evidence import quoted
 from linnet.calling.guided import Guide
-from linnet.errors import RequestTooLarge
+from linnet.errors import LinnetError, RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
 from linnet.requests import Count, Done, Generate, Usage, complete
@@ -55,16 +57,23 @@ class Turn:
         self._usage = Usage()
         self._dropped: tuple[str, ...] = ()
         self._degraded: tuple[str, ...] = ()
+        self._failure: dict[str, Any] | None = None
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        parts = [part for part in _THEN.split(self._whole(text)) if part]
+        parts = _parts(self._whole(text))
         if len(parts) > LIMITS.turn_steps:
             self._degraded += (f"only the first {LIMITS.turn_steps} of {len(parts)} steps were taken",)
         answers: list[str] = []
         how = "rule"
         for part in parts[: LIMITS.turn_steps]:
-            answer, produced = self._answer(part, history)
+            try:
+                answer, produced = self._answer(part, history)
+            except LinnetError as error:
+                if not self._calls:
+                    raise
+                # What was done must be told, so the error goes into the result.
+                self._failure, answer, produced = error.describe(), f"I could not go on: {error.message}", how
             answers.append(answer)
             how = produced if produced != "rule" else how
             if self._error or produced == "abstained":
@@ -113,7 +122,8 @@ class Turn:
         started = time.monotonic()
         context = self._model.capabilities.context
         budget = context - min(self._answer_tokens, context // 2)
-        kept, self._dropped = fit(history, Message("user", text), budget, self._count)
+        kept, dropped = fit(history, Message("user", text), budget, self._count)
+        self._dropped += dropped
         system = () if any(message.role == "system" for message in kept) else (_SYSTEM,)
         done = self._listen(Generate((*system, *kept), max_tokens=self._answer_tokens))
         self._usage += done.usage
@@ -143,8 +153,8 @@ class Turn:
             return sys.maxsize
 
     @property
-    def _error(self) -> dict[str, object] | None:
-        return self._calls[-1].error if self._calls else None
+    def _error(self) -> dict[str, Any] | None:
+        return self._failure or (self._calls[-1].error if self._calls else None)
 
     def _result(self, answer: str, how: str) -> Result:
         return Result(
@@ -159,3 +169,10 @@ class Turn:
             model=self._model.capabilities.name if self._usage != Usage() else "",
             error=self._error,
         )
+
+
+def _parts(text: str) -> list[str]:
+    """The steps of a request, in order; a "then" inside a quotation is no step."""
+    if any(_THEN.search(quotation) for quotation in quoted(text)):
+        return [text]
+    return [part for part in _THEN.split(text) if part]

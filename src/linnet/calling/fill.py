@@ -29,7 +29,7 @@ class Filled:
 
 
 def fill(model: Model, tool: Tool, request: str) -> Filled:
-    """Arguments for `tool`, from the request alone. They are valid in type; the caller validates them in full."""
+    """Arguments for `tool`, from the request alone. The caller validates them in full."""
     plan = Plan(tool, request)
     prompt = (Message("user", prompt_of(tool, request), trusted=False),)
     chosen, usage = _deal(model, prompt, plan.groups)

@@ -1,6 +1,6 @@
 """Which parameters of a tool take part in a call, and how the evidence could be dealt out among them.
 
-Pure: a tool and a request in, what is certain, groups of deals, and slots out. Each piece of evidence is used once.
+Pure: a tool and a request in; what is certain, groups of deals, and slots out. Evidence that is dealt is dealt once.
 """
 
 from __future__ import annotations
@@ -85,12 +85,15 @@ class Plan:
         ]
 
     def _fillable(self, name: str) -> bool:
-        """Whether a required parameter can be filled: what is to be said or done cannot, when nothing says it.
+        """Whether a required parameter can be filled: what is to be said cannot when nothing says it, nor can a
+        list of numbers when there are none left.
 
         Then it is left out, the call is not valid, and the caller is told what is missing.
         """
-        clause = kinds.is_clause(name) and kinds.is_text(self._properties[name])
-        return name in self._required and bool(not clause or self._residues)
+        schema = self._properties[name]
+        silent = kinds.is_clause(name) and kinds.is_text(schema) and not self._residues
+        numberless = kinds.is_number_list(schema) and not self._quantities
+        return name in self._required and not silent and not numberless
 
     def _wanted(self, name: str, schema: JsonSchema) -> bool:
         """Whether the request speaks of an optional parameter that got nothing in the assignment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from linnet.errors import EmptyRequest, OutOfMemory, RequestTooLarge
+from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestTooLarge, SettingsInvalid
 from linnet.hardware import budget, probe
 from linnet.limits import LIMITS
 from linnet.messages import Message
@@ -34,6 +34,8 @@ def open_local(
     `context` is in tokens (None: the trained one, at most 4,096). Raises a ModelError for a file that cannot
     be used, and OutOfMemory for a context that does not fit.
     """
+    if context is not None and context < LIMITS.context_least:
+        raise SettingsInvalid(f"a context of {context} tokens is under the least of {LIMITS.context_least}")
     located = store.locate(name)
     file = open_model(located.path)
     try:
@@ -86,6 +88,7 @@ class LocalModel:
 
     def __init__(self, name: str, load: Load, file: ModelFile, family: Family) -> None:
         self._name = name
+        self._closed = False
         self._context = load.context
         self._file = file
         self.family = family
@@ -104,11 +107,15 @@ class LocalModel:
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. Raises what `linnet.errors` has for each way to fail."""
+        if self._closed:
+            raise Cancelled("the model is closed", hint="Open it again.")
         self._check(request)
         self.supervisor.warm()
         return self.supervisor.stream(self._rendered(request))
 
     def close(self) -> None:
+        """End both children and let go of the file. Closing again does nothing."""
+        self._closed = True
         self.supervisor.close()
         self._renderer.close()
         self._file.close()
