@@ -181,7 +181,7 @@ def test_history_is_heard_and_the_oldest_is_dropped(root: Path) -> None:
     with Agent(only=["calculator"], context=512, answer_tokens=8) as agent:
         result = agent.run("What is my name?", [*old, Message("user", "My name is Bo.")])
         assert 0 < len(result.dropped) < len(old)
-            assert not any("Bo" in told for told in result.dropped)
+        assert not any("Bo" in told for told in result.dropped)
         assert result.dropped == tuple(f"user: {message.content[:60]}" for message in old[: len(result.dropped)])
         assert result.usage.prompt_tokens
         checked(result.describe())
