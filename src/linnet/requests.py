@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message
 
@@ -217,6 +218,18 @@ class Capabilities:
     context: int
     constraints: bool = True
     scores: bool = True
+
+
+def check_size(texts: Iterable[str]) -> int:
+    """Bytes of the texts of one request together, in UTF-8. Raises RequestTooLarge, before any work is done."""
+    size = sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    if size > LIMITS.request_bytes:
+        raise RequestTooLarge(
+            f"the request is {size:,} bytes; the limit is {LIMITS.request_bytes:,}",
+            size=size,
+            limit=LIMITS.request_bytes,
+        )
+    return size
 
 
 class Model(Protocol):

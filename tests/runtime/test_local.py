@@ -77,7 +77,7 @@ def test_no_text_is_refused(model: LocalModel, prompt: Any) -> None:
 @pytest.mark.parametrize("character", ["x", "é", "\U0001f600"])
 def test_the_limit_on_text_counts_bytes(model: LocalModel, character: str) -> None:
     size = LIMITS.request_bytes // len(character.encode())
-    with pytest.raises(RequestTooLarge, match=str(LIMITS.request_bytes)):
+    with pytest.raises(RequestTooLarge, match=f"limit is {LIMITS.request_bytes:,}"):
         model.stream(Generate(user(character * (size + 1))))
     with pytest.raises(ContextOverflow):
         complete(model, Generate((Segment(character * size, True),)))

@@ -12,10 +12,10 @@ from linnet.agent.result import Result
 from linnet.agent.turn import Turn
 from linnet.agent.within import Within
 from linnet.calling.guided import Guide
-from linnet.errors import EmptyRequest, RequestError, RequestTooLarge, SettingsInvalid, ToolInvalid
+from linnet.errors import EmptyRequest, RequestError, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.requests import Model
+from linnet.requests import Model, check_size
 from linnet.runtime.local import LocalModel, open_local
 from linnet.tools import Permission, Tool
 
@@ -49,12 +49,12 @@ class Agent:
         self._tools = _offered((*tools, *_builtin(root)), only)
         self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
         self._approve = approve
-        self._margin = margin
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
         self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
+        self._guide = Guide(self._model, self._tools, margin=margin)
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -70,8 +70,8 @@ class Agent:
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
-        guide = Guide(within := Within(self._model, self._seconds), self._tools, margin=self._margin)
-        turn = Turn(within, guide, self._tools, self._granted, self._approve, self._answer_tokens)
+        within = Within(self._model, self._seconds)
+        turn = Turn(within, self._guide.over(within), self._tools, self._granted, self._approve, self._answer_tokens)
         return turn.run(text.strip(), history)
 
     def close(self) -> None:
@@ -137,12 +137,6 @@ def _offered(tools: Sequence[Tool], only: str | Sequence[str]) -> tuple[Tool, ..
 
 
 def _check_text(text: str) -> None:
-    size = len(text.encode(errors="surrogatepass"))
     if not text.strip():
         raise EmptyRequest("the request is empty")
-    if size > LIMITS.request_bytes:
-        raise RequestTooLarge(
-            f"the request is {size:,} bytes; the limit is {LIMITS.request_bytes:,}",
-            size=size,
-            limit=LIMITS.request_bytes,
-        )
+    check_size((text,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from linnet.calling.choose import MARGIN, Chooser
@@ -33,6 +34,12 @@ class Guide:
     def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
         self._model = model
         self._chooser = Chooser(tools, margin=MARGIN if margin is None else margin)
+
+    def over(self, model: Model) -> Guide:
+        """The same guide over another Model; what was prepared for the tools is shared, not made again."""
+        guide = copy(self)
+        guide._model = model
+        return guide
 
     def call(self, request: str) -> Guided:
         started = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestTooLarge, SettingsInvalid
+from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, SettingsInvalid
 from linnet.hardware import budget, probe
 from linnet.limits import LIMITS
 from linnet.messages import Message
@@ -13,7 +13,7 @@ from linnet.models import store
 from linnet.models.family import Family, detect
 from linnet.models.gguf import Header, ModelFile, open_model, read_header
 from linnet.protocol import Load
-from linnet.requests import Capabilities, Count, Event, Generate, Prompt, Request, Segment
+from linnet.requests import Capabilities, Count, Event, Generate, Prompt, Request, Segment, check_size
 from linnet.runtime import sandbox
 from linnet.runtime.renderer import Renderer
 from linnet.runtime.supervisor import Supervisor
@@ -122,15 +122,8 @@ class LocalModel:
 
     def _check(self, request: Request) -> None:
         texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
-        size = sum(len(text.encode(errors="surrogatepass")) for text in texts)
-        if not size:
+        if not check_size(texts):
             raise EmptyRequest("the prompt holds no text")
-        if size > LIMITS.request_bytes:
-            raise RequestTooLarge(
-                f"the request is {size} bytes; the limit is {LIMITS.request_bytes}",
-                size=size,
-                limit=LIMITS.request_bytes,
-            )
 
     def _rendered(self, request: Request) -> Request:
         start = "" if isinstance(request, Count) else request.answer_start
