@@ -50,6 +50,11 @@ class Limits:
     gguf_tensors: int = _limit(65_536, "tensors", "tensors of a model file")
     gguf_memory: int = _limit(256 * MIB, "bytes", "all that is read of a model file's header, in memory")
     context_least: int = _limit(128, "tokens", "smallest context that a model is loaded with")
+    # calls in a model's text
+    parse_chars: int = _limit(8 * MIB, "characters", "one text in which calls are looked for")
+    parse_calls: int = _limit(128, "calls", "in one text; what follows is text")
+    parse_attempts: int = _limit(1_024, "beginnings", "of a call in one text that are looked into")
+    call_chars: int = _limit(512 * KIB, "characters", "one call, or one frame of calls, in a model's text")
     # tools and turns
     turn_steps: int = _limit(4, "calls", "tool calls of one turn")
     tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")

@@ -14,6 +14,7 @@ from itertools import dropwhile, groupby
 
 from linnet.calling.lexicon import COMMON, NEGATIVE, OTHER_FORMS, PARTICLES, SCALES, SMALL, SPECIAL
 from linnet.calling.moments import moments
+from linnet.calling.stems import stem
 
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
 _SCALE = r"(?:\s*(?:hundred|thousand|million|billion)\b)?"
@@ -103,16 +104,6 @@ def words(text: str) -> list[str]:
     """Content words, in lower case and reduced to a rough stem; camelCase and snake_case are taken apart."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("_", " "))
     return [stem(w) for w in (m.group().lower() for m in _WORD.finditer(spaced)) if w not in COMMON]
-
-
-def stem(word: str) -> str:
-    """A rough English stem: enough for `prices`, `priced` and `pricing` to meet."""
-    for ending in ("'s", "’s"):
-        word = word.removesuffix(ending)
-    for ending in ("ations", "ation", "ings", "ing", "ies", "ers", "ed", "es", "er", "ly", "s", "y", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
 
 
 def named(text: str, options: Sequence[str]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from linnet.calling.stems import stem as _stem
+
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
 seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -17,7 +19,9 @@ COMMON = frozenset(
     "can could will would shall should may might must i me my we us our you your he she it its they them their this "
     "that these those there here what which who whom whose when where why how please just also some any all each "
     "every not no so if then than too very much many more most get give find tell let make want need like have has "
-    "had hey hi hello thanks thank using use about up out".split()
+    "had hey hi hello thanks thank using use about up out between during while against over under within per near via "
+    "across through including such after before until since because both either own i'm i'd i'll i've let's what's "
+    "it's don't".split()
 )
 """Words that say nothing about which tool or argument is meant."""
 
@@ -54,3 +58,37 @@ OTHER_FORMS = {
     }.items()
 }
 """Usual other forms of options that tools often have: how often, and units of measure."""
+
+SENSES = {
+    sense: frozenset(map(_stem, known.split()))
+    for sense, known in {
+        "place": "city location place country state region address town where area zip destination capital county "
+        "province continent territory venue site",
+        "origin": "from origin source start departure pickup begin initial",
+        "target": "to target destination end arrival dropoff final goal",
+        "person": "person user customer patient actor author artist director employee student player composer "
+        "scientist guest recipient sender contact singer painter doctor therapist leader father mother character host",
+        "name": "name names first last full username nickname",
+        "organisation": "company team club organization brand airline university school store shop restaurant hotel "
+        "bank court museum provider employer agency hospital band league",
+        "date": "date day when deadline birthday month year era period checkin checkout",
+        "time": "time hour minute second duration timezone clock",
+        "clause": "text message content body note task query question prompt instruction comment sentence paragraph "
+        "description reason purpose request input command todo feedback details",
+        "title": "title book movie song game film album show event track name headline artwork painting sculpture",
+        "category": "type category genre kind style class mode format method level status topic theme field subject "
+        "specialty cuisine option color colour shape size gender model version sort order",
+        "language": "language lang locale",
+        "code": "id code symbol number key token isbn serial ticker identifier uuid zip hash order account ticket "
+        "reference sequence sku",
+        "currency": "currency",
+        "unit": "unit units measurement scale system metric",
+        "file": "path file folder directory filename filepath url link uri email repository website endpoint",
+        "food": "food dish ingredient recipe meal drink diet cuisine item product",
+        "science": "species element compound substance gene material organism animal plant disease planet metal gas "
+        "solution molecule cell protein medium function equation expression formula",
+        "amount": "amount price cost number count quantity total limit max min maximum minimum num rate size "
+        "length width height radius distance weight speed age value",
+    }.items()
+}
+"""What parameters are about, by the words of their names."""

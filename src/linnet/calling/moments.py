@@ -20,12 +20,13 @@ _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)?"
 _ELEMENT = "|".join(
     [
         r"\d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2})?",
-        r"\d{1,2}/\d{1,2}/\d{2,4}",
+        r"\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}[.-]\d{1,2}[.-]\d{4}|\d{4}[./]\d{1,2}[./]\d{1,2}",
+        rf"{_MONTH}\s+\d{{4}}(?!\d)",
         rf"{_MONTH}\s+{_ORDINAL}(?:,?\s+\d{{4}})?",
         rf"(?:the\s+)?{_ORDINAL}\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{4}})?",
         rf"(?:in|after)\s+{_COUNT}\s+{_UNIT}(?:\s+and\s+a\s+half)?",
         rf"{_COUNT}\s+{_UNIT}\s+(?:from\s+now|before|after|later)",
-        rf"(?:(?:next|this|coming)\s+)?{_WEEKDAY}(?:\s+{_PART})?",
+        rf"(?:(?:next|this|coming|upcoming|following)\s+)*{_WEEKDAY}(?:\s+{_PART})?",
         r"(?:next|this)\s+(?:week|month|year|weekend|spring|summer|autumn|fall|winter)",
         rf"(?:today|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
         rf"(?:this|in\s+the)\s+{_PART}",

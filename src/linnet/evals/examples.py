@@ -22,7 +22,8 @@ from linnet import Tool
 from linnet.agent.agent import Agent
 from linnet.agent.result import Result
 from linnet.errors import InputInvalid, LinnetError
-from linnet.evals.judge import judge, wilson
+from linnet.evals.judge import judge
+from linnet.evals.statistics import wilson
 from linnet.messages import STRICT
 from linnet.requests import Usage
 
@@ -162,7 +163,7 @@ def fault_of(result: Result, expect: Expected, tools: Mapping[str, Tool]) -> str
     wanted = [{"name": want.name, "arguments": want.arguments} for want in expect.calls or ()]
     made = [{"name": done.call.name, "arguments": done.call.arguments} for done in result.calls]
     spare = [_without_defaults(call, wanted, tools) for call in made]
-    return judge(spare, wanted)
+    return judge(spare, wanted, {name: tool.parameters["properties"] for name, tool in tools.items()})
 
 
 def _answer_fault(result: Result, parts: Sequence[str]) -> str:

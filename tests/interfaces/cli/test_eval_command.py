@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from linnet.interfaces.cli.commands import app
-from linnet.interfaces.cli.eval import EXAMPLE
+from linnet.interfaces.cli.eval.examples import EXAMPLE
 
 PROJECT = Path(__file__).parents[3]
 SUM = {"id": "sum", "text": "What is 17 times 24?", "expect": {"answer": "408"}}

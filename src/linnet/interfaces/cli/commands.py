@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from linnet.interfaces.cli import doctor, eval, limits, output, run
+from linnet.interfaces.cli import doctor, limits, output, parse, run, tools
+from linnet.interfaces.cli.eval.app import app as eval_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,4 +40,6 @@ def linnet(
 app.command(epilog=run.EXAMPLE)(run.run)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
-app.add_typer(eval.app, name="eval")
+app.command(epilog=parse.EXAMPLE)(parse.parse)
+app.add_typer(eval_app, name="eval")
+app.add_typer(tools.app, name="tools")

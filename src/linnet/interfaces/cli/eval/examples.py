@@ -1,18 +1,17 @@
-"""`linnet eval`: how often the agent is right, measured."""
+"""`linnet eval examples`: requests with what is expected of them, by a whole agent."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from linnet.errors import FAILED, InputInvalid
 from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli.eval import common
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,15 +22,7 @@ EXAMPLE = "Example: linnet eval examples --limit 5"
 
 _HINT = "Run this in a folder that has examples/, or name --requests, --tools and --root."
 
-app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=EXAMPLE)
 
-
-@app.callback()
-def _eval() -> None:
-    """Keeps `examples` a command of its own while there is no second one."""
-
-
-@app.command(epilog=EXAMPLE)
 def examples(
     requests: Annotated[
         Path, typer.Option("--requests", metavar="FILE", help="Requests, one JSON object a line.")
@@ -45,9 +36,7 @@ def examples(
     ] = Path("examples/files"),
     model: options.Model = None,
     as_json: options.Json = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write a JSON line for each case here.")
-    ] = None,
+    out: common.Out = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N requests.")
     ] = None,
@@ -96,38 +85,13 @@ def _outcomes(cases: tuple[Case, ...], tools: str, root: Path, model: str | None
     # What a tool prints is not the outcome.
     with (
         contextlib.redirect_stdout(sys.stderr),
-        _writing(out) as file,
+        common.writing(out) as write,
         open_agent(settings, load_tools(split([tools]), hint=_HINT)) as agent,
     ):
-        for outcome in _progress(evaluate(agent, cases), len(cases)):
+        for outcome in common.progress(evaluate(agent, cases), len(cases)):
             outcomes.append(outcome)
-            if file is not None:
-                print(json.dumps(outcome.describe()), file=file, flush=True)
+            write(outcome.describe())
     return outcomes
-
-
-@contextlib.contextmanager
-def _writing(out: Path | None) -> Iterator[TextIO | None]:
-    """The file for the lines, opened before the work; each line is there as soon as its case is done."""
-    if out is None:
-        yield None
-        return
-    try:
-        file = out.open("w", encoding="utf-8")
-    except OSError as error:
-        raise InputInvalid(f"{str(out)!r} cannot be written: {error.strerror}", path=str(out)) from error
-    with file:
-        yield file
-
-
-def _progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
-    """With a bar on a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return outcomes
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(outcomes, "running", total, console=Console(stderr=True), transient=True)
 
 
 # --- telling -------------------------------------------------------------------------------------
@@ -143,14 +107,9 @@ def _table(outcomes: list[Outcome]) -> Table:
 
 
 def _told(numbers: dict[str, Any]) -> str:
-    low, high = numbers["interval"]
-    share = f"{numbers['share']:.0%} (95% interval {low:.0%} to {high:.0%})"
     by = ", ".join(f"{how} {count['right']} of {count['of']}" for how, count in numbers["by"].items())
-    usage = numbers["usage"]
-    tokens = f"{usage['prompt_tokens']:,} prompt tokens ({usage['cached_tokens']:,} cached)"
-    made = f"{usage['generated_tokens']:,} generated ({usage['forced_tokens']:,} forced)"
     return (
-        f"right: {numbers['right']} of {numbers['of']}, {share}\n"
+        f"right: {numbers['right']} of {numbers['of']}, {common.share(numbers)}\n"
         f"by how: {by}\n"
-        f"median: {numbers['median_seconds']:.2f} s; {tokens}, {made}"
+        f"median: {numbers['median_seconds']:.2f} s; {common.tokens(numbers['usage'])}"
     )

@@ -1,0 +1,117 @@
+"""Phrases of time written in the form that a parameter asks for: `April 3rd` as `2026-04-03`.
+
+Which form is read from the schema's `format`, from a pattern such as `YYYY-MM-DD` in the description, or from
+an example there. What a phrase means is `dateparser`'s work; a missing year is taken from the rest of the
+request, and so is today's date where the request tells it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from functools import lru_cache
+
+from linnet.calling.parameters import Parameter
+
+_PATTERN = re.compile(
+    r"(?<![A-Za-z])(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}(?:[T ,]*(?:at )?[Hh]{2}:[Mm]{2}(?::[Ss]{2})?Z?)?(?![A-Za-z])"
+    r"|(?<![A-Za-z])[Hh]{2}:[Mm]{2}(?::[Ss]{2})?(?![A-Za-z])"
+)
+_EXAMPLES = (
+    (re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}Z?"), None),
+    (re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"), "%Y-%m-%d"),
+    (re.compile(r"(?<!\d)\d{4}/\d{2}/\d{2}(?!\d)"), "%Y/%m/%d"),
+    (re.compile(r"(?<![\d:])\d{2}:\d{2}:\d{2}(?!\d)"), "%H:%M:%S"),
+    (re.compile(r"(?<![\d:])\d{2}:\d{2}(?![\d:])(?!\s*[ap]\.?m)", re.IGNORECASE), "%H:%M"),
+)
+_FORMATS = {"date": "%Y-%m-%d", "time": "%H:%M:%S", "date-time": "%Y-%m-%dT%H:%M:%SZ"}
+_TODAY = re.compile(r"\btoday(?:'s date)?\s+(?:is|being)\s+([^,.;?!]+(?:,\s*\d{4})?)", re.IGNORECASE)
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?!\d)")
+_CLOCK = re.compile(
+    r"\d\s*(?:[ap]\.?m\b|o'?clock)|\d:\d|\bnoon\b|\bmid(?:day|night)\b|\b(?:in|after)\b.*\b(?:hour|min)",
+    re.IGNORECASE,
+)
+_DAY = re.compile(
+    r"[a-z]{3,}day|month|week|year|tomorrow|tonight|today|\d{4}|\d[/.-]\d|\d(?:st|nd|rd|th)|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    re.IGNORECASE,
+)
+
+
+def forms(parameter: Parameter) -> tuple[str, ...]:
+    """`strftime` forms that a text parameter asks for; none when it takes a time as people say it."""
+    if "date" not in parameter.senses and "time" not in parameter.senses:
+        return ()
+    if known := _FORMATS.get(str(parameter.schema.get("format"))):
+        return (known,)
+    found = [_strftime(m.group()) for m in _PATTERN.finditer(parameter.description)]
+    if not found:
+        for pattern, form in _EXAMPLES:
+            if match := pattern.search(parameter.description):
+                found.append(form or _iso(match.group()))
+                break
+    if not found and "date" in parameter.senses:
+        found = ["%Y-%m-%d"]
+    return tuple(dict.fromkeys(form for form in found if form))
+
+
+def asked(parameter: Parameter) -> bool:
+    """Whether a parameter says in which form it wants a time."""
+    told = parameter.description
+    return bool(parameter.schema.get("format") or _PATTERN.search(told) or any(p.search(told) for p, _ in _EXAMPLES))
+
+
+def _iso(example: str) -> str:
+    return f"%Y-%m-%d{example[10]}%H:%M:%S{'Z' if example.endswith('Z') else ''}"
+
+
+def _strftime(pattern: str) -> str:
+    clock = re.search(r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?", pattern)
+    day = pattern[: clock.start()] if clock else pattern
+    rest = pattern[clock.end() :] if clock else ""
+    for letters, code in (("YYYY", "%Y"), ("MM", "%m"), ("DD", "%d"), ("YY", "%y"), ("MONTH", "%B")):
+        day = re.sub(letters, code, day, count=1, flags=re.IGNORECASE)
+    if clock:
+        day += "%H:%M" + (":%S" if clock.group().count(":") == 2 else "")
+    return (day + rest).rstrip(" ,./-(")
+
+
+def written(phrase: str, form: str, request: str, now: datetime.datetime | None = None) -> str | None:
+    """A phrase of time in a form; None when it does not say what the form needs."""
+    wants_clock, wants_day = "%H" in form, any(code in form for code in ("%d", "%m", "%Y"))
+    has_clock, has_day = bool(_CLOCK.search(phrase)), bool(_DAY.search(phrase))
+    if form == "%Y-%m-%d" and not re.search(r"\d", phrase) and now is None and not _DAY.search(phrase):
+        return None
+    if (wants_clock and not wants_day and not has_clock) or (wants_day and not has_day):
+        return None
+    base = now or _today(request) or datetime.datetime.now()
+    moment = _parse(_with_year(phrase, request), base.replace(microsecond=0), "%d/%m" in form)
+    return moment.strftime(form) if moment else None
+
+
+def _today(request: str) -> datetime.datetime | None:
+    told = _TODAY.search(request)
+    return _parse(told[1], datetime.datetime.now(), False) if told else None
+
+
+def _with_year(phrase: str, request: str) -> str:
+    if _YEAR.search(phrase) or not re.search(r"\d", phrase) or not re.search(r"[a-z]{3}", phrase, re.IGNORECASE):
+        return phrase
+    if not re.search(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", phrase, re.IGNORECASE):
+        return phrase
+    years = set(_YEAR.findall(request))
+    return f"{phrase} {years.pop()}" if len(years) == 1 else phrase
+
+
+@lru_cache(maxsize=256)
+def _parse(phrase: str, base: datetime.datetime, day_first: bool) -> datetime.datetime | None:
+    import dateparser
+
+    settings = {
+        "PREFER_DATES_FROM": "future",
+        "RELATIVE_BASE": base,
+        "RETURN_AS_TIMEZONE_AWARE": False,
+        "DATE_ORDER": "DMY" if day_first else "MDY",
+    }
+    cleaned = re.sub(r"^\s*(?:on|at|by|from|the)\s+", "", phrase, flags=re.IGNORECASE)
+    cleaned = re.sub(r"\b(?:coming|upcoming|at|of|the)\b", " ", cleaned, flags=re.IGNORECASE)
+    return dateparser.parse(" ".join(cleaned.split()), languages=["en"], settings=settings)

@@ -1,0 +1,54 @@
+"""How likely each candidate is to be the argument, by the fitted weights of its features.
+
+A multinomial logit: the weights are those under which the right values of the training cases were most
+likely, and the probabilities of one parameter's candidates add up to 1. `weights.json` is made by
+`python -m linnet.evals.fit`; what it was fitted on is told in docs/calling.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from linnet.calling.assign import Ranked
+from linnet.calling.candidates import Candidate
+from linnet.calling.features import Features, Scene
+from linnet.calling.parameters import Parameter
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`features` by name, in nats; `model` says by type how much the evidence's log-probability counts beside
+    the model's judgement, and how much that judgement counts."""
+
+    features: Mapping[str, float]
+    model: Mapping[str, tuple[float, float]]
+
+    def logit(self, features: Features) -> float:
+        weights = self.features
+        return sum(weights.get(name, 0.0) * value for name, value in features.items())
+
+
+@lru_cache(maxsize=1)
+def fitted() -> Weights:
+    """The weights that ship with Linnet."""
+    data = json.loads(files("linnet.calling").joinpath("weights.json").read_text("utf-8"))
+    return Weights(data["features"], {kind: (own, judged) for kind, (own, judged) in data["model"].items()})
+
+
+def logits(scene: Scene, parameter: Parameter, found: Sequence[Candidate], weights: Weights) -> list[float]:
+    return [weights.logit(scene.features(parameter, candidate)) for candidate in found]
+
+
+def ranked(found: Sequence[Candidate], logits: Sequence[float]) -> Ranked:
+    """Candidates with their log-probabilities, best first."""
+    if not logits:
+        return ()
+    top = max(logits)
+    total = top + math.log(sum(math.exp(logit - top) for logit in logits))
+    pairs = ((candidate, logit - total) for candidate, logit in zip(found, logits, strict=True))
+    return sorted(pairs, key=lambda pair: -pair[1])

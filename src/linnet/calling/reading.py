@@ -1,0 +1,104 @@
+"""One request, read once: its words with their places, its numbers, phrases of time, quotations and enumerations.
+
+Pure text work. Nothing here knows of tools; `candidates` turns what was read into values for parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from linnet.calling import evidence
+from linnet.calling.evidence import Quantity, stem
+from linnet.calling.lexicon import COMMON
+from linnet.calling.moments import moments
+
+_TOKEN = re.compile(r"\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|(?<!\w)'([^']+(?:'s [^']+)?)'(?!\w)|‘([^‘’]+)’|`([^`]+)`")
+_ENDS = re.compile(r"[.!?;:\n](?:\s|$)|\n")
+_READ_WORDS = 400
+"""Words of a request that are read; what stands behind them is still there for the model, not for evidence."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the request with its place; `gap` is what stands between it and the word before."""
+
+    text: str
+    start: int
+    end: int
+    gap: str
+
+    @cached_property
+    def lower(self) -> str:
+        return self.text.lower()
+
+    @cached_property
+    def stem(self) -> str:
+        return stem(self.lower)
+
+    @cached_property
+    def common(self) -> bool:
+        return self.lower in COMMON
+
+    @cached_property
+    def capital(self) -> bool:
+        return self.text[0].isupper()
+
+
+@dataclass(frozen=True)
+class Quotation:
+    """What stands between quotation marks, marks left out."""
+
+    start: int
+    end: int
+
+
+class Reading:
+    """What a request says, found out once for all parameters of all tools."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = _words(text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(word.stem for word in self.words)
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return evidence.numbers(self.text)
+
+    @cached_property
+    def moments(self) -> list[tuple[int, int]]:
+        return moments(self.text)
+
+    @cached_property
+    def quotations(self) -> list[Quotation]:
+        spans = ((m.start() + 1, m.end() - 1) for m in _QUOTED.finditer(self.text))
+        return [Quotation(start, end) for start, end in spans if self.text[start:end].strip()]
+
+    @cached_property
+    def sentence_starts(self) -> frozenset[int]:
+        """Indices of the words that begin a sentence."""
+        return frozenset(
+            i for i, word in enumerate(self.words) if i == 0 or _ENDS.search(word.gap) and "," not in word.gap
+        )
+
+    def after(self, index: int) -> str:
+        """What stands between word `index` and the next one, or the end."""
+        if index + 1 < len(self.words):
+            return self.words[index + 1].gap
+        return self.text[self.words[index].end :] if self.words else ""
+
+
+def _words(text: str) -> tuple[Word, ...]:
+    found: list[Word] = []
+    end = 0
+    for match in _TOKEN.finditer(text):
+        found.append(Word(match.group(), match.start(), match.end(), text[end : match.start()]))
+        end = match.end()
+        if len(found) == _READ_WORDS:
+            break
+    return tuple(found)

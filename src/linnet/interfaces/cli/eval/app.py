@@ -1,0 +1,14 @@
+"""Which kinds of `linnet eval` there are."""
+
+from __future__ import annotations
+
+import typer
+
+from linnet.interfaces.cli.eval import bfcl, examples, spans, tools
+
+app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
+
+app.command(epilog=examples.EXAMPLE)(examples.examples)
+app.command(epilog=bfcl.EXAMPLE)(bfcl.bfcl)
+app.command(epilog=tools.EXAMPLE)(tools.tools)
+app.command(epilog=spans.EXAMPLE)(spans.spans)

@@ -1,0 +1,178 @@
+"""`linnet tools`: which tools are on offer, and whether the model understands them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linnet.errors import FAILED
+from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli.eval import common
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from linnet import Tool
+    from linnet.evals.toolcheck import Tried
+
+EXAMPLE = "Example: linnet tools check --tools examples/tools.py --per-tool 4"
+
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+]
+
+app = typer.Typer(no_args_is_help=True, help="Which tools there are, and are they understood.", epilog=EXAMPLE)
+
+
+@app.command("list", epilog="Example: linnet tools list --tools examples/tools.py")
+def list_tools(tools: Files = None, root: options.Folder = None, as_json: options.Json = False) -> None:
+    """The tools on offer: those of the files, and the built-in ones."""
+    with output.reporting(as_json):
+        offered = _offered(_loaded(tools), root)
+        if as_json:
+            output.say_json({"tools": [_described(tool) for tool in offered]})
+        else:
+            output.show(_tools_table(offered))
+
+
+@app.command(epilog=EXAMPLE)
+def check(
+    tools: Files = None,
+    root: options.Folder = None,
+    model: options.Model = None,
+    per_tool: Annotated[
+        int, typer.Option("--per-tool", metavar="N", min=1, max=100, help="Requests made up for each tool.")
+    ] = 8,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Other requests with another number.")] = 0,
+    out: common.Out = None,
+    as_json: options.Json = False,
+    fail_under: Annotated[
+        float | None,
+        typer.Option("--fail-under", metavar="SHARE", min=0, max=1, help="End with 1 if less than this is right."),
+    ] = None,
+) -> None:
+    """Ask for each tool in made-up words, and say which are mixed up, and which arguments are not understood.
+
+    The tools of the files are asked for, with the built-in ones on offer beside them; without files, those.
+    """
+    with output.reporting(as_json):
+        from linnet.evals.toolcheck import report
+
+        own = _loaded(tools)
+        asked = own or _offered((), root)
+        tried = _tried(own, asked, root, model, per_tool, seed, out)
+        found = report(asked, tried)
+        if as_json:
+            output.say_json({**found, "requests": [one.describe() for one in tried]})
+        else:
+            _tell(found)
+        raise typer.Exit(FAILED if fail_under is not None and found["share"] < fail_under else 0)
+
+
+# --- tools ---------------------------------------------------------------------------------------
+
+
+def _loaded(names: Sequence[str] | None) -> tuple[Tool, ...]:
+    from linnet.interfaces.cli.tool_files import load_tools, split
+
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_tools(split(names or ()))
+
+
+def _offered(tools: Sequence[Tool], root: Path | None) -> tuple[Tool, ...]:
+    """What an agent with these settings offers; no model is opened for it."""
+    from linnet.agent.agent import Agent
+
+    settings = options.settings(root=root)
+    return Agent(tools, _Unasked(), root=settings.root, only=settings.tools).tools
+
+
+class _Unasked:
+    """The Model of an agent that is only looked at."""
+
+    @property
+    def capabilities(self) -> Any:
+        raise NotImplementedError
+
+    def stream(self, request: Any) -> Iterator[Any]:
+        raise NotImplementedError
+
+
+def _tried(
+    own: Sequence[Tool],
+    asked: Sequence[Tool],
+    root: Path | None,
+    model: str | None,
+    per_tool: int,
+    seed: int,
+    out: Path | None,
+) -> list[Tried]:
+    from linnet.evals.probes import probes
+    from linnet.evals.toolcheck import check
+
+    offered, margin = _offered(own, root), options.settings().margin
+    total, tried = len(probes(asked, per_tool, seed)), []
+    with common.writing(out) as write, common.opened(model) as opened:
+        made = check(opened, offered, asked, per_tool=per_tool, seed=seed, margin=margin)
+        for one in common.progress(made, total):
+            tried.append(one)
+            write(one.describe())
+    return tried
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def _described(tool: Tool) -> dict[str, Any]:
+    told = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {
+        **told,
+        "permissions": sorted(tool.permissions),
+        "rules": len(tool.rules),
+        "examples": list(tool.examples),
+    }
+
+
+def _tools_table(tools: Sequence[Tool]) -> Table:
+    table = output.table("tool", "arguments", "what it does", "permissions")
+    for tool in tools:
+        required = tool.parameters["required"]
+        names = [name if name in required else f"[{name}]" for name in tool.parameters["properties"]]
+        cells = (tool.name, ", ".join(names), tool.description, ", ".join(sorted(tool.permissions)))
+        table.add_row(*map(output.cell, cells))
+    return table
+
+
+def _tell(found: Mapping[str, Any]) -> None:
+    output.show(_matrix_table(found["matrix"]))
+    if any(told["named"] for told in found["parameters"]):
+        output.show("", _parameters_table(found["parameters"]))
+    output.say(f"\nright: {found['right']} of {found['of']} requests, median {found['median_seconds']:.2f} s")
+    for line in found["advice"]:
+        output.say(f"- {line}")
+    if not found["advice"]:
+        output.say("Nothing to advise.")
+
+
+def _matrix_table(matrix: Mapping[str, Mapping[str, int]]) -> Table:
+    table = output.table("wanted", "right tool", "else led to")
+    for wanted, row in matrix.items():
+        others = ", ".join(f"{called} {times}" for called, times in row.items() if called != wanted)
+        table.add_row(output.cell(wanted), f"{row.get(wanted, 0)}/{sum(row.values())}", output.cell(others))
+    return table
+
+
+def _parameters_table(parameters: Sequence[Mapping[str, Any]]) -> Table:
+    table = output.table("argument", "named", "filled", "right")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for told in parameters:
+        name = output.cell(f"{told['tool']}.{told['parameter']}")
+        table.add_row(name, *(str(told[key]) for key in ("named", "filled", "right")))
+    return table
