@@ -54,8 +54,9 @@ class Limits:
     parse_chars: int = _limit(8 * MIB, "characters", "one text in which calls are looked for")
     parse_calls: int = _limit(128, "calls", "in one text; what follows is text")
     parse_attempts: int = _limit(1_024, "beginnings", "of a call in one text that are looked into")
-    call_chars: int = _limit(512 * KIB, "characters", "one call, or one frame of calls, in a model's text")
+    call_chars: int = _limit(MIB, "characters", "one call, or one frame of calls, in a model's text")
     # tools and turns
+    calls_per_request: int = _limit(8, "calls", "that one request is split into")
     turn_steps: int = _limit(4, "calls", "tool calls of one turn")
     tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")
     tool_output_bytes: int = _limit(MIB, "bytes", "what one tool call may return, as JSON")

@@ -9,7 +9,7 @@ import pytest
 
 from linnet import Tool
 from linnet.errors import ToolFailed
-from linnet.evals.harness import Case, Made, by_category, calls_of, evaluate, guided, offered, totals
+from linnet.evals.harness import Case, Made, by_category, evaluate, guided, offered, totals
 from linnet.messages import ToolCall
 from linnet.requests import Capabilities, Done, Event, Model, Request, Usage
 
@@ -113,19 +113,6 @@ def test_a_tool_of_one_name_is_offered_once() -> None:
     spec = {"name": "a", "description": "A", "parameters": {}}
     tools, notes = offered([spec, spec, 7, {"name": "b c", "description": "B"}, {"name": "d"}])
     assert [tool.name for tool in tools] == ["a", "d"] and len(notes) == 2
-
-
-def test_a_guided_outcome_of_either_form() -> None:
-    one = ToolCall("a", {})
-    assert calls_of(SimpleNamespace(call=None)) == () and calls_of(SimpleNamespace(call=one)) == (one,)
-    assert calls_of(SimpleNamespace(calls=[one, one])) == (one, one)
-
-
-class Mute:
-    capabilities = Capabilities("mute", 10)
-
-    def stream(self, request: Request) -> list[Event]:
-        return [Done()]
 
 
 def test_guided_without_tools_calls_nothing() -> None:

@@ -97,8 +97,8 @@ class Turn:
         guided = self._guide.call(text)
         self._usage += guided.usage
         self._steps += guided.steps
-        if guided.call is not None:
-            return self._do(guided.call), "model"
+        if guided.calls:
+            return "\n".join(map(self._do, guided.calls)), "model"
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"

@@ -45,15 +45,35 @@ class Candidate:
     def covers(self) -> bool:
         return self.first >= 0
 
+    def meets(self, other: Candidate) -> bool:
+        """Whether both cover a word of the same text."""
+        return self.covers and other.covers and self.first <= other.last and other.first <= self.last
+
+    def inside(self, begin: int, end: int) -> bool:
+        """Whether it covers words from `begin` up to `end`, and none else."""
+        return self.covers and begin <= self.first and self.last < end
+
 
 def candidates(parameter: Parameter, reading: Reading) -> list[Candidate]:
     """What could be the argument, `OMITTED` included where the schema allows that."""
     found = list(_MAKERS.get(parameter.type, _texts)(parameter, reading))[:MOST]
+    found += _told(parameter, reading)
     if parameter.default is not None and all(c.value != parameter.default for c in found if not c.covers):
         found.append(Candidate(parameter.default, "default"))
     if not parameter.required:
         found.append(Candidate(OMITTED, "omitted"))
     return found
+
+
+def _told(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """Values whose meaning the description tells and the request names."""
+    for value, meaning in parameter.legend.items():
+        places = [i for i, word in enumerate(reading.words) if word.stem in meaning]
+        if meaning <= reading.stems and places:
+            if parameter.type == "number":
+                yield Candidate(int(value), "legend", places[0], places[-1] if len(places) == len(meaning) else places[0])
+            elif parameter.type == "string":
+                yield Candidate(value, "legend", places[0], places[0])
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -117,12 +137,18 @@ _EXPRESSION = re.compile(
 )
 
 
+_ADDRESS = re.compile(r"(?<![\w/\\])(?:[a-z]{2,6}://|[A-Za-z]:[\\/]|~?/|\.{0,2}/)[^\s'\"<>]+|[\w.+-]+@[\w.-]+\.\w+")
+
+
 def _written(reading: Reading) -> Iterator[Candidate]:
     """What no run of words is: formulas, and the first part of a word with a hyphen."""
     for match in _EXPRESSION.finditer(reading.text):
         said = match.group().strip()
         if re.search(r"[\^*+=]|\s[-/]\s", said) and re.search(r"\d", said):
             yield Candidate(said, "formula", *_covered(reading, match.start(), match.end()))
+    for match in _ADDRESS.finditer(reading.text):
+        said = match.group().rstrip(".,;:!?'\")]}")
+        yield Candidate(said, "address", *_covered(reading, match.start(), match.start() + len(said)))
     for index, word in enumerate(reading.words):
         head, hyphen, tail = word.text.partition("-")
         if hyphen and head.isalpha() and tail.isalpha():
@@ -157,7 +183,9 @@ def _clauses(reading: Reading) -> Iterator[Candidate]:
         here = [end for end in ends if end >= first]
         for last in {*here[:1], *here[-1:]}:
             if last - first >= SPAN_WORDS or not _may_begin(reading, first) or not _may_end(reading, last):
-                yield Candidate(reading.text[words[first].start : words[last].end], "clause", first, last)
+                end = words[last + 1].start if last + 1 < len(words) else len(reading.text)
+                said = reading.text[words[first].start : end].strip().rstrip(".?!;:,\"' ")
+                yield Candidate(said, "clause", first, last)
 
 
 # --- numbers -------------------------------------------------------------------------------------
@@ -166,7 +194,7 @@ _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _ORDINALS = {
     w: i + 1 for i, w in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())
 }
-_ANY_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
+_ANY_NUMBER = re.compile(r"(?<![\w.^])\d+(?:\.\d+)?(?!\w)")
 
 
 def quantities(reading: Reading) -> list[tuple[Quantity, str]]:
@@ -183,9 +211,10 @@ def quantities(reading: Reading) -> list[tuple[Quantity, str]]:
     for word in reading.words:
         if word.lower in _ORDINALS:
             found.append((Quantity(_ORDINALS[word.lower], word.start, word.end, spelled=True), "ordinal"))
-    for match in _ANY_NUMBER.finditer(reading.text):
-        if free(*match.span()):
-            found.append((Quantity(float(match.group()), *match.span()), "dated"))
+    for start, end in reading.moments:
+        for match in _ANY_NUMBER.finditer(reading.text, start, end):
+            if free(*match.span()):
+                found.append((Quantity(float(match.group()), *match.span()), "dated"))
     return sorted(found, key=lambda pair: pair[0].start)
 
 
@@ -220,9 +249,29 @@ def _options(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     options = list(parameter.schema["enum"])
     texts = [str(option) for option in options]
     places = {option: (start, end) for start, end, option in reversed(evidence.places_named(reading.text, texts))}
+    for text, place in _coded_options(parameter, texts, reading).items():
+        places.setdefault(text, place)
     for option, text in zip(options, texts, strict=True):
         first, last = _covered(reading, *places[text]) if text in places else (-1, -1)
         yield Candidate(option, "named" if text in places else "option", first, last)
+
+
+def _coded_options(parameter: Parameter, options: list[str], reading: Reading) -> dict[str, tuple[int, int]]:
+    """Options that are codes of what the request calls by name: `fr` where it says French."""
+    wanted = [table for table in codes.TABLES if table in parameter.path[-1].lower()]
+    found = {}
+    for word in reading.words if wanted and all(len(option) in (2, 3) for option in options) else ():
+        for table in wanted:
+            for long in (False, True):
+                name = codes.code(word.text, table, long)
+                match = next((o for o in options if name and o.lower() == name.lower()), None)
+                if match is not None:
+                    found.setdefault(match, (word.start, word.end))
+    for value, meaning in parameter.legend.items():
+        for word in reading.words:
+            if value in options and word.stem in meaning and meaning <= reading.stems:
+                found.setdefault(value, (word.start, word.end))
+    return found
 
 
 def _booleans(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
@@ -278,9 +327,10 @@ def _number_lists(inner: Parameter, reading: Reading) -> Iterator[Candidate]:
         first, _ = _covered(reading, run[0].start, run[0].end)
         _, last = _covered(reading, run[-1].start, run[-1].end)
         source = "run" if run in runs and len(run) > 1 else "numbers" if len(run) > 1 else "one"
-        yield Candidate([whole(q.value) for q in run], source, first, last)
+        kind = whole if inner.integer else float
+        yield Candidate([kind(q.value) for q in run], source, first, last)
         if percents and not inner.integer:
-            yield Candidate([whole(round(q.value / 100, 12)) for q in run], "fractions", first, last)
+            yield Candidate([round(q.value / 100, 12) for q in run], "fractions", first, last)
 
 
 def _runs(reading: Reading, found: list[Quantity]) -> list[list[Quantity]]:

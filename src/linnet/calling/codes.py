@@ -14,6 +14,7 @@ _CODE = re.compile(r"[A-Z]{2,3}|[a-z]{2}\Z")
 _ASKS = re.compile(
     r"\b(?:code|abbreviat\w*|abbr|iso|two[- ]letter|three[- ]letter|2[- ]letter|3[- ]letter)\b", re.IGNORECASE
 )
+_CODED = re.compile(r"code|iso")
 _USUAL = {
     "currency": {
         "us dollars": "USD", "dollars": "USD", "dollar": "USD", "pounds": "GBP", "pound": "GBP", "british pounds": "GBP",
@@ -28,14 +29,18 @@ _USUAL = {
 }  # fmt: skip
 
 
+TABLES = tuple(_USUAL)
+"""Names of the tables."""
+
+
 def tables(parameter: Parameter) -> tuple[str, ...]:
     """Which tables a text parameter wants codes from."""
-    stems = parameter.name_stems
-    about = f"{parameter.path[-1]} {parameter.description}".lower()
+    about = " ".join((*parameter.path, parameter.description)).lower()
+    name = parameter.path[-1].lower()
     like_codes = any(_CODE.fullmatch(example) for example in parameter.examples)
-    if not (like_codes or _ASKS.search(about)):
-        return ("currency",) if "currency" in about and stems & {"currenc"} else ()
-    return tuple(table for table in _USUAL if table in about)
+    if not (like_codes or _ASKS.search(about.replace("_", " "))):
+        return ("currency",) if "currency" in name else ()
+    return tuple(table for table in _USUAL if table in name or (_CODED.search(name) and table in about))
 
 
 def code(name: str, table: str, long: bool = False) -> str | None:

@@ -129,10 +129,26 @@ def _nested(text: str, form: JsonSchema, root: JsonSchema) -> tuple[bool, Any]:
     wanted: type = list if form["type"] == "array" else dict
     value = _literal(text)
     if isinstance(value, wanted):
-        return True, value
+        return True, _leaves(value, form, root)
     if text.startswith("<"):
         value = _tagged(text, form, root)
     return isinstance(value, wanted), value
+
+
+def _leaves(value: Any, schema: Any, root: JsonSchema) -> Any:
+    """A value with the texts in it brought into the types that the schema names, where it allows no text there."""
+    if not isinstance(value, str | list | dict):
+        return value
+    allowed = forms(schema, root)
+    if isinstance(value, str):
+        return value if any(form["type"] in ("string", "any") for form in allowed) else from_tag(value, schema, root)
+    wanted = "array" if isinstance(value, list) else "object"
+    form = next((form for form in allowed if form["type"] == wanted), {})
+    if isinstance(value, list):
+        return [_leaves(item, form.get("items"), root) for item in value]
+    known = form.get("properties")
+    parts = known if isinstance(known, Mapping) else {}
+    return {name: _leaves(part, parts.get(name), root) for name, part in value.items()}
 
 
 def _literal(text: str) -> Any:

@@ -14,7 +14,7 @@ from linnet.calling import codes, dates
 from linnet.calling.codes import known_place
 from linnet.calling.candidates import OMITTED, Candidate
 from linnet.calling.evidence import words
-from linnet.calling.lexicon import NEGATIVE
+from linnet.calling.lexicon import NEGATIVE, SYNONYMS
 from linnet.calling.parameters import Parameter
 from linnet.calling.reading import Reading, Word
 from linnet.calling.stems import stem
@@ -49,6 +49,8 @@ class Scene:
         """Named numbers for one candidate of one parameter."""
         if candidate.value is OMITTED or candidate.source in ("default", "example"):
             return self._unsaid(parameter, candidate)
+        if candidate.source == "legend":
+            return {"legend": 1.0, f"legend|{parameter.required}": 1.0}
         if parameter.type == "number":
             return self._number(parameter, candidate)
         if parameter.type == "options":
@@ -143,6 +145,10 @@ class Scene:
             found["first word alone"] = 1.0
         if before and before.capital and capitals[0] and gap.isspace() and first - 1 not in reading.sentence_starts:
             found["cut name left"] = 1.0
+        if before and before.common and first > 1 and capitals[0] and reading.words[first - 2].capital:
+            found[f"behind name and {before.lower if before.lower in ('of', 'the', 'and') else 'word'}"] = 1.0
+        if after and after.common and last + 2 < len(reading.words) and capitals[-1] and reading.words[last + 2].capital:
+            found[f"before name and {after.lower if after.lower in ('of', 'the', 'and') else 'word'}"] = 1.0
         if after and after.capital and capitals[-1] and end.isspace():
             found["cut name right"] = 1.0
         if after and not after.common and end.isspace() and not after.capital and not capitals[-1]:
@@ -362,8 +368,10 @@ class Scene:
         option = str(candidate.value)
         said = words(option) or [option.lower()]
         share = sum(s in self.reading.stems for s in said) / len(said)
+        alike = sum(bool(SYNONYMS.get(s, frozenset((s,))) & self.reading.stems) for s in said) / len(said)
         key, need = f"option:{candidate.source}", f"req={parameter.required}"
         found = {key: 1.0, f"{key}|{need}": 1.0, "option share": share, f"option share|{need}": share}
+        found["option alike"] = found[f"option alike|{key}"] = alike
         if candidate.value == parameter.default:
             found[f"{key}|default"] = 1.0
         if candidate.value == parameter.schema["enum"][0]:

@@ -1,10 +1,10 @@
 """The arguments of a chosen tool: the request's evidence is ranked, the model asked where that leaves doubt.
 
-Each parameter has candidates (`candidates`), ranked by fitted weights (`ranker`). Where the best is not sure
-enough, the model says how much likelier each candidate is under this parameter's name than under the names
-of the others in doubt, and than under none (pointwise mutual information: what is likely anyway cancels out).
-One assignment is then made for all parameters together. What has no candidate at all is written by the
-model, under its schema.
+How many calls the text asks for, and what each could take from it, is worked out by `several`. Where the
+best candidate of a parameter is not sure enough, the model says how much likelier each candidate is under
+this parameter's name than under those of the others in doubt, and than under none (pointwise mutual
+information: what is likely anyway cancels out). One assignment is then made for all parameters of a call
+together. What has no candidate at all is written by the model, under its schema.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from linnet.calling.assign import Ranked, assign
-from linnet.calling.candidates import OMITTED, candidates
-from linnet.calling.choose import introduce
-from linnet.calling.features import Scene
+from linnet.calling import regions
+from linnet.calling.assign import Ranked
+from linnet.calling.candidates import OMITTED, Candidate
 from linnet.calling.parameters import Parameter, nested, parameters
-from linnet.calling.ranker import Weights, fitted, logits, ranked
+from linnet.calling.ranker import Weights, fitted
 from linnet.calling.reading import Reading
+from linnet.calling.retrieve import introduce
+from linnet.calling.several import Draft, Taken, drafts
+from linnet.calling.sheet import Sheet
 from linnet.requests import Generate, Hole, Holes, Model, Schema, Score, Segment, Usage, complete, complete_all
 from linnet.tools import Tool
 
@@ -37,70 +39,108 @@ _WRITTEN_TOKENS = 200
 
 @dataclass(frozen=True)
 class Filled:
-    """Arguments as JSON values; `told` says in a word where each came from: evidence, model (which of several
-    candidates), or invented (no candidate: written by the model). `score` are the nats that speak for them."""
+    """Arguments of one call as JSON values; `told` says in a word where each came from: `evidence`, `model`
+    (which of several candidates, or what completes one), or `invented` (written by the model without any).
+    `sure` is the smallest probability that evidence gave to a required argument."""
 
     arguments: dict[str, Any]
     usage: Usage
     told: dict[str, str]
-    score: float = 0.0
+    sure: float = 1.0
 
 
-def fill(model: Model, tool: Tool, request: str) -> Filled:
-    """Arguments for `tool`, from the request alone. The caller validates them in full."""
-    found = {parameter: () for parameter in parameters(tool)}
-    reading, weights = Reading(request), fitted()
-    scene = Scene(tool, tuple(found), reading)
-    ways: dict[Parameter, Ranked] = {}
-    for parameter in found:
-        options = candidates(parameter, reading)
-        ways[parameter] = ranked(options, logits(scene, parameter, options, weights))
-    doubtful = [p for p, way in ways.items() if _doubtful(p, way, weights)]
-    usage = Usage()
-    if doubtful:
-        judged, usage = _judge(model, tool, request, {p: ways[p] for p in doubtful}, weights)
-        ways |= judged
-    offered = {parameter: way for parameter, way in ways.items() if way}
-    best = assign(offered)
-    values = dict(zip(offered, best.chosen, strict=True)) if best else {}
-    told = {p.name: "model" if p in doubtful else "evidence" for p, c in values.items() if c.value is not OMITTED}
-    arguments = {p.path: c.value for p, c in values.items() if c.value is not OMITTED}
-    for parameter in ways:
-        if parameter not in offered:
-            value, spent = _write(model, tool, request, parameter)
-            usage, told[parameter.name] = usage + spent, "invented"
-            arguments[parameter.path] = value
-    ordered = {p.path: arguments[p.path] for p in ways if p.path in arguments}
-    return Filled(nested(ordered), usage, told, best.score if best else 0.0)
+def fill(model: Model, tool: Tool, text: str) -> Filled:
+    """The arguments of one call of `tool`, from the whole text. The caller validates them in full."""
+    sheet = _sheet(tool, text)
+    return _filled(model, tool, sheet, Draft(text, sheet.ways))
+
+
+def fill_all(model: Model, tool: Tool, text: str) -> list[Filled]:
+    """The arguments of every call of `tool` that the text asks for; at least one."""
+    sheet = _sheet(tool, text)
+    return [_filled(model, tool, sheet, draft) for draft in drafts(sheet)]
+
+
+def _sheet(tool: Tool, text: str) -> Sheet:
+    return Sheet(tool, parameters(tool), Reading(text), fitted())
+
+
+def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
+    writer = _Writer(model, tool, draft.text)
+    doubtful = {p: way for p, way in draft.ways.items() if _doubtful(p, way, sheet.weights)}
+    judged = writer.judge(doubtful, sheet.weights) if doubtful else {}
+    taken = replace(draft, ways={**draft.ways, **judged}).taken()
+    said = {p: c for p, c in taken.items() if c.value is not OMITTED}
+    told = {p.name: "model" if p in judged else "evidence" for p in said}
+    values = {p.path: c.value for p, c in said.items()}
+    for parameter, value in writer.completed(said).items():
+        values[parameter.path], told[parameter.name] = value, "model"
+    for parameter in sheet.parameters:
+        if not draft.ways[parameter]:
+            values[parameter.path], told[parameter.name] = writer.invent(parameter), "invented"
+    ordered = {p.path: values[p.path] for p in sheet.parameters if p.path in values}
+    return Filled(nested(ordered), writer.usage, told, _sureness(draft, taken))
+
+
+def _sureness(draft: Draft, taken: Taken) -> float:
+    """The probability that evidence gives to the least sure of the required arguments that were taken."""
+    nats = [
+        own for p, c in taken.items() if p.required for candidate, own in draft.ways[p] if candidate is c
+    ]
+    return math.exp(min(nats, default=0.0))
 
 
 def _doubtful(parameter: Parameter, way: Ranked, weights: Weights) -> bool:
     return parameter.type in weights.model and len(way) > 1 and math.exp(way[0][1]) < SURE
 
 
-# --- asking the model ----------------------------------------------------------------------------
+class _Writer:
+    """The model as it is asked about one call: the prompt is the same up to the parameter's label."""
+
+    def __init__(self, model: Model, tool: Tool, text: str) -> None:
+        self._model = model
+        self._before = f"{introduce(tool)} {' '.join(text[:_JUDGED_CHARS].split())}"
+        self.usage = Usage()
+
+    def judge(self, ways: Mapping[Parameter, Ranked], weights: Weights) -> dict[Parameter, Ranked]:
+        """The ways with the model's judgement counted in."""
+        texts = [_said(c.value) for way in ways.values() for c, _ in way[:_JUDGED] if c.value is not OMITTED]
+        union = tuple(dict.fromkeys(f" {text}\n" for text in texts if text.strip()))
+        if not union:
+            return {}
+        labels = [*map(_label, ways), "\ntext:"]
+        requests = [Score((Segment(self._before + label, False),), union) for label in labels]
+        ends = complete_all(self._model, requests)
+        self.usage = sum((end.usage for end in ends), self.usage)
+        likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
+        return {p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())}
+
+    def completed(self, said: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
+        """Places with the state or country that their parameter wants and the request does not say."""
+        found = {}
+        for parameter, candidate in said.items():
+            state, country = regions.wanted(parameter)
+            if (state or country) and candidate.source in ("span", "quoted", "shared") and "," not in candidate.value:
+                place = f"{candidate.value}, "
+                found[parameter] = place + self._written(_label(parameter) + f" {place}", regions.choices(state, country))
+        return found
+
+    def invent(self, parameter: Parameter) -> Any:
+        """A value that the request has no candidate for."""
+        try:
+            return json.loads(self._written(f"{_label(parameter)} ", Schema(parameter.schema)))
+        except ValueError:
+            return None
+
+    def _written(self, label: str, constraint: Any) -> str:
+        prompt = (Segment(self._before + label, False),)
+        hole = Holes((Hole("value", constraint),))
+        end = complete(self._model, Generate(prompt, constraint=hole, max_tokens=_WRITTEN_TOKENS))
+        self.usage += end.usage
+        return end.captures.get("value", "")
 
 
-def _judge(
-    model: Model, tool: Tool, request: str, ways: Mapping[Parameter, Ranked], weights: Weights
-) -> tuple[dict[Parameter, Ranked], Usage]:
-    """The ways with the model's judgement counted in."""
-    texts = {p: [_said(c.value) for c, _ in way[:_JUDGED] if c.value is not OMITTED] for p, way in ways.items()}
-    union = tuple(dict.fromkeys(f" {text}\n" for said in texts.values() for text in said if text.strip()))
-    if not union:
-        return {}, Usage()
-    before = f"{introduce(tool)} {' '.join(request[:_JUDGED_CHARS].split())}"
-    labels = [*map(label, ways), "\ntext:"]
-    ends = complete_all(model, [Score((Segment(before + l, False),), union) for l in labels])
-    likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
-    usage = sum((end.usage for end in ends), Usage())
-    judged = {
-        p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())
-    }
-    return judged, usage
-
-
-def label(parameter: Parameter) -> str:
+def _label(parameter: Parameter) -> str:
     """A parameter as the beginning of a line that its value ends."""
     return f"\n{parameter.path[-1]} ({parameter.description.split('. ')[0][:_LABEL_CHARS]}):"
 
@@ -132,16 +172,5 @@ def _said(value: Any) -> str:
     if isinstance(value, str):
         return value
     return ", ".join(map(_said, value)) if isinstance(value, list) else json.dumps(value)
-
-
-def _write(model: Model, tool: Tool, request: str, parameter: Parameter) -> tuple[Any, Usage]:
-    """A value that the request has no candidate for."""
-    before = f"{introduce(tool)} {' '.join(request[:_JUDGED_CHARS].split())}{label(parameter)} "
-    hole = Hole("value", Schema(parameter.schema))
-    end = complete(model, Generate((Segment(before, False),), constraint=Holes((hole,)), max_tokens=_WRITTEN_TOKENS))
-    try:
-        return json.loads(end.captures.get("value", "")), end.usage
-    except ValueError:
-        return None, end.usage
 
 

@@ -1,4 +1,4 @@
-"""Any Model and some tools -> a valid call, or an honest none."""
+"""Any Model and some tools -> valid calls, or an honest none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from linnet.calling.choose import MARGIN, Chooser
-from linnet.calling.fill import fill
+from linnet.calling.fill import Filled, fill_all
 from linnet.calling.repair import repair
 from linnet.errors import ToolArgumentsInvalid
 from linnet.messages import Step, ToolCall
@@ -18,10 +18,10 @@ from linnet.tools import Tool
 
 @dataclass(frozen=True)
 class Guided:
-    """What guiding led to: a call that its tool accepts; or none, and with `wanted` the tool whose arguments
-    the request does not give, and `problem` what is wrong with them."""
+    """What guiding led to: calls that their tools accept, in the request's order; or none, and with `wanted`
+    the tool whose arguments the request does not give, and `problem` what is wrong with them."""
 
-    call: ToolCall | None
+    calls: tuple[ToolCall, ...]
     usage: Usage
     steps: tuple[Step, ...]
     wanted: Tool | None = None
@@ -45,20 +45,36 @@ class Guide:
         started = time.monotonic()
         chosen = self._chooser.choose(self._model, request)
         ranking = {c.tool.name: round(c.score, 2) for c in chosen.ranked}
-        name = chosen.tool.name if chosen.tool else "no tool"
-        step = Step("choose", f"{name} fits best", time.monotonic() - started, {"scores": ranking})
-        if chosen.tool is None:
-            return Guided(None, chosen.usage, (step,))
-        return self._fill(chosen.tool, request, chosen.usage, step)
+        names = " and ".join(tool.name for tool, _ in chosen.picked) or "no tool"
+        step = Step("choose", f"{names} fits best", time.monotonic() - started, {"scores": ranking})
+        if not chosen.picked:
+            return Guided((), chosen.usage, (step,))
+        return self._fill(chosen.picked, chosen.usage, step)
 
-    def _fill(self, tool: Tool, request: str, usage: Usage, chose: Step) -> Guided:
-        started = time.monotonic()
-        filled = fill(self._model, tool, request)
-        arguments, repairs = repair(tool, filled.arguments)
-        filling = Step("fill", f"arguments of {tool.name}", time.monotonic() - started, {"from": filled.told})
-        usage, steps = usage + filled.usage, (chose, filling)
-        try:
-            tool.validate(arguments)
-        except ToolArgumentsInvalid as problem:
-            return Guided(None, usage, steps, tool, problem)
-        return Guided(ToolCall(tool.name, arguments, how="model", repairs=repairs), usage, steps)
+    def _fill(self, picked: Sequence[tuple[Tool, str]], usage: Usage, chose: Step) -> Guided:
+        """Calls of every tool picked. One that its tool does not accept spoils none of the others."""
+        calls: list[ToolCall] = []
+        steps = [chose]
+        refused: tuple[Tool, ToolArgumentsInvalid] | None = None
+        for tool, text in picked:
+            started = time.monotonic()
+            for filled in fill_all(self._model, tool, text):
+                usage += filled.usage
+                data = {"from": filled.told, "sure": round(filled.sure, 3)}
+                steps.append(Step("fill", f"arguments of {tool.name}", time.monotonic() - started, data))
+                started = time.monotonic()
+                try:
+                    calls.append(_call(tool, filled))
+                except ToolArgumentsInvalid as problem:
+                    refused = refused or (tool, problem)
+                    steps.append(Step("refuse", problem.message))
+        if calls or refused is None:
+            return Guided(tuple(calls), usage, tuple(steps))
+        return Guided((), usage, tuple(steps), *refused)
+
+
+def _call(tool: Tool, filled: Filled) -> ToolCall:
+    arguments, repairs = repair(tool, filled.arguments)
+    tool.validate(arguments)
+    invented = tuple(f"{name} was written by the model" for name, by in filled.told.items() if by == "invented")
+    return ToolCall(tool.name, arguments, how="model", repairs=(*repairs, *invented))

@@ -21,7 +21,8 @@ COMMON = frozenset(
     "every not no so if then than too very much many more most get give find tell let make want need like have has "
     "had hey hi hello thanks thank using use about up out between during while against over under within per near via "
     "across through including such after before until since because both either own i'm i'd i'll i've let's what's "
-    "it's don't".split()
+    "it's don't doesn't didn't isn't aren't wasn't won't can't couldn't wouldn't shouldn't haven't hasn't we're we've "
+    "they're you're he's she's that's there's who's where's how's i’m i’d i’ll i’ve let’s what’s it’s don’t".split()
 )
 """Words that say nothing about which tool or argument is meant."""
 
@@ -92,3 +93,51 @@ SENSES = {
     }.items()
 }
 """What parameters are about, by the words of their names."""
+
+SYNONYMS = {
+    _stem(word): frozenset(map(_stem, group.split()))
+    for group in (
+        "remove delete erase cancel drop discard",
+        "add create insert append new make",
+        "update edit modify change alter adjust reschedule",
+        "complete finish done mark completed",
+        "medium mid middle moderate normal",
+        "high strong strongest max maximum highest strongly",
+        "low weak weakest min minimum lowest light",
+        "start begin run launch on open",
+        "stop end halt off close shut",
+        "search find look lookup query",
+        "buy purchase order get",
+        "asc ascending increasing upward",
+        "desc descending decreasing downward",
+        "shared pool share",
+        "male man men male's masculine",
+        "female woman women feminine",
+        "monthly month months",
+        "yearly annual annually year",
+        "weekly week weeks",
+        "daily day days",
+        "quarterly quarter",
+        "comedy comic funny comedic",
+        "cheap inexpensive budget affordable",
+        "expensive pricey costly luxury upscale",
+        "fast quick quickest fastest",
+        "movie film",
+        "photo picture image",
+        "doctor physician",
+        "big large huge",
+        "small little tiny",
+        "metric celsius centigrade kilogram",
+        "imperial fahrenheit pound",
+        "latest newest recent",
+        "oldest earliest",
+        "clean cleaning purify purifying",
+        "cool cooling cold",
+        "heat heating warm",
+        "private personal",
+        "true yes",
+        "false no",
+    )
+    for word in group.split()
+}
+"""Words that often stand for one another in requests and options, by stem."""

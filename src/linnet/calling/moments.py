@@ -22,7 +22,7 @@ _ELEMENT = "|".join(
         r"\d{4}-\d{2}-\d{2}(?:[t ]\d{2}:\d{2})?",
         r"\d{1,2}/\d{1,2}/\d{2,4}|\d{1,2}[.-]\d{1,2}[.-]\d{4}|\d{4}[./]\d{1,2}[./]\d{1,2}",
         rf"{_MONTH}\s+\d{{4}}(?!\d)",
-        rf"{_MONTH}\s+{_ORDINAL}(?:,?\s+\d{{4}})?",
+        rf"{_MONTH}\s*{_ORDINAL}(?:,?\s+\d{{4}})?",
         rf"(?:the\s+)?{_ORDINAL}\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{4}})?",
         rf"(?:in|after)\s+{_COUNT}\s+{_UNIT}(?:\s+and\s+a\s+half)?",
         rf"{_COUNT}\s+{_UNIT}\s+(?:from\s+now|before|after|later)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,10 @@ _DEFAULT = re.compile(
     r"defaults?(?:\s+(?:value|location|unit|is|to|as|set))*\s*(?:is|to|=|:|as)?\s+"
     r"(?:(?:an?\s+)?(?:empty\s+)?)?['\"“‘`]?([\w][^'\"”’`,;()\n]{0,60}?)['\"”’`]?(?=[.,;)\s]*(?:$|[.;),]\s|\s(?:if|when|for)\b))",
     re.IGNORECASE,
+)
+_LEGEND = re.compile(
+    r"(?:(?<![\w.])(-?\d{1,4})|['\"]([\w-]{1,20})['\"])\s*(?:represents|for|means|is|indicates|=|:)\s*(?:an?\s+|the\s+)?"
+    r"([A-Za-z][\w ]{1,40}?)(?=\s*(?:[,.;)]|\band\b|\bor\b|$))"
 )
 _ITEM = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 
@@ -83,6 +88,17 @@ class Parameter:
             lists = (_ITEM.split(m[1].strip()) for m in _AFTER_EG.finditer(self.description))
             found = [item.strip() for items in lists for item in items if 0 < len(item.split()) <= 4]
         return tuple(dict.fromkeys(e for e in found if e))
+
+    @cached_property
+    def legend(self) -> dict[str, frozenset[str]]:
+        """Values whose meaning the description tells (`1 for Bangkok, 2 for Chiang Mai`): the stems of each
+        meaning that no other has."""
+        meanings = {(m[1] or m[2]): frozenset(words(m[3])) for m in _LEGEND.finditer(self.description)}
+        if len(meanings) < 2 and self.type != "number":
+            return {}
+        told = Counter(stem for meaning in meanings.values() for stem in meaning)
+        own = {value: frozenset(s for s in meaning if told[s] == 1) for value, meaning in meanings.items()}
+        return {value: meaning for value, meaning in own.items() if meaning}
 
     @cached_property
     def default(self) -> Any:

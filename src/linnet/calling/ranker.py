@@ -16,32 +16,33 @@ from importlib.resources import files
 
 from linnet.calling.assign import Ranked
 from linnet.calling.candidates import Candidate
-from linnet.calling.features import Features, Scene
-from linnet.calling.parameters import Parameter
+from linnet.calling.features import Features
 
 
 @dataclass(frozen=True)
 class Weights:
     """`features` by name, in nats; `model` says by type how much the evidence's log-probability counts beside
-    the model's judgement, and how much that judgement counts."""
+    the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools` of
+    `portions`, `relevance` of `relevance`."""
 
     features: Mapping[str, float]
     model: Mapping[str, tuple[float, float]]
+    counts: Mapping[str, float]
+    tools: Mapping[str, float]
+    relevance: Mapping[str, float]
 
-    def logit(self, features: Features) -> float:
-        weights = self.features
-        return sum(weights.get(name, 0.0) * value for name, value in features.items())
+
+def weigh(features: Features, weights: Mapping[str, float]) -> float:
+    """The weighted sum of features, the weight called `bias` included; unknown features count nothing."""
+    return weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
 
 
 @lru_cache(maxsize=1)
 def fitted() -> Weights:
     """The weights that ship with Linnet."""
     data = json.loads(files("linnet.calling").joinpath("weights.json").read_text("utf-8"))
-    return Weights(data["features"], {kind: (own, judged) for kind, (own, judged) in data["model"].items()})
-
-
-def logits(scene: Scene, parameter: Parameter, found: Sequence[Candidate], weights: Weights) -> list[float]:
-    return [weights.logit(scene.features(parameter, candidate)) for candidate in found]
+    trust = {kind: (own, judged) for kind, (own, judged) in data["model"].items()}
+    return Weights(data["features"], trust, data["counts"], data["tools"], data["relevance"])
 
 
 def ranked(found: Sequence[Candidate], logits: Sequence[float]) -> Ranked:

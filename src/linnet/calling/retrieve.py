@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,12 @@ def described(tool: Tool) -> list[str]:
     for name, schema in tool.parameters["properties"].items():
         parts += [name, schema.get("description", ""), *map(str, schema.get("enum", ()))]
     return words(" ".join(parts))
+
+
+def introduce(tool: Tool) -> str:
+    """A tool as a text that a request for it may follow."""
+    name = re.sub(r"[._]", " ", tool.name)
+    return f"Function: {name}({', '.join(tool.parameters['properties'])})\n{tool.description}\nUser request:"
 
 
 class Retriever:

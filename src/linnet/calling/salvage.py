@@ -85,7 +85,10 @@ def _in_block(text: str, offer: Offer) -> list[Called]:
 
 
 def _native(text: str, offer: Offer) -> Found:
-    events = reader(detect(text), offer).events(text)
+    name = detect(text)
+    if name == "json" and not set(text) & {"{", "["}:
+        return [], False
+    events = reader(name, offer).events(text)
     calls = [event for event in events if isinstance(event, Called)]
     rest = "".join(getattr(event, "text", "") for event in events if not isinstance(event, Called | Failed))
     return calls, not rest.strip()
@@ -134,7 +137,7 @@ class _Anywhere(Dialect):
 
 
 def _json(text: str, offer: Offer) -> Found:
-    events = Reader(_Anywhere(), offer).events(text)
+    events = Reader(_Anywhere(), offer).events(text) if "{" in text else []
     calls = [event for event in events if isinstance(event, Called)]
     if not calls:
         cut = [event.text for event in events if isinstance(event, Failed) and event.reason == "it is cut off"]
@@ -200,16 +203,17 @@ def _pairs(text: str, name: str, offer: Offer) -> Iterator[tuple[str, Any]]:
         found = re.search(
             rf"(?<!\w){spelled}[\"'`*]{{0,3}}\s{{0,4}}[:=]\s{{0,4}}([^\n]{{1,500}})", text, re.IGNORECASE
         )
-        if found:
-            yield key, from_tag(_value(found[1]), schema, root)
+        value = _value(found[1]) if found else ""
+        if value:
+            yield key, from_tag(value, schema, root)
 
 
 def _value(text: str) -> str:
-    """A value to its closing quote or bracket, else to the next comma or the end of the line."""
+    """A value to its closing quote or bracket, else to the next comma or the end of the line; "" when cut off."""
     text = text.strip("*` ")
     if text[:1] in ('"', "'"):
         inside, closed, _ = text[1:].partition(text[0])
-        return inside if closed else text[1:]
+        return inside if closed else ""
     if text[:1] in ("[", "{"):
         end = text.rfind({"[": "]", "{": "}"}[text[0]]) + 1
         return text[:end] if literal(text[:end]) is not None else text

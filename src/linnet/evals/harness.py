@@ -37,14 +37,7 @@ Arm = Callable[[Model, Sequence[Tool], str], Made]
 def guided(model: Model, tools: Sequence[Tool], request: str) -> Made:
     """Linnet's own way."""
     done = Guide(model, tools).call(request)
-    return Made(calls_of(done), done.usage)
-
-
-def calls_of(done: Any) -> tuple[ToolCall, ...]:
-    """A guided outcome's calls, whether it holds one or several."""
-    if hasattr(done, "calls"):
-        return tuple(done.calls)
-    return (done.call,) if done.call else ()
+    return Made(done.calls, done.usage)
 
 
 # --- cases ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from linnet.calling.guided import Guide
-from linnet.evals.harness import Case, Made, Outcome, calls_of, run, totals
+from linnet.evals.harness import Case, Made, Outcome, run, totals
 from linnet.evals.judge import fits
 from linnet.evals.probes import Probe, probes
 from linnet.requests import Model
@@ -80,7 +80,7 @@ def check(
 
     def arm(model: Model, tools: Sequence[Tool], request: str) -> Made:
         done = guide.call(request)
-        return Made(calls_of(done), done.usage)
+        return Made(done.calls, done.usage)
 
     for number, probe in enumerate(made := probes(tools if asked is None else asked, per_tool, seed)):
         case = _case(probe, f"{number + 1} of {len(made)}", tools)

@@ -18,7 +18,23 @@ SHAPES = {str(row): name for name, row in reversed(FAMILIES.items())}.values()
 """One family for each row of the table."""
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["</tool_call>", '"', "'", "a\nb", "\\n", "<|\"|", "1", "true", "null", "[TOOL_CALLS]", "{", "]", "é 北京", "a<b>&c;", "```"]
+    [
+        "</tool_call>",
+        '"',
+        "'",
+        "a\nb",
+        "\\n",
+        '<|"|',
+        "1",
+        "true",
+        "null",
+        "[TOOL_CALLS]",
+        "{",
+        "]",
+        "é 北京",
+        "a<b>&c;",
+        "```",
+    ]
 )
 SCALAR = (
     TEXT
@@ -27,7 +43,9 @@ SCALAR = (
     | st.integers(-(10**12), 10**12)
     | st.floats(allow_nan=False, allow_infinity=False)
 )
-NAME = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in ("true", "false", "null", "tool"))
+NAME = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda name: name not in ("true", "false", "null", "tool")
+)
 KEY = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: name not in ("arguments", "parameters", "properties", "tool")
 )
@@ -56,7 +74,7 @@ def plain(calls: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("family", SHAPES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(calls=CALLS)
 def test_what_is_rendered_is_read_back(family: str, calls: list[ToolCall]) -> None:
     tools = offered(calls)
@@ -73,18 +91,78 @@ def test_what_is_rendered_is_read_back(family: str, calls: list[ToolCall]) -> No
 PIECES = st.sampled_from(
     [
         *("<tool_call>", "</tool_call>", "<think>", "</think>", "<function=", "f>", "<parameter=a>", "</parameter>"),
-        *("</function>", '{"name": "f", "arguments": {"a": "x"}}', "[TOOL_CALLS]", "[ARGS]", "[f(a=1)]", "[", "g(", ")"),
-        *("functools[", "]", '"', "'", "`", "```", "\n", " ", "```json\n", "> ", "<|tool_call>call:f{a:1}", "<tool_call|>"),
-        *('<|"|>', "<|channel>", "thought\n", "<channel|>", "<|channel|>", "analysis", "<|message|>", "<|end|>", "<|call|>"),
-        *("<|start|>assistant", " to=functions.f", '<function name="f">', '<param name="a">', "</param>", "<![CDATA[", "]]>"),
-        *("<tool>f</tool>", "<a>", "</a>", "<im", "<|im_end|>", "<｜tool▁call▁begin｜>", "f<｜tool▁sep｜>", "<tool_ca", "Ġ"),
-        *("<arg_key>a</arg_key>", "<arg_value>1</arg_value>", "<|tool_call|>", '[{"name": "f"}]', ";", "text", "{", "}", "\\"),
+        *(
+            "</function>",
+            '{"name": "f", "arguments": {"a": "x"}}',
+            "[TOOL_CALLS]",
+            "[ARGS]",
+            "[f(a=1)]",
+            "[",
+            "g(",
+            ")",
+        ),
+        *(
+            "functools[",
+            "]",
+            '"',
+            "'",
+            "`",
+            "```",
+            "\n",
+            " ",
+            "```json\n",
+            "> ",
+            "<|tool_call>call:f{a:1}",
+            "<tool_call|>",
+        ),
+        *(
+            '<|"|>',
+            "<|channel>",
+            "thought\n",
+            "<channel|>",
+            "<|channel|>",
+            "analysis",
+            "<|message|>",
+            "<|end|>",
+            "<|call|>",
+        ),
+        *(
+            "<|start|>assistant",
+            " to=functions.f",
+            '<function name="f">',
+            '<param name="a">',
+            "</param>",
+            "<![CDATA[",
+            "]]>",
+        ),
+        *(
+            "<tool>f</tool>",
+            "<a>",
+            "</a>",
+            "<im",
+            "<|im_end|>",
+            "<｜tool▁call▁begin｜>",
+            "f<｜tool▁sep｜>",
+            "<tool_ca",
+            "Ġ",
+        ),
+        *(
+            "<arg_key>a</arg_key>",
+            "<arg_value>1</arg_value>",
+            "<|tool_call|>",
+            '[{"name": "f"}]',
+            ";",
+            "text",
+            "{",
+            "}",
+            "\\",
+        ),
     ]
 )
 
 
 @pytest.mark.parametrize("family", SHAPES)
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(pieces=st.lists(PIECES, max_size=14), cuts=st.lists(st.integers(0, 90), max_size=8), thinks=st.booleans())
 def test_pieces_make_no_difference(family: str, pieces: list[str], cuts: list[int], thinks: bool) -> None:
     text = "".join(pieces)
@@ -98,7 +176,7 @@ def test_pieces_make_no_difference(family: str, pieces: list[str], cuts: list[in
 
 
 @pytest.mark.parametrize("family", SHAPES)
-@settings(max_examples=30)
+@settings(max_examples=8)
 @given(pieces=st.lists(PIECES, max_size=14))
 def test_one_character_at_a_time_is_the_same(family: str, pieces: list[str]) -> None:
     text = "".join(pieces)
@@ -108,8 +186,12 @@ def test_one_character_at_a_time_is_the_same(family: str, pieces: list[str]) -> 
 
 
 @pytest.mark.parametrize("family", SHAPES)
+@settings(max_examples=8)
 @given(text=st.text(st.sampled_from("abc .,\n"), max_size=60))
 def test_plain_text_is_content_and_nothing_else(family: str, text: str) -> None:
     events = whole(reader(family, options={"starts_in_reasoning": False}).events(text))
-    assert "".join(event.text for event in events if isinstance(event, Content)) == text or FAMILIES[family].always_splits
+    assert (
+        "".join(event.text for event in events if isinstance(event, Content)) == text
+        or FAMILIES[family].always_splits
+    )
     assert not any(isinstance(event, Called) for event in events)

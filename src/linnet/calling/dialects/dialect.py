@@ -46,7 +46,8 @@ class Offer:
     def missing(self, call: Called) -> list[str]:
         """Required arguments that the call lacks."""
         required = self.schema(call.name).get("required")
-        return [name for name in required or () if name not in call.arguments] if isinstance(required, list) else []
+        names = required if isinstance(required, list) else []
+        return [name for name in names if isinstance(name, str) and name not in call.arguments]
 
 
 def _named(tool: Tool | Mapping[str, Any]) -> tuple[str, JsonSchema] | None:

@@ -61,6 +61,7 @@ _INVOKE = Tags(
     exact=True,
     shared=True,
 )
+_PYTHONIC = Pythonic(also=("<|python_start|>",), after="<|python_end|>")
 _TOOL_CODE = Pythonic("```tool_code", "```", listed=False, also=("```tool_call",))
 
 FAMILIES: dict[str, Family] = {
@@ -82,8 +83,7 @@ FAMILIES: dict[str, Family] = {
     "forced_json": Family(Bare(key="parameters", listed=True)),
     "xlam": Family(Bare(_XLAM, listed=True)),
     # [f(a=1), g()]
-    **dict.fromkeys(("pythonic", "toolace", "llama3_pythonic"), Family(Pythonic())),
-    "llama4_pythonic": Family(Pythonic(also=("<|python_start|>",))),
+    **dict.fromkeys(("pythonic", "toolace", "llama3_pythonic", "llama4_pythonic"), Family(_PYTHONIC)),
     "lfm2": Family(Pythonic("<|tool_call_start|>", "<|tool_call_end|>")),
     "olmo3": Family(Pythonic("<function_calls>", "</function_calls>", listed=False)),
     "gemma3": Family(_TOOL_CODE),
@@ -95,11 +95,11 @@ FAMILIES: dict[str, Family] = {
     "ministral": Family(Mistral(listed=False), Thinking("[THINK]", "[/THINK]")),
     "gemma4": Family(Gemma(), _GEMMA_THINKS),
     "functiongemma": Family(Gemma("<start_function_call>", "<end_function_call>", "<escape>")),
-    **dict.fromkeys(("glm4", "glm"), Family(Glm(), strict="name")),
+    **dict.fromkeys(("glm4", "glm", "glm45", "glm47"), Family(Glm(), strict="name")),
     **dict.fromkeys(("deepseek_v3", "deepseek_r1", "deepseek"), Family(Deepseek())),
     "deepseek_v31": Family(Deepseek(fenced=False)),
     "gpt_oss": Family(Harmony()),
-    "xml": Family(Xml()),
+    "xml": Family(Xml(), strict="schema"),
 }
 
 _NAME = r"[A-Za-z_][\w.\-]{0,127}"
@@ -123,7 +123,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (r"<tool_call>", "hermes"),
     (r"<function_call>", "granite_20b_fc"),
     (r"```tool_code", "gemma3"),
-    (rf"\[\s{{0,8}}{_NAME}\(", "pythonic"),
+    (rf"\[\s{{0,8}}{_NAME}\(|<\|python_start\|>", "pythonic"),
     (r"<tool>", "xml"),
 )
 _BEGINS = re.compile(r"\s*+(?:<think>.*?</think>\s*+)?[\[{]", re.DOTALL)
@@ -144,9 +144,15 @@ def detect(text: str) -> str:
     return _SIGNS[int((found.lastgroup or "f0")[1:])][1] if found else "json"
 
 
-def family(name: str) -> Family:
-    """The row of that name; raises InputInvalid naming the nearest ones."""
+def known(name: str) -> str:
+    """The name of a row as the table has it, or `auto`; "" when there is none."""
     key = name.strip().lower().replace("-", "_")
+    return key if key in FAMILIES or key == "auto" else ""
+
+
+def family(name: str) -> Family:
+    """The row of that name; raises InputInvalid with the names that there are."""
+    key = known(name)
     if key in FAMILIES:
         return FAMILIES[key]
     raise InputInvalid(f"there is no dialect {name!r}", hint=f"Known are auto, {', '.join(FAMILIES)}.", dialect=name)

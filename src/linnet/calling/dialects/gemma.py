@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from linnet.calling.coerce import forms
 from linnet.calling.dialects.dialect import Dialect, Offer, close, forbid, inexpressible
 from linnet.calling.dialects.notation import dump, load
 from linnet.calling.dialects.parsed import Called
@@ -39,7 +40,7 @@ class Gemma(Dialect):
         if not name or (yield from source.peek()) != "{":
             raise NotACall("no tool and arguments follow the marker")
         body, repairs = yield from self._body(source)
-        arguments = load(self._json(body))
+        arguments = {k: _declared(v, k, name, offer) for k, v in load(self._json(body)).items()}
         yield Called(name, arguments, repairs=repairs + (yield from close(source, self.end)))
 
     def _body(self, source: Source) -> Reading[tuple[str, tuple[str, ...]]]:
@@ -55,7 +56,9 @@ class Gemma(Dialect):
 
     def _json(self, body: str) -> str:
         quote = re.escape(self.quote)
-        token = re.compile(rf"{quote}(.*?){quote}|([^\s{{}}\[\],:][^{{}}\[\],:]*+)|,(?=\s*+[\]}}])", re.DOTALL)
+        token = re.compile(
+            rf"{quote}(.*?){quote}|([^\s{{}}\[\],:][^{{}}\[\],:]*+)|(?<![\[{{,\s]),(?=\s*+[\]}}])", re.DOTALL
+        )
         return token.sub(lambda found: _rewritten(found, body), body)
 
     def render(self, calls: Sequence[ToolCall]) -> str:
@@ -132,6 +135,12 @@ def _rewritten(found: re.Match[str], body: str) -> str:
     bare = found[2].strip()
     is_key = body[found.end() : found.end() + 1] == ":"
     return bare if not is_key and (_LITERAL.fullmatch(bare) or _is_text(bare)) else dump(bare)
+
+
+def _declared(value: Any, key: str, name: str, offer: Offer) -> Any:
+    """A bare word as the text that it is, where the schema allows nothing else."""
+    kinds = {form["type"] for form in forms(offer.properties(name).get(key, {}), offer.schema(name))}
+    return dump(value) if kinds == {"string"} and not isinstance(value, str | dict | list) else value
 
 
 def _is_text(text: str) -> bool:

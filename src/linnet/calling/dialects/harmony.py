@@ -31,14 +31,12 @@ class Harmony(Dialect):
     def read(self, source: Source, mark: str, offer: Offer) -> Reading[None]:
         if not mark and not (yield from source.accept("to=")):
             raise NotACall("it is no header")
-        mark = mark or "to="
-        while mark:
-            header = yield from self._header(source, mark)
-            recipient = _RECIPIENT.search(header)
-            if recipient:
-                yield from self._call(source, recipient[1])
-                return
-            mark = yield from self._said(source, header)
+        header = yield from self._header(source, mark or "to=")
+        recipient = _RECIPIENT.search(header)
+        if recipient:
+            yield from self._call(source, recipient[1])
+        else:
+            yield from self._said(source, header)
 
     def _header(self, source: Source, header: str) -> Reading[str]:
         while not header.endswith(MESSAGE):
@@ -49,17 +47,18 @@ class Harmony(Dialect):
             header = found if found == START else header + found
         return header
 
-    def _said(self, source: Source, header: str) -> Reading[str]:
-        """A message without a recipient, released as it comes; returns the beginning of another that ended it."""
+    def _said(self, source: Source, header: str) -> Reading[None]:
+        """A message without a recipient, released as it comes; another one may begin without its end."""
         kind = Reasoning if header.rpartition(CHANNEL)[2].lstrip().startswith("analysis") else Content
         fuse, source.fuse = source.fuse, float("inf")
         found = ""
         while not found and not source.done:
             text, found = yield from source.some(marks(END, CALL, RETURN, START))
+            if found == START:
+                source.give_back(found)
             if text:
                 yield kind(text)
         source.fuse = fuse
-        return found if found == START else ""
 
     def _call(self, source: Source, name: str) -> Reading[None]:
         space = yield from source.space()

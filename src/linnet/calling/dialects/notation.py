@@ -139,55 +139,69 @@ _TOKEN = re.compile(
     |(?P<call>[A-Za-z_][\w.\-]*+)\s*+\(
     |(?P<key>[A-Za-z_]\w*+)\s*+=
     |(?P<name>[A-Za-z_]\w*+)
-    |(?P<number>[-+]?(?:\d[\w.]*+(?:(?<=[eE])[-+]\d++)?|\.\d\w*+))
-    |(?P<open>\()|(?P<close>\))
-    |,(?=\s*+[\])}])""",
+    |(?P<number>(?:(?<![\w.)\]}])[-+])?(?:\d[\w.]*+(?:(?<=[eE])[-+]\d++)?|\.\d\w*+))
+    |(?P<open>[(\[{])|(?P<close>[)\]}])
+    |(?<![\[({,\s]),(?=\s*+[\])}])""",
     re.VERBOSE | re.DOTALL,
 )
+_QUOTED = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\"""", re.DOTALL)
 _WORDS = {"True": "true", "False": "false", "None": "null", "true": "true", "false": "false", "null": "null"}
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\n": ""}
 
 
 class _Rewriter:
-    """Python -> JSON, token by token. Calls become objects; they may stand outermost only."""
+    """Python -> JSON, token by token. Calls become objects; they stand outermost or in the outermost list."""
 
     def __init__(self) -> None:
-        self.open: list[str] = []
+        self.open: list[tuple[str, int]] = []
+        """Brackets that are open, with where their inside begins; `f` for those of a call."""
 
     def __call__(self, found: re.Match[str]) -> str:
         kind = found.lastgroup
-        return "" if kind is None else str(getattr(self, f"_{kind}")(found[kind]))
+        return "" if kind is None else str(getattr(self, f"_{kind}")(found[kind], found))
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, _: re.Match[str]) -> str:
         return dump(_ESCAPE.sub(_unescaped, text[1:-1]))
 
-    def _call(self, name: str) -> str:
-        if self.open:
+    def _call(self, name: str, found: re.Match[str]) -> str:
+        if self.open and self.open != [("[", self.open[0][1])]:
             raise NotACall(f"{name}(...) is a call inside a call")
-        self.open.append("}}")
+        self.open.append(("f", found.end()))
         return f'{{"name": {dump(name)}, "arguments": {{'
 
-    def _key(self, name: str) -> str:
+    def _key(self, name: str, _: re.Match[str]) -> str:
+        if not self.open or self.open[-1][0] != "f":
+            raise NotACall(f"{name}= stands in no call")
         return f"{dump(name)}:"
 
-    def _name(self, name: str) -> str:
+    def _name(self, name: str, _: re.Match[str]) -> str:
         if name not in _WORDS:
             raise NotACall(f"{name} is a name, not a value")
         return _WORDS[name]
 
-    def _number(self, digits: str) -> str:
+    def _number(self, digits: str, _: re.Match[str]) -> str:
         try:
             return dump(int(digits, 0) if "." not in digits and "e" not in digits.lower() else float(digits))
         except ValueError as error:
             raise NotACall(f"{digits[:40]} is no number") from error
 
-    def _open(self, _: str) -> str:
-        self.open.append("]")
-        return "["
+    def _open(self, bracket: str, found: re.Match[str]) -> str:
+        self.open.append((bracket, found.end()))
+        return "[" if bracket == "(" else bracket
 
-    def _close(self, _: str) -> str:
-        return self.open.pop() if self.open else ")"
+    def _close(self, bracket: str, found: re.Match[str]) -> str:
+        opened, start = self.open.pop() if self.open else ("", 0)
+        if opened == "f":
+            return "}}"
+        return self._tuple(found.string[start : found.start()]) if opened == "(" else bracket
+
+    def _tuple(self, inside: str) -> str:
+        """Round brackets make a tuple when a comma is in them; flat ones only, as coordinates are."""
+        bare = _QUOTED.sub("", inside)
+        if set(bare) & set("()[]{}") or not ("," in bare or not inside.strip()):
+            raise NotACall("round brackets that are no tuple")
+        return "]"
 
 
 def _unescaped(found: re.Match[str]) -> str:

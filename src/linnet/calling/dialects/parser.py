@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from linnet.calling.dialects.dialect import Dialect, Offer
 from linnet.calling.dialects.parsed import Called, Content, Event, Failed, Reasoning
 from linnet.calling.dialects.prose import Prose
-from linnet.calling.dialects.source import NotACall, Reading, Source
+from linnet.calling.dialects.source import Marks, NotACall, Reading, Source
 from linnet.limits import LIMITS
 
 ENDS = (
@@ -65,9 +66,9 @@ class Parser:
         self.prose = Prose()
         self.calls = self.attempts = 0
         thinking = reader.thinking
-        self.in_content = reader.dialect.marks((thinking.begin, *ENDS))
-        self.in_thinking = reader.dialect.marks((thinking.end,))
-        self.in_both = reader.dialect.marks((thinking.begin, thinking.end, *ENDS))
+        self.in_content = _both(reader.dialect, thinking.begin, *ENDS)
+        self.in_thinking = _both(reader.dialect, thinking.end)
+        self.in_either = _both(reader.dialect, thinking.begin, thinking.end, *ENDS)
         self.blanks = _Blanks() if reader.sentencepiece else None
         self.running = self._run()
 
@@ -90,6 +91,11 @@ class Parser:
             events.append(event)
         return events
 
+    @property
+    def spent(self) -> bool:
+        """Whether no further call is looked for."""
+        return self.attempts > LIMITS.parse_attempts
+
     # --- the states ------------------------------------------------------------------------------
 
     def _run(self) -> Reading[None]:
@@ -102,12 +108,12 @@ class Parser:
 
     def _content(self, until: str = "") -> Reading[bool]:
         """Content to the end of the text; or, returning true, to `until`."""
-        marks = self.in_both if until else self.in_content
+        marks = self.in_either if until else self.in_content
         fresh = not until
         while not self.source.done:
-            if fresh and self.reader.dialect.bare:
+            if fresh and self.reader.dialect.bare and not self.spent:
                 yield from self._bare()
-            text, mark = yield from self.source.some(marks)
+            text, mark = yield from self.source.some(marks[self.spent])
             yield from self._say(text)
             fresh = mark == self.reader.thinking.begin
             if mark == until != "":
@@ -141,7 +147,7 @@ class Parser:
             label = yield from source.accept(reader.thinking.label)
             yield from self._think("" if reader.full else label)
         while not source.done:
-            text, mark = yield from source.some(self.in_thinking)
+            text, mark = yield from source.some(self.in_thinking[self.spent])
             yield from self._think(text)
             if mark == reader.thinking.end:
                 yield from self._think("" if reader.full else mark)
@@ -218,7 +224,7 @@ class Parser:
         yield from self._say(mark)
 
     def _failed(self, why: NotACall, mark: str, text: str) -> Reading[None]:
-        if mark or text:
+        if mark or text or self.calls >= LIMITS.parse_calls:
             yield Failed(why.reason, mark + text)
         kept = {"all": mark + text, "body": text}.get(why.keep, "")
         yield from self._say(kept)
@@ -235,6 +241,12 @@ class Parser:
             raise NotACall(f"{call.name} lacks {', '.join(missing)}")
         self.calls += 1
         return call
+
+
+@lru_cache(maxsize=256)
+def _both(dialect: Dialect, *others: str) -> tuple[Marks, Marks]:
+    """What to look for: with the marks of calls, and without them once no call is looked for any more."""
+    return dialect.marks(others), Marks(others)
 
 
 def _captured(reading: Reading[bool] | Reading[None], held: list[Event]) -> Reading[bool]:

@@ -28,6 +28,8 @@ class Pythonic(Dialect):
     end: str = ""
     listed: bool = True
     also: tuple[str, ...] = ()
+    after: str = ""
+    """What may follow a call and is no content."""
     openers: tuple[str, ...] = field(init=False)
     pattern: tuple[str, str, int] = field(init=False)
 
@@ -38,12 +40,18 @@ class Pythonic(Dialect):
     def read(self, source: Source, mark: str, offer: Offer) -> Reading[None]:
         if mark.startswith("[") and mark not in self.openers:
             yield from _calls((yield from python_text(source, mark)))
+            yield from self._after(source)
             return
         yield from source.space()
         calls = yield from self._marked(source)
         repairs = yield from close(source, self.end)
         for call in calls:
             yield delivered(call, repairs)
+        yield from self._after(source)
+
+    def _after(self, source: Source) -> Reading[None]:
+        if self.after:
+            yield from source.accept(self.after)
 
     def _marked(self, source: Source) -> Reading[list[Called]]:
         """The calls between two markers: a list, or one call after the other, or JSON."""

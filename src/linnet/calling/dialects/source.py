@@ -114,6 +114,13 @@ class Source:
             raise NotACall("the call is too long")
         return piece
 
+    def give_back(self, mark: str) -> None:
+        """Undoes the last `take`, of a mark that somebody else is to read."""
+        self.at -= len(mark)
+        self.fuse += len(mark)
+        if self.recordings and mark:
+            self.log.pop()
+
     def peek(self, count: int = 1) -> Reading[str]:
         """The next `count` characters, fewer only at the end; consumes nothing."""
         while len(self.text) - self.at < count and not self.ended:

@@ -150,7 +150,7 @@ class _Arguments:
         shape = self.shape
         if not shape.exact:
             text, mark = yield from source.until(marks(shape.ends[1], shape.parameter[0], shape.ends[0]))
-            return (text if mark else _without_cut(text, shape.ends[1])), mark
+            return (text if mark else _without_cut(text, *shape.ends)), mark
         space = yield from source.space()
         if not (yield from source.accept(CDATA)):
             text, mark = yield from source.until(marks(shape.ends[1]))
@@ -207,7 +207,7 @@ def _is_object(schema: Any, root: JsonSchema) -> bool:
     return any(form["type"] == "object" for form in forms(schema, root))
 
 
-def _without_cut(text: str, tag: str) -> str:
+def _without_cut(text: str, *tags: str) -> str:
     """The text without the beginning of an end tag that the end of the text cut off."""
-    size = next((n for n in range(len(tag) - 1, 0, -1) if text.endswith(tag[:n])), 0)
-    return text[: len(text) - size]
+    sizes = [size for tag in tags for size in range(len(tag) - 1, 0, -1) if text.endswith(tag[:size])]
+    return text[: len(text) - max(sizes, default=0)]

@@ -32,39 +32,35 @@ class Xml(Dialect):
     openers: tuple[str, ...] = ("<tool>",)
 
     def read(self, source: Source, mark: str, offer: Offer) -> Reading[None]:
-        more = True
-        while more:
-            name = yield from source.run(_LETTERS)
-            if not _NAME.fullmatch(name.strip()) or not (yield from source.accept("</tool>")):
-                raise NotACall("it names no tool")
-            more = yield from self._arguments(source, name.strip(), offer)
-
-    def _arguments(self, source: Source, name: str, offer: Offer) -> Reading[bool]:
-        """The call; true when the tag of another one was read after it."""
+        name = (yield from source.run(_LETTERS)).strip()
+        if not _NAME.fullmatch(name) or not (yield from source.accept("</tool>")):
+            raise NotACall("it names no tool")
         found: dict[str, list[str]] = {}
-        repairs: tuple[str, ...] = ()
+        repairs: list[str] = []
         while True:
             space = yield from source.space()
             tag = yield from source.token(_TAG, _PARTIAL)
-            if tag is None or tag[1] == "tool":
-                yield Called(name, self._typed(found, name, offer), repairs=repairs)
-                if tag is None and space:
+            if tag is None or tag[0] in self.openers:
+                source.give_back(tag[0] if tag else "")
+                yield Called(name, self._typed(found, name, offer), repairs=tuple(repairs))
+                if space:
                     yield Content(space)
-                return tag is not None
+                return
             text, closed = yield from self._text(source, f"</{tag[1]}>")
             if not closed:
-                repairs = (*repairs, f"the end tag </{tag[1]}> was missing")
+                repairs.append(f"the end tag </{tag[1]}> was missing")
             found.setdefault(tag[1], []).append(text)
 
     def _text(self, source: Source, end: str) -> Reading[tuple[str, str]]:
-        text, closed = yield from source.until(_ENDS)
-        while closed not in (end, ""):
+        parts: list[str] = []
+        while True:
+            text, closed = yield from source.until(_ENDS)
+            parts.append(text)
+            if closed in (end, ""):
+                return "".join(parts), closed
+            parts.append(closed)
             if closed == CDATA:
-                inner, ended = yield from source.until(marks(CDATA_END))
-                closed += inner + ended
-            rest, following = yield from source.until(_ENDS)
-            text, closed = f"{text}{closed}{rest}", following
-        return text, closed
+                parts += yield from source.until(marks(CDATA_END))
 
     def _typed(self, found: dict[str, list[str]], name: str, offer: Offer) -> dict[str, Any]:
         known, root = offer.properties(name), offer.schema(name)

@@ -180,13 +180,20 @@ def _case(line: bytes, where: str, number: int) -> dict[str, Any]:
 
 
 def _read(raw: str, how: dict[str, Any], repair: bool) -> dict[str, Any]:
-    """What was found; of a case that cannot be read (an unknown family), its text as content and the error."""
-    try:
-        return read(raw, how["family"], how["tools"], how["mode"], how["options"], repair=repair)
-    except LinnetError as error:
-        from linnet.calling.dialects.parsed import Parsed
+    """What was found. A family that nobody knows is read by its marks, and told; of a text that cannot be read
+    at all, the error."""
+    from linnet.calling.dialects.families import known
+    from linnet.calling.dialects.parsed import Parsed
 
-        return {**described(Parsed(raw)), "error": error.describe()}
+    try:
+        family = known(how["family"])
+        found = read(raw, family or "auto", how["tools"], how["mode"], how["options"], repair=repair)
+    except LinnetError as error:
+        return {**described(Parsed()), "error": error.describe()}
+    if not family:
+        reason = f"there is no dialect {how['family']!r}: it was read by its marks, as with auto"
+        found["failures"].insert(0, {"reason": reason, "text": ""})
+    return found
 
 
 # --- what is printed -----------------------------------------------------------------------------

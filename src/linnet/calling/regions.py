@@ -1,0 +1,44 @@
+"""Places that a parameter wants with their state or country, and a request names without: `Austin` as `Austin, TX`.
+
+Which state a town is in is knowledge, and the model has it: it chooses among the states and countries.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from linnet.calling.parameters import Parameter
+from linnet.requests import Choice
+
+_STATE_EXAMPLE = re.compile(r"[A-Z][\w .]+,\s?[A-Z]{2}\Z")
+_COUNTRY_EXAMPLE = re.compile(r"[A-Z][\w .]+,\s?(?:[A-Z][a-z]{3,}|[A-Z]{2}\Z)")
+_ASKS_STATE = re.compile(r"\bcity,\s*state\b|\bcity and state\b", re.IGNORECASE)
+_ASKS_COUNTRY = re.compile(r"\bcity,\s*country\b|\bcity and country\b", re.IGNORECASE)
+
+
+def wanted(parameter: Parameter) -> tuple[bool, bool]:
+    """`(state, country)`: what a text parameter wants behind the name of a town."""
+    if parameter.type != "string":
+        return False, False
+    told, examples = parameter.description, parameter.examples
+    state = bool(_ASKS_STATE.search(told)) or any(_STATE_EXAMPLE.match(e) for e in examples)
+    country = bool(_ASKS_COUNTRY.search(told)) or any(
+        _COUNTRY_EXAMPLE.match(e) and not _STATE_EXAMPLE.match(e) for e in examples
+    )
+    return state, country
+
+
+def choices(state: bool, country: bool) -> Choice:
+    """What may stand behind the comma."""
+    states, countries = _known()
+    return Choice((*(states if state else ()), *(countries if country else ())))
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    import pycountry
+
+    states = sorted(s.code[3:] for s in pycountry.subdivisions.get(country_code="US") if s.type == "State") + ["DC"]
+    countries = sorted({getattr(c, "common_name", c.name) for c in pycountry.countries if "," not in c.name})
+    return tuple(states), (*countries, "UK", "USA")

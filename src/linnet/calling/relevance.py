@@ -1,0 +1,76 @@
+"""How well a request and a tool go together, as named numbers: shared words, the model's judgement, and what
+filling the tool's arguments from the request would lead to."""
+
+from __future__ import annotations
+
+from linnet.calling.evidence import overlap, words
+from linnet.calling.features import Features
+from linnet.calling.lexicon import SYNONYMS
+from linnet.calling.retrieve import described
+from linnet.calling.sheet import Sheet
+
+_LEAST = -5.0
+"""Log-probability below which a best candidate is as good as none."""
+
+
+def features(sheet: Sheet, gain: float, tools: int) -> Features:
+    """`gain` is how much likelier the tool's introduction makes the request, in nats; `tools` are on offer."""
+    tool, reading = sheet.tool, sheet.reading
+    heard = frozenset(word.stem for word in reading.words if not word.common)
+    name = frozenset(words(tool.name.replace(".", " ")))
+    told = frozenset(words(tool.description))
+    own = frozenset(stem for parameter in sheet.parameters for stem in words(parameter.path[-1]))
+    length = len(reading.words)
+    return {
+        "overlap": overlap(words(reading.text), described(tool)),
+        "gain": gain,
+        "gain a word": gain / max(4, length),
+        "name": _share(name, reading.stems),
+        "description": _share(told, reading.stems),
+        "parameters": _share(own, reading.stems),
+        "in description": _share(heard, told),
+        "in name": _share(heard, name),
+        "names it": float(bool(name & reading.stems)),
+        "tools": float(min(6, tools)),
+        "length": min(80, length) / 20,
+        "short": float(length < 6),
+        **_evidence(sheet),
+        **_explained(sheet, name | told | own),
+    }
+
+
+def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
+    """How many of the request's content words the tool's words, or its arguments' best values, account for."""
+    described = spoken.union(*(p.description_stems for p in sheet.parameters))
+    best = [way[0][0] for p in sheet.parameters if (way := sheet.ways[p])]
+    content = [i for i, word in enumerate(sheet.reading.words) if not word.common]
+    stems = {i: sheet.reading.words[i].stem for i in content}
+    alike = {i: SYNONYMS.get(stem, frozenset((stem,))) for i, stem in stems.items()}
+    left = [i for i in content if not alike[i] & described]
+    open_ = [i for i in left if not any(c.first <= i <= c.last for c in best if c.covers)]
+    said = {stem for i in content for stem in alike[i]}
+    return {
+        "unspoken": len(left) / max(1, len(content)),
+        "unexplained": len(open_) / max(1, len(content)),
+        "words unexplained": float(min(8, len(open_))),
+        "spoken alike": len(spoken & said) / max(1, len(spoken)),
+        "first word": float(bool(content) and bool(alike[content[0]] & spoken)),
+    }
+
+
+def _share(part: frozenset[str], whole: frozenset[str]) -> float:
+    return len(part & whole) / max(1, len(part))
+
+
+def _evidence(sheet: Sheet) -> Features:
+    """How sure the required arguments are, and how many the request says nothing for."""
+    required = [p for p in sheet.parameters if p.required]
+    best = [way[0] if (way := sheet.ways[p]) else None for p in required]
+    sure = [max(_LEAST, pair[1]) if pair else _LEAST for pair in best]
+    return {
+        "least sure": min(sure, default=0.0),
+        "mean sure": sum(sure) / max(1, len(sure)),
+        "unsaid": float(min(3, sum(pair is None or not pair[0].covers for pair in best))),
+        "needs": float(min(4, len(required))),
+        "needs none": float(not required),
+    }
