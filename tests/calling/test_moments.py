@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.calling.moments import moments
+from linnet.calling.evidence.moments import moments
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.calling.parameters import parameters
-from linnet.calling.portions import Portions
-from linnet.calling.ranker import Weights, fitted, weigh
-from linnet.calling.reading import Reading
-from linnet.calling.relevance import features
+from linnet.calling.evidence.parameters import parameters
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.portions import Portions
+from linnet.calling.ranking.ranker import Weights, fitted, weigh
+from linnet.calling.ranking.relevance import features
+from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import Retriever, introduce
-from linnet.calling.sheet import Sheet
 from linnet.requests import Model, Score, Segment, Usage, complete_all
 from linnet.tools import Tool
 
@@ -83,7 +83,9 @@ def _picked(best: Tool, found: Sequence[Tool], request: str) -> tuple[tuple[Tool
     return tuple((found[number], text) for number, text in portions.deal(among).items())
 
 
-def rank(model: Model, tools: Sequence[Tool], request: str, size: int | None = None) -> tuple[tuple[Candidate, ...], Usage]:
+def rank(
+    model: Model, tools: Sequence[Tool], request: str, size: int | None = None
+) -> tuple[tuple[Candidate, ...], Usage]:
     """The tools with the log-odds for each, best first, and what the judging cost; `size` tools are on offer."""
     heard = " " + " ".join(request[:_JUDGED_CHARS].split())
     prompts = [NO_TOOL, *map(introduce, tools)]

@@ -15,15 +15,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from linnet.calling import regions
-from linnet.calling.assign import Ranked
-from linnet.calling.candidates import OMITTED, Candidate
-from linnet.calling.parameters import Parameter, nested, parameters
-from linnet.calling.ranker import Weights, fitted
-from linnet.calling.reading import Reading
+from linnet.calling.evidence import regions
+from linnet.calling.evidence.parameters import Parameter, nested, parameters
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.assign import Ranked
+from linnet.calling.ranking.candidates import OMITTED, Candidate
+from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.several import Draft, Taken, drafts
+from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import introduce
-from linnet.calling.several import Draft, Taken, drafts
-from linnet.calling.sheet import Sheet
 from linnet.requests import Generate, Hole, Holes, Model, Schema, Score, Segment, Usage, complete, complete_all
 from linnet.tools import Tool
 
@@ -84,9 +84,7 @@ def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
 
 def _sureness(draft: Draft, taken: Taken) -> float:
     """The probability that evidence gives to the least sure of the required arguments that were taken."""
-    nats = [
-        own for p, c in taken.items() if p.required for candidate, own in draft.ways[p] if candidate is c
-    ]
+    nats = [own for p, c in taken.items() if p.required for candidate, own in draft.ways[p] if candidate is c]
     return math.exp(min(nats, default=0.0))
 
 
@@ -113,7 +111,9 @@ class _Writer:
         ends = complete_all(self._model, requests)
         self.usage = sum((end.usage for end in ends), self.usage)
         likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
-        return {p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())}
+        return {
+            p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())
+        }
 
     def completed(self, said: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
         """Places with the state or country that their parameter wants and the request does not say."""
@@ -122,7 +122,9 @@ class _Writer:
             state, country = regions.wanted(parameter)
             if (state or country) and candidate.source in ("span", "quoted", "shared") and "," not in candidate.value:
                 place = f"{candidate.value}, "
-                found[parameter] = place + self._written(_label(parameter) + f" {place}", regions.choices(state, country))
+                found[parameter] = place + self._written(
+                    _label(parameter) + f" {place}", regions.choices(state, country)
+                )
         return found
 
     def invent(self, parameter: Parameter) -> Any:
@@ -172,5 +174,3 @@ def _said(value: Any) -> str:
     if isinstance(value, str):
         return value
     return ", ".join(map(_said, value)) if isinstance(value, list) else json.dumps(value)
-
-

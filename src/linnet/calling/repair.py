@@ -13,8 +13,8 @@ from typing import Any
 
 from linnet.calling.coerce import from_tag
 from linnet.calling.dialects.notation import literal
-from linnet.calling.kinds import items
-from linnet.calling.stems import stem
+from linnet.calling.evidence.kinds import items
+from linnet.calling.evidence.stems import stem
 from linnet.messages import ToolCall
 from linnet.schema import JsonSchema, from_text, problems
 from linnet.tools import Tool

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from linnet.calling.evidence import words
+from linnet.calling.evidence.naming import words
 from linnet.tools import Tool
 
 

@@ -308,6 +308,15 @@ def test_nesting_one_level_too_deep_is_text(family: str, form: str) -> None:
     assert parsed.calls == () and "nests deeper" in parsed.failures[0].reason
 
 
+def test_arguments_one_too_many_are_text() -> None:
+    def text(count: int) -> str:
+        return "<function=f>" + "".join(f"<parameter=a{i}>1</parameter>" for i in range(count)) + "</function>"
+
+    assert len(parse(text(LIMITS.schema_nodes), "qwen3_coder").calls) == 1
+    parsed = parse(text(LIMITS.schema_nodes + 1), "qwen3_coder")
+    assert parsed.calls == () and f"more than {LIMITS.schema_nodes} arguments" in parsed.failures[0].reason
+
+
 def test_an_unknown_family_is_named() -> None:
     with pytest.raises(InputInvalid, match="'klingon'"):
         parse("x", "klingon")

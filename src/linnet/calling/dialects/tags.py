@@ -18,6 +18,7 @@ from linnet.calling.dialects.markup import CDATA, CDATA_END, escaped, unescaped
 from linnet.calling.dialects.notation import dump
 from linnet.calling.dialects.parsed import Called, Failed
 from linnet.calling.dialects.source import NotACall, Reading, Source, marks
+from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.schema import JsonSchema
 
@@ -118,7 +119,7 @@ class _Arguments:
     def run(self, source: Source) -> Reading[None]:
         between = marks(self.shape.parameter[0], self.shape.ends[0], *filter(None, self.shape.outer))
         mark = ""
-        while True:
+        for _ in range(LIMITS.schema_nodes + 1):
             if not mark:
                 stray, mark = yield from source.until(between)
                 if (stray if mark else _without_cut(stray, self.shape.ends[0])).strip():
@@ -126,6 +127,8 @@ class _Arguments:
             if mark != self.shape.parameter[0]:
                 break
             mark = yield from self._parameter(source)
+        else:
+            raise NotACall(f"it has more than {LIMITS.schema_nodes} arguments")
         self.closed = bool(mark) and mark == self.shape.outer[1]
         if mark != self.shape.ends[0]:
             self._missing(self.shape.ends[0])

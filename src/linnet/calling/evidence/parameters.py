@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from linnet.calling.evidence import stem, words
-from linnet.calling.lexicon import SENSES
+from linnet.calling.evidence.lexicon import SENSES
+from linnet.calling.evidence.naming import words
+from linnet.calling.evidence.stems import stem
 from linnet.schema import JsonSchema
 from linnet.tools import Tool
 

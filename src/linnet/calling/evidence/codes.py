@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from linnet.calling.parameters import Parameter
+from linnet.calling.evidence.parameters import Parameter
 
 _CODE = re.compile(r"[A-Z]{2,3}|[a-z]{2}\Z")
 _ASKS = re.compile(

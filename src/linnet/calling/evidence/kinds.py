@@ -5,7 +5,8 @@ Read from its schema and the words of its name; the same reading serves choosing
 
 from __future__ import annotations
 
-from linnet.calling.evidence import stem, words
+from linnet.calling.evidence.naming import words
+from linnet.calling.evidence.stems import stem
 from linnet.schema import JsonSchema
 
 _TIMES = frozenset(map(stem, ("time", "date", "when", "day", "deadline", "datetime", "moment", "schedule")))

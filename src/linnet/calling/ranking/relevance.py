@@ -3,11 +3,11 @@ filling the tool's arguments from the request would lead to."""
 
 from __future__ import annotations
 
-from linnet.calling.evidence import overlap, words
-from linnet.calling.features import Features
-from linnet.calling.lexicon import SYNONYMS
+from linnet.calling.evidence.lexicon import SYNONYMS
+from linnet.calling.evidence.naming import overlap, words
+from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
-from linnet.calling.sheet import Sheet
 
 _LEAST = -5.0
 """Log-probability below which a best candidate is as good as none."""

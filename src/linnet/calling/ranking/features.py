@@ -10,14 +10,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from linnet.calling import codes, dates
-from linnet.calling.codes import known_place
-from linnet.calling.candidates import OMITTED, Candidate
-from linnet.calling.evidence import words
-from linnet.calling.lexicon import NEGATIVE, SYNONYMS
-from linnet.calling.parameters import Parameter
-from linnet.calling.reading import Reading, Word
-from linnet.calling.stems import stem
+from linnet.calling.evidence import codes, dates
+from linnet.calling.evidence.codes import known_place
+from linnet.calling.evidence.lexicon import NEGATIVE, SYNONYMS
+from linnet.calling.evidence.naming import words
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.reading import Reading, Word
+from linnet.calling.evidence.stems import stem
+from linnet.calling.ranking.candidates import OMITTED, Candidate
 from linnet.tools import Tool
 
 Features = dict[str, float]
@@ -104,7 +104,15 @@ class Scene:
         for name, value in base.items():
             for kind in kinds:
                 found[f"{name}{kind}"] = value
-        forms = "date" if dates.asked(parameter) else "any date" if dates.forms(parameter) else "code" if codes.tables(parameter) else ""
+        forms = (
+            "date"
+            if dates.asked(parameter)
+            else "any date"
+            if dates.forms(parameter)
+            else "code"
+            if codes.tables(parameter)
+            else ""
+        )
         if forms:
             found[f"asks {forms}|{candidate.source}"] = 1.0
         for kind in kinds:
@@ -147,7 +155,13 @@ class Scene:
             found["cut name left"] = 1.0
         if before and before.common and first > 1 and capitals[0] and reading.words[first - 2].capital:
             found[f"behind name and {before.lower if before.lower in ('of', 'the', 'and') else 'word'}"] = 1.0
-        if after and after.common and last + 2 < len(reading.words) and capitals[-1] and reading.words[last + 2].capital:
+        if (
+            after
+            and after.common
+            and last + 2 < len(reading.words)
+            and capitals[-1]
+            and reading.words[last + 2].capital
+        ):
             found[f"before name and {after.lower if after.lower in ('of', 'the', 'and') else 'word'}"] = 1.0
         if after and after.capital and capitals[-1] and end.isspace():
             found["cut name right"] = 1.0
@@ -472,7 +486,26 @@ def _stands(start: int, end: int, places: Sequence[tuple[int, int]]) -> str:
     return ""
 
 
-_ENDINGS = ("ing", "ed", "ly", "tion", "sion", "ian", "ese", "ish", "ist", "ology", "ics", "ment", "ity", "er", "al", "ic", "an", "s")
+_ENDINGS = (
+    "ing",
+    "ed",
+    "ly",
+    "tion",
+    "sion",
+    "ian",
+    "ese",
+    "ish",
+    "ist",
+    "ology",
+    "ics",
+    "ment",
+    "ity",
+    "er",
+    "al",
+    "ic",
+    "an",
+    "s",
+)
 
 
 def _ending(word: str) -> str:

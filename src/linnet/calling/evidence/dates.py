@@ -11,7 +11,7 @@ import datetime
 import re
 from functools import lru_cache
 
-from linnet.calling.parameters import Parameter
+from linnet.calling.evidence.parameters import Parameter
 
 _PATTERN = re.compile(
     r"(?<![A-Za-z])(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}(?:[T ,]*(?:at )?[Hh]{2}:[Mm]{2}(?::[Ss]{2})?Z?)?(?![A-Za-z])"

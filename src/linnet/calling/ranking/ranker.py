@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from linnet.calling.assign import Ranked
-from linnet.calling.candidates import Candidate
-from linnet.calling.features import Features
+from linnet.calling.ranking.assign import Ranked
+from linnet.calling.ranking.candidates import Candidate
+from linnet.calling.ranking.features import Features
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def weigh(features: Features, weights: Mapping[str, float]) -> float:
 @lru_cache(maxsize=1)
 def fitted() -> Weights:
     """The weights that ship with Linnet."""
-    data = json.loads(files("linnet.calling").joinpath("weights.json").read_text("utf-8"))
+    data = json.loads(files("linnet.calling.ranking").joinpath("weights.json").read_text("utf-8"))
     trust = {kind: (own, judged) for kind, (own, judged) in data["model"].items()}
     return Weights(data["features"], trust, data["counts"], data["tools"], data["relevance"])
 

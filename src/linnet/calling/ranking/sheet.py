@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from linnet.calling.assign import Ranked
-from linnet.calling.candidates import Candidate, candidates
-from linnet.calling.features import Scene
-from linnet.calling.parameters import Parameter
-from linnet.calling.ranker import Weights, ranked, weigh
-from linnet.calling.reading import Reading
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.assign import Ranked
+from linnet.calling.ranking.candidates import Candidate, candidates
+from linnet.calling.ranking.features import Scene
+from linnet.calling.ranking.ranker import Weights, ranked, weigh
 from linnet.tools import Tool
 
 WORST = 8.0

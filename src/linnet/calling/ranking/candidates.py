@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from linnet.calling import codes, dates, evidence
-from linnet.calling.evidence import Quantity
-from linnet.calling.lexicon import PARTICLES
-from linnet.calling.parameters import Parameter
-from linnet.calling.reading import Reading
+from linnet.calling.evidence import codes, dates
+from linnet.calling.evidence.lexicon import PARTICLES
+from linnet.calling.evidence.naming import places_named
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.quantities import Quantity
+from linnet.calling.evidence.reading import Reading
 
 SPAN_WORDS = 12
 MOST = 600
@@ -71,7 +72,9 @@ def _told(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
         places = [i for i, word in enumerate(reading.words) if word.stem in meaning]
         if meaning <= reading.stems and places:
             if parameter.type == "number":
-                yield Candidate(int(value), "legend", places[0], places[-1] if len(places) == len(meaning) else places[0])
+                yield Candidate(
+                    int(value), "legend", places[0], places[-1] if len(places) == len(meaning) else places[0]
+                )
             elif parameter.type == "string":
                 yield Candidate(value, "legend", places[0], places[0])
 
@@ -132,9 +135,7 @@ def _texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
         yield Candidate(example, "example")
 
 
-_EXPRESSION = re.compile(
-    r"(?<![\w^])\(?-?[\w.]{1,12}\)?(?:\s?(?:\*\*|[-+*/^=<>])\s?\(?-?[\w.]{1,12}\)?){1,12}(?!\w)"
-)
+_EXPRESSION = re.compile(r"(?<![\w^])\(?-?[\w.]{1,12}\)?(?:\s?(?:\*\*|[-+*/^=<>])\s?\(?-?[\w.]{1,12}\)?){1,12}(?!\w)")
 
 
 _ADDRESS = re.compile(r"(?<![\w/\\])(?:[a-z]{2,6}://|[A-Za-z]:[\\/]|~?/|\.{0,2}/)[^\s'\"<>]+|[\w.+-]+@[\w.-]+\.\w+")
@@ -248,7 +249,7 @@ def whole(value: float) -> int | float:
 def _options(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     options = list(parameter.schema["enum"])
     texts = [str(option) for option in options]
-    places = {option: (start, end) for start, end, option in reversed(evidence.places_named(reading.text, texts))}
+    places = {option: (start, end) for start, end, option in reversed(places_named(reading.text, texts))}
     for text, place in _coded_options(parameter, texts, reading).items():
         places.setdefault(text, place)
     for option, text in zip(options, texts, strict=True):
@@ -348,7 +349,7 @@ def _runs(reading: Reading, found: list[Quantity]) -> list[list[Quantity]]:
 def _option_lists(inner: Parameter, reading: Reading) -> Iterator[Candidate]:
     options = inner.schema["enum"]
     texts = {str(option): option for option in options}
-    named = evidence.places_named(reading.text, list(texts))
+    named = places_named(reading.text, list(texts))
     if named:
         values = list(dict.fromkeys(text for _, _, text in named))
         first, _ = _covered(reading, *named[0][:2])

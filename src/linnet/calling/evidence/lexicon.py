@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from linnet.calling.stems import stem as _stem
+from linnet.calling.evidence.stems import stem as _stem
 
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
 seventeen eighteen nineteen".split()

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from linnet.calling import evidence
-from linnet.calling.evidence import Quantity, stem
-from linnet.calling.lexicon import COMMON
-from linnet.calling.moments import moments
+from linnet.calling.evidence.lexicon import COMMON
+from linnet.calling.evidence.moments import moments
+from linnet.calling.evidence.quantities import Quantity, numbers
+from linnet.calling.evidence.stems import stem
 
 _TOKEN = re.compile(r"\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|(?<!\w)'([^']+(?:'s [^']+)?)'(?!\w)|‘([^‘’]+)’|`([^`]+)`")
@@ -68,7 +68,7 @@ class Reading:
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
-        return evidence.numbers(self.text)
+        return numbers(self.text)
 
     @cached_property
     def moments(self) -> list[tuple[int, int]]:
@@ -83,7 +83,7 @@ class Reading:
     def sentence_starts(self) -> frozenset[int]:
         """Indices of the words that begin a sentence."""
         return frozenset(
-            i for i, word in enumerate(self.words) if i == 0 or _ENDS.search(word.gap) and "," not in word.gap
+            i for i, word in enumerate(self.words) if i == 0 or (_ENDS.search(word.gap) and "," not in word.gap)
         )
 
     def after(self, index: int) -> str:

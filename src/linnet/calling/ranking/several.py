@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from linnet.calling.assign import Ranked, assign
-from linnet.calling.candidates import Candidate
-from linnet.calling.features import Features
-from linnet.calling.parameters import Parameter
-from linnet.calling.ranker import weigh
-from linnet.calling.reading import Reading
-from linnet.calling.sheet import Sheet
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.assign import Ranked, assign
+from linnet.calling.ranking.candidates import Candidate
+from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.ranker import weigh
+from linnet.calling.ranking.sheet import Sheet
 from linnet.limits import LIMITS
 
 ELSEWHERE = 4.0
@@ -173,7 +173,12 @@ def _enumerations(sheet: Sheet) -> Iterator[Split]:
             yield _spread(sheet, rows)
     for (one, left), (other, right) in product(lists, lists):
         count = len(left) * len(right)
-        if one.index < other.index and not respectively and count <= LIMITS.calls_per_request and not _meet(left, right):
+        if (
+            one.index < other.index
+            and not respectively
+            and count <= LIMITS.calls_per_request
+            and not _meet(left, right)
+        ):
             yield _spread(sheet, [{one: a, other: b} for a in left for b in right])
 
 
@@ -235,12 +240,16 @@ def _draft(sheet: Sheet, split: Split, number: int) -> Draft:
     return Draft(text, {p: _only(shared[p]) if p in shared else way for p, way in own.items()})
 
 
-def _settled(way: Ranked, candidate: Candidate | None, split: Split, parameter: Parameter, used: Sequence[Candidate]) -> Ranked:
+def _settled(
+    way: Ranked, candidate: Candidate | None, split: Split, parameter: Parameter, used: Sequence[Candidate]
+) -> Ranked:
     """What an enumeration settled is not asked again."""
     values = {id(call.get(parameter)) for call in split.calls}
     if candidate is not None and len(values) > 1:
         return [(candidate, 0.0)]
-    return [(c, nats - (ELSEWHERE if any(c.meets(o) for o in used if o is not candidate) else 0.0)) for c, nats in way]
+    return [
+        (c, nats - (ELSEWHERE if any(c.meets(o) for o in used if o is not candidate) else 0.0)) for c, nats in way
+    ]
 
 
 def _only(candidate: Candidate) -> Ranked:
@@ -259,7 +268,11 @@ def _shared(made: list[Draft], parameters: Sequence[Parameter]) -> list[Draft]:
     """What one call alone says goes for all of them: `both in the state of California`."""
     takens = [draft.taken() for draft in made]
     for parameter in parameters:
-        named = [t[parameter] for t in takens if parameter in t and (t[parameter].covers or t[parameter].source == "shared")]
+        named = [
+            t[parameter]
+            for t in takens
+            if parameter in t and (t[parameter].covers or t[parameter].source == "shared")
+        ]
         if len(named) == 1 and parameter.type != "boolean":
             made = [
                 draft
@@ -283,7 +296,12 @@ def features(sheet: Sheet, split: Split) -> Features:
     words, count = sheet.reading.words, len(split.calls)
     many = f"many={count > 1}"
     kind = "stretches" if split.stretches else "enumeration"
-    found: Features = {f"n={min(count, 4)}": 1.0, "score": split.score, f"score|{many}": split.score, f"{kind}|{many}": 1.0}
+    found: Features = {
+        f"n={min(count, 4)}": 1.0,
+        "score": split.score,
+        f"score|{many}": split.score,
+        f"{kind}|{many}": 1.0,
+    }
     if count > 1:
         found["per call"] = found[f"per call|{kind}"] = split.score / (count - 1)
     found.update(_numbers(sheet, count, many))
@@ -344,5 +362,3 @@ def _unused(sheet: Sheet, split: Split) -> Features:
         "quotations unused": float(quotes),
         "shared per call": twice / count,
     }
-
-

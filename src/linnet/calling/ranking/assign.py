@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from linnet.calling.candidates import Candidate
-from linnet.calling.parameters import Parameter
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.ranking.candidates import Candidate
 
 SHARED = 4.0
 IN_ORDER = 0.25
@@ -41,7 +41,13 @@ def assign(ranked: Mapping[Parameter, Ranked]) -> Assignment | None:
     beam: list[tuple[float, dict[int, Candidate]]] = [(0.0, {})]
     for parameter in order:
         wider = [
-            (score + own - _shared(candidate, parameter, taken.values()) + _order(candidate, parameter, taken, types), {**taken, parameter.index: candidate})
+            (
+                score
+                + own
+                - _shared(candidate, parameter, taken.values())
+                + _order(candidate, parameter, taken, types),
+                {**taken, parameter.index: candidate},
+            )
             for score, taken in beam
             for candidate, own in ranked[parameter][:TOP]
         ]
@@ -50,7 +56,9 @@ def assign(ranked: Mapping[Parameter, Ranked]) -> Assignment | None:
     return Assignment(tuple(taken[parameter.index] for parameter in ranked), score)
 
 
-def _order(candidate: Candidate, parameter: Parameter, taken: Mapping[int, Candidate], types: Mapping[int, Parameter]) -> float:
+def _order(
+    candidate: Candidate, parameter: Parameter, taken: Mapping[int, Candidate], types: Mapping[int, Parameter]
+) -> float:
     """Nats for standing in the same order as the parameters do in the schema, against each one of the same type."""
     if not candidate.covers:
         return 0.0
@@ -69,7 +77,10 @@ def siblings(one: Parameter, other: Parameter) -> bool:
     a, b = one.path[-1], other.path[-1]
     if len(a) == len(b) == 1:
         return True
-    left, right = re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", a.lower()), re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", b.lower())
+    left, right = (
+        re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", a.lower()),
+        re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", b.lower()),
+    )
     return len(left) == len(right) > 1 and sum(x != y for x, y in zip(left, right, strict=True)) == 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from linnet.calling.parameters import Parameter
+from linnet.calling.evidence.parameters import Parameter
 from linnet.requests import Choice
 
 _STATE_EXAMPLE = re.compile(r"[A-Z][\w .]+,\s?[A-Z]{2}\Z")

@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from linnet.calling.evidence import words
-from linnet.calling.features import Features
-from linnet.calling.parameters import parameters
-from linnet.calling.ranker import weigh
-from linnet.calling.reading import Reading
-from linnet.calling.several import said
+from linnet.calling.evidence.naming import words
+from linnet.calling.evidence.parameters import parameters
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.ranker import weigh
+from linnet.calling.ranking.several import said
 from linnet.tools import Tool
 
 _CUT_WORDS = frozenset(("and", "then", "also", "while", "plus", "finally", "lastly"))

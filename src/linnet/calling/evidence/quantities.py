@@ -1,0 +1,93 @@
+"""Numbers in a text, in digits or in words, with their signs, fractions, scales and per cents. Linear in the text."""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from linnet.calling.evidence.lexicon import SCALES, SMALL, SPECIAL
+from linnet.calling.evidence.moments import moments
+
+# Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
+_SCALE = r"(?:\s*(?:hundred|thousand|million|billion)\b)?"
+_DIGITS = rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\d^]){_SCALE}"
+_NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
+_SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
+_FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
+_BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
+_SCALED = re.compile(r"[a-z]{4,}\Z", re.IGNORECASE)
+_PERCENT = re.compile(r"\s*(?:%|per\s?cent\b)", re.IGNORECASE)
+_LENGTH_OF_TIME = re.compile(r"\D*\d+\s\D*")
+_NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
+
+
+class _Places:
+    """Places of a text, merged and in order, so that a question takes the logarithm of their number."""
+
+    def __init__(self, places: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(places):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def meet(self, start: int, end: int) -> bool:
+        before = bisect_left(self._starts, end)
+        return before > 0 and self._ends[before - 1] > start
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that the text names: its value, where it stands, whether a per cent sign follows, and whether
+    it is spelled out (a word such as `two` is often no quantity at all)."""
+
+    value: float
+    start: int
+    end: int
+    percent: bool = False
+    spelled: bool = False
+
+
+def numbers(text: str) -> tuple[Quantity, ...]:
+    """Numbers in digits or words, in order; those that are part of a time of day or a date are left out, and
+    those that no float holds."""
+    taken = _Places(place for place in moments(text) if not _LENGTH_OF_TIME.fullmatch(text, *place))
+    found: list[Quantity] = []
+    for match in _NUMBER.finditer(text):
+        if taken.meet(match.start(), match.start() + 1) or (found and match.start() < found[-1].end):
+            continue
+        value = _digits(match["digits"]) if match["digits"] else _spelled(match["spelled"])
+        start, end = match.span()
+        if below := _BELOW_ZERO.search(text[max(0, start - 12) : start]):
+            value, start = -value, start - len(below.group())
+        if fraction := _FRACTION.match(text, end):
+            value, end = value + SPECIAL[fraction[1].lower()], fraction.end()
+        if math.isfinite(value):
+            found.append(Quantity(value, start, end, bool(_PERCENT.match(text, end)), bool(match["spelled"])))
+    return tuple(found)
+
+
+def _digits(text: str) -> float:
+    number, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")), 1.0
+    if word := _SCALED.search(number):
+        number, scale = number[: word.start()], SCALES.get(word.group().lower(), 1.0)
+    return float(number) * scale
+
+
+def _spelled(text: str) -> float:
+    """English number words: units add up, a scale multiplies what came before it."""
+    total = current = 0.0
+    for word in re.findall(r"[a-z]+", text.lower()):
+        if word in SMALL:
+            current += SMALL[word]
+        elif word == "hundred" or word in SPECIAL:
+            current = max(current, 1.0) * (SPECIAL.get(word) or 100)
+        elif word in SCALES:
+            total, current = total + max(current, 1.0) * SCALES[word], 0.0
+    return total + current

@@ -1,0 +1,1 @@
+"""From evidence to likely calls: candidates, their features and fitted weights, assignments, how many calls. Pure."""
