@@ -15,7 +15,7 @@ from linnet.agent.guard import Guard
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.within import Within
-from linnet.calling.evidence.naming import quoted
+from linnet.calling.evidence.quotations import quoted
 from linnet.calling.guided import Guide
 from linnet.errors import LinnetError, RequestTooLarge
 from linnet.limits import LIMITS

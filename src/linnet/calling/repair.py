@@ -13,7 +13,7 @@ from typing import Any
 
 from linnet.calling.coerce import from_tag
 from linnet.calling.dialects.notation import literal
-from linnet.calling.evidence.kinds import items
+from linnet.calling.evidence.parameters import items
 from linnet.calling.evidence.stems import stem
 from linnet.messages import ToolCall
 from linnet.schema import JsonSchema, from_text, problems

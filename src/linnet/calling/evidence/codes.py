@@ -17,18 +17,18 @@ _ASKS = re.compile(
 _CODED = re.compile(r"code|iso")
 _USUAL = {
     "currency": {
-        "us dollars": "USD", "dollars": "USD", "dollar": "USD", "pounds": "GBP", "pound": "GBP", "british pounds": "GBP",
-        "british pound": "GBP", "pounds sterling": "GBP", "yuan": "CNY", "rmb": "CNY", "rupees": "INR", "won": "KRW",
-        "yen": "JPY", "japanese yen": "JPY", "euros": "EUR", "swiss francs": "CHF", "pesos": "MXN", "rubles": "RUB",
-        "reais": "BRL", "zloty": "PLN",
+        "us dollars": "USD", "dollars": "USD", "dollar": "USD", "pounds": "GBP", "pound": "GBP",
+        "british pounds": "GBP", "british pound": "GBP", "pounds sterling": "GBP", "yuan": "CNY", "rmb": "CNY",
+        "rupees": "INR", "won": "KRW", "yen": "JPY", "japanese yen": "JPY", "euros": "EUR", "swiss francs": "CHF",
+        "pesos": "MXN", "rubles": "RUB", "reais": "BRL", "zloty": "PLN",
     },
-    "country": {"uk": "GB", "england": "GB", "britain": "GB", "great britain": "GB", "usa": "US", "us": "US",
-                "america": "US", "united states of america": "US", "russia": "RU", "south korea": "KR", "vietnam": "VN"},
+    "country": {
+        "uk": "GB", "england": "GB", "britain": "GB", "great britain": "GB", "usa": "US", "us": "US", "america": "US",
+        "united states of america": "US", "russia": "RU", "south korea": "KR", "vietnam": "VN",
+    },
     "language": {"mandarin": "zh", "farsi": "fa"},
     "state": {},
 }  # fmt: skip
-
-
 TABLES = tuple(_USUAL)
 """Names of the tables."""
 
@@ -66,7 +66,7 @@ def _table(table: str) -> dict[str, tuple[str, str]]:
         case "language":
             rows = [(c.name, c.alpha_2, c.alpha_3) for c in pycountry.languages if hasattr(c, "alpha_2")]
         case _:
-            rows = [(s.name, s.code[3:], s.code[3:]) for s in pycountry.subdivisions.get(country_code="US")]
+            rows = [(s.name, s.code[3:], s.code[3:]) for s in pycountry.subdivisions if s.country_code == "US"]
     usual = {name: (found, found) for name, found in _USUAL[table].items()}
     return {name.lower(): (short, long) for name, short, long in rows} | usual
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 from linnet.calling.evidence.parameters import Parameter
 
-_PATTERN = re.compile(
-    r"(?<![A-Za-z])(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}(?:[T ,]*(?:at )?[Hh]{2}:[Mm]{2}(?::[Ss]{2})?Z?)?(?![A-Za-z])"
-    r"|(?<![A-Za-z])[Hh]{2}:[Mm]{2}(?::[Ss]{2})?(?![A-Za-z])"
-)
+_HOURS = r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?"
+_DAYS = r"(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}"
+_PATTERN = re.compile(rf"(?<![A-Za-z])(?:{_DAYS}(?:[T ,]*(?:at )?{_HOURS}Z?)?|{_HOURS})(?![A-Za-z])")
+_MONTH = r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EXAMPLES = (
     (re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}Z?"), None),
     (re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)"), "%Y-%m-%d"),
@@ -32,9 +32,12 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _DAY = re.compile(
-    r"[a-z]{3,}day|month|week|year|tomorrow|tonight|today|\d{4}|\d[/.-]\d|\d(?:st|nd|rd|th)|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    r"[a-z]{3,}day|month|week|year|tomorrow|tonight|today|\d{4}|\d[/.-]\d|\d(?:st|nd|rd|th)"
+    rf"|{_MONTH}",
     re.IGNORECASE,
 )
+_LONGEST = 100
+"""Characters of a phrase of time that is worked out; `dateparser` takes more than linear time for long ones."""
 
 
 def forms(parameter: Parameter) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ def _iso(example: str) -> str:
 
 
 def _strftime(pattern: str) -> str:
-    clock = re.search(r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?", pattern)
+    clock = re.search(_HOURS, pattern)
     day = pattern[: clock.start()] if clock else pattern
     rest = pattern[clock.end() :] if clock else ""
     for letters, code in (("YYYY", "%Y"), ("MM", "%m"), ("DD", "%d"), ("YY", "%y"), ("MONTH", "%B")):
@@ -79,8 +82,6 @@ def written(phrase: str, form: str, request: str, now: datetime.datetime | None 
     """A phrase of time in a form; None when it does not say what the form needs."""
     wants_clock, wants_day = "%H" in form, any(code in form for code in ("%d", "%m", "%Y"))
     has_clock, has_day = bool(_CLOCK.search(phrase)), bool(_DAY.search(phrase))
-    if form == "%Y-%m-%d" and not re.search(r"\d", phrase) and now is None and not _DAY.search(phrase):
-        return None
     if (wants_clock and not wants_day and not has_clock) or (wants_day and not has_day):
         return None
     base = now or _today(request) or datetime.datetime.now()
@@ -94,9 +95,8 @@ def _today(request: str) -> datetime.datetime | None:
 
 
 def _with_year(phrase: str, request: str) -> str:
-    if _YEAR.search(phrase) or not re.search(r"\d", phrase) or not re.search(r"[a-z]{3}", phrase, re.IGNORECASE):
-        return phrase
-    if not re.search(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", phrase, re.IGNORECASE):
+    """The phrase with the only year that the request names, where it says a day of a month without one."""
+    if _YEAR.search(phrase) or not re.search(r"\d", phrase) or not re.search(_MONTH, phrase, re.IGNORECASE):
         return phrase
     years = set(_YEAR.findall(request))
     return f"{phrase} {years.pop()}" if len(years) == 1 else phrase
@@ -106,6 +106,8 @@ def _with_year(phrase: str, request: str) -> str:
 def _parse(phrase: str, base: datetime.datetime, day_first: bool) -> datetime.datetime | None:
     import dateparser
 
+    if len(phrase) > _LONGEST:
+        return None
     settings = {
         "PREFER_DATES_FROM": "future",
         "RELATIVE_BASE": base,
@@ -114,4 +116,5 @@ def _parse(phrase: str, base: datetime.datetime, day_first: bool) -> datetime.da
     }
     cleaned = re.sub(r"^\s*(?:on|at|by|from|the)\s+", "", phrase, flags=re.IGNORECASE)
     cleaned = re.sub(r"\b(?:coming|upcoming|at|of|the)\b", " ", cleaned, flags=re.IGNORECASE)
-    return dateparser.parse(" ".join(cleaned.split()), languages=["en"], settings=settings)
+    found: datetime.datetime | None = dateparser.parse(" ".join(cleaned.split()), languages=["en"], settings=settings)
+    return found

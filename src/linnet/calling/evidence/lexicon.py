@@ -6,10 +6,10 @@ import re
 
 from linnet.calling.evidence.stems import stem as _stem
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
 seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-SMALL = {word: float(i) for i, word in enumerate(_UNITS)} | {w: 20.0 + 10 * i for i, w in enumerate(_TENS)}
+SMALL = {word: float(i) for i, word in enumerate(_ONES)} | {w: 20.0 + 10 * i for i, w in enumerate(_TENS)}
 SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 SPECIAL = {"dozen": 12.0, "half": 0.5, "quarter": 0.25, "couple": 2.0, "pair": 2.0}
 """Number words: units and tens by value, scales by factor, and words that scale or stand alone."""
@@ -19,10 +19,11 @@ COMMON = frozenset(
     "can could will would shall should may might must i me my we us our you your he she it its they them their this "
     "that these those there here what which who whom whose when where why how please just also some any all each "
     "every not no so if then than too very much many more most get give find tell let make want need like have has "
-    "had hey hi hello thanks thank using use about up out between during while against over under within per near via "
-    "across through including such after before until since because both either own i'm i'd i'll i've let's what's "
-    "it's don't doesn't didn't isn't aren't wasn't won't can't couldn't wouldn't shouldn't haven't hasn't we're we've "
-    "they're you're he's she's that's there's who's where's how's i’m i’d i’ll i’ve let’s what’s it’s don’t".split()
+    "had hey hi hello thanks thank using use about up out between during while against over under within per near "
+    "via across through including such after before until since because both either own i'm i'd i'll i've let's "
+    "what's it's don't doesn't didn't isn't aren't wasn't won't can't couldn't wouldn't shouldn't haven't hasn't "
+    "we're we've they're you're he's she's that's there's who's where's how's i’m i’d i’ll i’ve let’s what’s it’s "
+    "don’t".split()
 )
 """Words that say nothing about which tool or argument is meant."""
 
@@ -68,7 +69,8 @@ SENSES = {
         "origin": "from origin source start departure pickup begin initial",
         "target": "to target destination end arrival dropoff final goal",
         "person": "person user customer patient actor author artist director employee student player composer "
-        "scientist guest recipient sender contact singer painter doctor therapist leader father mother character host",
+        "scientist guest recipient sender contact singer painter doctor therapist leader father mother character "
+        "host",
         "name": "name names first last full username nickname",
         "organisation": "company team club organization brand airline university school store shop restaurant hotel "
         "bank court museum provider employer agency hospital band league",
@@ -141,3 +143,36 @@ SYNONYMS = {
     for word in group.split()
 }
 """Words that often stand for one another in requests and options, by stem."""
+
+UNITS = {
+    form: unit
+    for unit, forms in {
+        "meter": "m meter meters metre metres",
+        "kilometer": "km kms kilometer kilometers kilometre kilometres",
+        "centimeter": "cm centimeter centimeters",
+        "kilogram": "kg kgs kilogram kilograms kilo kilos",
+        "gram": "g gram grams",
+        "second": "s sec secs second seconds",
+        "minute": "min mins minute minutes",
+        "hour": "h hr hrs hour hours",
+        "mile": "mi mile miles",
+        "mph": "mph",
+        "joule": "j joule joules",
+        "newton": "n newton newtons",
+        "volt": "v volt volts",
+        "ampere": "a amp amps ampere amperes",
+        "ohm": "ohm ohms",
+        "coulomb": "c coulomb coulombs",
+        "tesla": "t tesla teslas",
+        "pascal": "pa pascal pascals",
+        "degree": "degree degrees",
+        "pound": "lb lbs pound pounds",
+        "foot": "ft foot feet",
+        "year": "year years yr yrs",
+        "day": "day days",
+        "month": "month months",
+        "liter": "l liter liters litre litres",
+    }.items()
+    for form in forms.split()
+}
+"""Units of measure: each form that stands behind numbers, and the unit it is of."""

@@ -1,4 +1,4 @@
-"""Words of a text by their stems, options that it names, and what stands in quotation marks."""
+"""Words of a text by their stems, and the options that it names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from itertools import groupby
 from linnet.calling.evidence.lexicon import COMMON, OTHER_FORMS
 from linnet.calling.evidence.stems import stem
 
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -22,15 +21,18 @@ def words(text: str) -> list[str]:
 def places_named(text: str, options: Sequence[str]) -> list[tuple[int, int, str]]:
     """`(start, end, option)` wherever the text names an option, in order."""
     found = list(_WORD.finditer(text))
-    stems = [stem(m.group().lower()) for m in found]
+    stems = [stem(match.group().lower()) for match in found]
+    numbers: dict[str, list[int]] = {}
+    for number, heard in enumerate(stems):
+        numbers.setdefault(heard, []).append(number)
     places: list[tuple[int, int, str]] = []
     for option in options:
-        wanted = [stem(w.lower()) for w in _WORD.findall(option.replace("_", " "))]
-        for i in range(len(stems) - len(wanted) + 1 if wanted else 0):
-            if stems[i : i + len(wanted)] == wanted:
-                places.append((found[i].start(), found[i + len(wanted) - 1].end(), option))
+        wanted = [stem(word.lower()) for word in _WORD.findall(option.replace("_", " "))]
+        for first in numbers.get(wanted[0], ()) if wanted else ():
+            if stems[first : first + len(wanted)] == wanted:
+                places.append((found[first].start(), found[first + len(wanted) - 1].end(), option))
         if other := OTHER_FORMS.get(option):
-            places += [(*m.span(), option) for m in other.finditer(text)]
+            places += [(*match.span(), option) for match in other.finditer(text)]
     return list(_outermost(places))
 
 
@@ -41,11 +43,6 @@ def _outermost(places: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, s
         if end > reach:
             yield from same
         reach = max(reach, end)
-
-
-def quoted(text: str) -> list[str]:
-    """What stands in quotation marks."""
-    return [next(group for group in match.groups() if group) for match in _QUOTED.finditer(text)]
 
 
 def overlap(request: Iterable[str], described: Iterable[str]) -> float:

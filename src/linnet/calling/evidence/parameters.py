@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from linnet.tools import Tool
 _EXAMPLE = re.compile(r"(?<!\w)['\"“‘`]([^'\"“”‘’`\n]{1,60})['\"”’`](?!\w)")
 _AFTER_EG = re.compile(r"(?:e\.g\.?,?|i\.e\.?,?|such as|for example,?|like)\s+([^.;()]{1,80})", re.IGNORECASE)
 _DEFAULT = re.compile(
-    r"defaults?(?:\s+(?:value|location|unit|is|to|as|set))*\s*(?:is|to|=|:|as)?\s+"
-    r"(?:(?:an?\s+)?(?:empty\s+)?)?['\"“‘`]?([\w][^'\"”’`,;()\n]{0,60}?)['\"”’`]?(?=[.,;)\s]*(?:$|[.;),]\s|\s(?:if|when|for)\b))",
+    r"defaults?(?:\s+(?:value|location|unit|is|to|as|set))*(?:\s*(?:is|to|=|:|as))?\s+"
+    r"(?:an?\s+)?(?:empty\s+)?['\"“‘`]?(\w[^'\"”’`,;()\n]{0,60}?)['\"”’`]?"
+    r"(?=[.,;)\s]*(?:$|[.;),]\s|\s(?:if|when|for)\b))",
     re.IGNORECASE,
 )
 _LEGEND = re.compile(
@@ -71,9 +73,9 @@ class Parameter:
         return frozenset(words(self.description))
 
     @cached_property
-    def last_stem(self) -> str:
-        found = words(self.path[-1])
-        return found[-1] if found else self.path[-1].lower()
+    def element(self) -> Parameter:
+        """What a list holds, as if that were a parameter."""
+        return Parameter((*self.path, "item"), items(self.schema), True, 0)
 
     @cached_property
     def senses(self) -> tuple[str, ...]:
@@ -89,6 +91,10 @@ class Parameter:
             lists = (_ITEM.split(m[1].strip()) for m in _AFTER_EG.finditer(self.description))
             found = [item.strip() for items in lists for item in items if 0 < len(item.split()) <= 4]
         return tuple(dict.fromkeys(e for e in found if e))
+
+    @cached_property
+    def example_stems(self) -> frozenset[str]:
+        return frozenset(stem(word) for example in self.examples for word in example.lower().split())
 
     @cached_property
     def legend(self) -> dict[str, frozenset[str]]:
@@ -117,11 +123,7 @@ def _senses(stems: frozenset[str]) -> tuple[str, ...]:
 def _typed(text: str, parameter: Parameter) -> Any:
     match parameter.type:
         case "number":
-            try:
-                value = float(text.replace(",", "").rstrip("%"))
-            except ValueError:
-                return None
-            return int(value) if parameter.integer or value.is_integer() else value
+            return _number(text, parameter.integer)
         case "boolean":
             return {"true": True, "false": False}.get(text.lower())
         case "string":
@@ -129,6 +131,22 @@ def _typed(text: str, parameter: Parameter) -> Any:
         case "options":
             return next((o for o in parameter.schema["enum"] if str(o).lower() == text.lower()), None)
     return None
+
+
+def _number(text: str, integer: bool) -> int | float | None:
+    try:
+        value = float(text.replace(",", "").rstrip("%"))
+    except ValueError:
+        return None
+    if not math.isfinite(value):
+        return None
+    return int(value) if integer or value.is_integer() else value
+
+
+def items(schema: JsonSchema) -> JsonSchema:
+    """The schema of a list's elements; the one that takes anything when there is none (`items` may be a bool)."""
+    found = schema.get("items")
+    return found if isinstance(found, dict) else {}
 
 
 def parameters(tool: Tool) -> tuple[Parameter, ...]:

@@ -24,7 +24,7 @@ _LENGTH_OF_TIME = re.compile(r"\D*\d+\s\D*")
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
 
 
-class _Places:
+class Places:
     """Places of a text, merged and in order, so that a question takes the logarithm of their number."""
 
     def __init__(self, places: Iterable[tuple[int, int]]) -> None:
@@ -57,7 +57,7 @@ class Quantity:
 def numbers(text: str) -> tuple[Quantity, ...]:
     """Numbers in digits or words, in order; those that are part of a time of day or a date are left out, and
     those that no float holds."""
-    taken = _Places(place for place in moments(text) if not _LENGTH_OF_TIME.fullmatch(text, *place))
+    taken = Places(place for place in moments(text) if not _LENGTH_OF_TIME.fullmatch(text, *place))
     found: list[Quantity] = []
     for match in _NUMBER.finditer(text):
         if taken.meet(match.start(), match.start() + 1) or (found and match.start() < found[-1].end):

@@ -1,21 +1,22 @@
-"""One request, read once: its words with their places, its numbers, phrases of time, quotations and enumerations.
+"""One request, read once: its words with their places, its numbers, phrases of time and quotations.
 
-Pure text work. Nothing here knows of tools; `candidates` turns what was read into values for parameters.
+Pure text work. Nothing here knows of tools; `ranking.candidates` turns what was read into values for parameters.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
 from linnet.calling.evidence.lexicon import COMMON
 from linnet.calling.evidence.moments import moments
 from linnet.calling.evidence.quantities import Quantity, numbers
+from linnet.calling.evidence.quotations import Quotation, quotations
 from linnet.calling.evidence.stems import stem
 
 _TOKEN = re.compile(r"\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|(?<!\w)'([^']+(?:'s [^']+)?)'(?!\w)|‘([^‘’]+)’|`([^`]+)`")
 _ENDS = re.compile(r"[.!?;:\n](?:\s|$)|\n")
 _READ_WORDS = 400
 """Words of a request that are read; what stands behind them is still there for the model, not for evidence."""
@@ -47,14 +48,6 @@ class Word:
         return self.text[0].isupper()
 
 
-@dataclass(frozen=True)
-class Quotation:
-    """What stands between quotation marks, marks left out."""
-
-    start: int
-    end: int
-
-
 class Reading:
     """What a request says, found out once for all parameters of all tools."""
 
@@ -76,8 +69,7 @@ class Reading:
 
     @cached_property
     def quotations(self) -> list[Quotation]:
-        spans = ((m.start() + 1, m.end() - 1) for m in _QUOTED.finditer(self.text))
-        return [Quotation(start, end) for start, end in spans if self.text[start:end].strip()]
+        return quotations(self.text)
 
     @cached_property
     def sentence_starts(self) -> frozenset[int]:
@@ -85,6 +77,23 @@ class Reading:
         return frozenset(
             i for i, word in enumerate(self.words) if i == 0 or (_ENDS.search(word.gap) and "," not in word.gap)
         )
+
+    def phrase(self, first: int, last: int) -> str:
+        """The text from word `first` to word `last`, both included."""
+        return self.text[self.words[first].start : self.words[last].end]
+
+    def covered(self, start: int, end: int) -> tuple[int, int]:
+        """`(first, last)` words that a place in the text meets; (-1, -1) where there is none among those read."""
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end) - 1
+        return (first, last) if first <= last else (-1, -1)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [word.start for word in self.words]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [word.end for word in self.words]
 
     def after(self, index: int) -> str:
         """What stands between word `index` and the next one, or the end."""

@@ -39,6 +39,6 @@ def choices(state: bool, country: bool) -> Choice:
 def _known() -> tuple[tuple[str, ...], tuple[str, ...]]:
     import pycountry
 
-    states = sorted(s.code[3:] for s in pycountry.subdivisions.get(country_code="US") if s.type == "State") + ["DC"]
+    states = (s.code[3:] for s in pycountry.subdivisions if s.country_code == "US" and s.type == "State")
     countries = sorted({getattr(c, "common_name", c.name) for c in pycountry.countries if "," not in c.name})
-    return tuple(states), (*countries, "UK", "USA")
+    return (*sorted(states), "DC"), (*countries, "UK", "USA")

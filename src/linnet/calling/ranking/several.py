@@ -55,12 +55,15 @@ class Draft:
 class Split:
     """A hypothesis: what each of its calls takes, and the nats it loses against each argument's best value.
 
-    `stretches` are word numbers `(begin, end)` when the calls stand one after the other.
+    `stretches` are word numbers `(begin, end)` when the calls stand one after the other; `enumerated` are the
+    arguments whose values are enumerated otherwise, `worst` the greatest cost of such a value.
     """
 
     calls: tuple[Taken, ...]
     score: float
     stretches: tuple[tuple[int, int], ...] = ()
+    enumerated: tuple[Parameter, ...] = ()
+    worst: float = 0.0
 
 
 def drafts(sheet: Sheet) -> list[Draft]:
@@ -166,8 +169,9 @@ def _enumerations(sheet: Sheet) -> Iterator[Split]:
         if (items := _enumerated(sheet, parameter, count, within))
     ]
     for parameter, items in lists:
-        yield _spread(sheet, [{parameter: item} for item in items])
         along = {q: r for q, r in lists if q is not parameter and len(r) == len(items) and not _meet(r, items)}
+        if not (along and respectively):  # by its own costs alone it is always ahead of those that go along
+            yield _spread(sheet, [{parameter: item} for item in items])
         if along and (respectively or any(q.type == "number" for q in along)):
             rows = [{parameter: item, **{q: r[i] for q, r in along.items()}} for i, item in enumerate(items)]
             yield _spread(sheet, rows)
@@ -217,7 +221,8 @@ def _spread(sheet: Sheet, rows: Sequence[Mapping[Parameter, tuple[Candidate, flo
         taken, score = _assigned({**open_ways, **{p: [(c, -cost)] for p, (c, cost) in row.items()}})
         calls.append(taken)
         total += score
-    return Split(tuple(calls), total)
+    worst = max(cost for row in rows for _, cost in row.values())
+    return Split(tuple(calls), total, enumerated=tuple(rows[0]), worst=worst)
 
 
 def _lost(candidate: Candidate, used: Sequence[Candidate]) -> float:
@@ -305,6 +310,7 @@ def features(sheet: Sheet, split: Split) -> Features:
     if count > 1:
         found["per call"] = found[f"per call|{kind}"] = split.score / (count - 1)
     found.update(_numbers(sheet, count, many))
+    found.update(_listed(sheet, split))
     heard = {word.lower for word in words}
     for keyword in _KEYWORDS:
         if keyword in heard:
@@ -318,6 +324,25 @@ def features(sheet: Sheet, split: Split) -> Features:
     found[f"plural|{many}"] = float(any(_plural(name) & heard for name in names))
     found[f"length|{many}"] = min(len(words), 80) / 20
     found.update(_unused(sheet, split))
+    return found
+
+
+def _listed(sheet: Sheet, split: Split) -> Features:
+    """Of an enumeration: what kind of argument it is, and whether another could take its second value instead."""
+    found: Features = {}
+    for parameter in split.enumerated:
+        rivals = sum(p.type == parameter.type and (p.required or not parameter.required) for p in sheet.parameters)
+        need = "required" if parameter.required else "optional"
+        found[f"lists {parameter.type}|{need}|alone={rivals == 1}"] = 1.0
+        values = [call[parameter].value for call in split.calls if parameter in call]
+        capitals = {str(value)[:1].isupper() for value in values}
+        found[f"lists alike={len(capitals) == 1}"] = 1.0
+        found[f"lists names={capitals == {True}}|alone={rivals == 1}"] = 1.0
+    if split.enumerated:
+        found["lists worst"] = split.worst
+        found[f"lists {len(split.enumerated)}"] = 1.0
+        takes_lists = any(p.type == "array" for p in sheet.parameters)
+        found[f"lists|list taker={takes_lists}"] = 1.0
     return found
 
 

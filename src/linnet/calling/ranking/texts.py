@@ -1,0 +1,99 @@
+"""Candidates for a text: quotations, runs of words, clauses, dates, codes, formulas, addresses."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from linnet.calling.evidence import codes, dates
+from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.candidate import Candidate, standing
+from linnet.calling.ranking.spans import SPAN_WORDS, may_begin, may_end, spans
+
+_DATES = 40
+"""Phrases of time that are worked out: each takes `dateparser` a millisecond or more."""
+_NAME_WORDS = 4
+"""Words of the longest name that a code is looked up for."""
+_TERM = r"\(?-?[\w.]{1,12}\)?"
+_EXPRESSION = re.compile(rf"(?<![\w^]){_TERM}(?:\s?(?:\*\*|[-+*/^=<>])\s?{_TERM}){{1,12}}(?!\w)")
+_OPERATOR = re.compile(r"[\^*+=]|\s[-/]\s")
+_ADDRESS = re.compile(
+    r"(?<![\w/\\])(?:[a-z]{2,6}://|[A-Za-z]:[\\/]|~?/|\.{0,2}/)[^\s'\"<>]+"
+    r"|(?<![\w.+-])[\w.+-]+@[\w.-]+\.\w+"
+)
+
+
+def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """Whatever text the request offers, and the examples of the description."""
+    for quotation in reading.quotations:
+        start, end = quotation.start, quotation.end
+        yield from standing(reading.text[start:end].strip(), "quoted", reading, start, end)
+    for first, last in spans(reading):
+        yield Candidate(reading.phrase(first, last), "span", first, last)
+    if "clause" in parameter.senses:
+        yield from _clauses(reading)
+    yield from _dated(parameter, reading)
+    yield from _coded(parameter, reading)
+    yield from _formulas(reading)
+    yield from _addresses(reading)
+    yield from _parts(reading)
+    for example in parameter.examples:
+        yield Candidate(example, "example")
+
+
+def _clauses(reading: Reading) -> Iterator[Candidate]:
+    """From a word to the end of its sentence, or of the text; those that are no spans already."""
+    starts = sorted(reading.sentence_starts)
+    ends = [*(start - 1 for start in starts if start), len(reading.words) - 1]
+    for first in range(len(reading.words)):
+        begins = may_begin(reading, first)
+        if not begins and first not in reading.sentence_starts:
+            continue
+        for last in {ends[bisect_left(ends, first)], ends[-1]}:
+            if last - first >= SPAN_WORDS or not begins or not may_end(reading, last):
+                said = reading.phrase(first, last) + reading.after(last)
+                yield Candidate(said.strip().rstrip(".?!;:,\"' "), "clause", first, last)
+
+
+def _dated(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """Phrases of time in the forms that the parameter asks for."""
+    for form in dates.forms(parameter):
+        for start, end in reading.moments[:_DATES]:
+            if value := dates.written(reading.text[start:end], form, reading.text):
+                yield from standing(value, "dated", reading, start, end)
+
+
+def _coded(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """The codes of what is called by name: `EUR` where the request says euros."""
+    wanted, count = codes.tables(parameter), len(reading.words)
+    long = any(len(example) == 3 and example.isupper() for example in parameter.examples)
+    for first in range(count if wanted else 0):
+        for last in range(first, min(count, first + _NAME_WORDS)):
+            name = reading.phrase(first, last)
+            found = (codes.code(name, table, long) for table in wanted)
+            yield from (Candidate(code, "coded", first, last) for code in found if code)
+
+
+def _formulas(reading: Reading) -> Iterator[Candidate]:
+    """Terms with operators between them, at least one of them a number: `3x^2 + 5`, not `and/or`."""
+    for match in _EXPRESSION.finditer(reading.text):
+        said = match.group().strip()
+        if _OPERATOR.search(said) and re.search(r"\d", said):
+            yield from standing(said, "formula", reading, *match.span())
+
+
+def _addresses(reading: Reading) -> Iterator[Candidate]:
+    """URLs, paths and addresses of mail, without the marks that end the sentence."""
+    for match in _ADDRESS.finditer(reading.text):
+        said = match.group().rstrip(".,;:!?'\")]}")
+        yield from standing(said, "address", reading, match.start(), match.start() + len(said))
+
+
+def _parts(reading: Reading) -> Iterator[Candidate]:
+    """The first half of a word with a hyphen: `vegan` of `vegan-friendly`."""
+    for index, word in enumerate(reading.words):
+        head, hyphen, tail = word.text.partition("-")
+        if hyphen and head.isalpha() and tail.isalpha():
+            yield Candidate(head, "part", index, index)

@@ -1,0 +1,1 @@
+"""Fits the weights by which tool calling ranks what a request offers, from cases whose right calls are known."""
