@@ -24,10 +24,10 @@ from linnet.tools import Tool
 CANDIDATES = 4
 """Tools that the model judges; BM25 holds the right one among four in 99 % of BFCL's `multiple`."""
 
-MARGIN = 0.3
+MARGIN = 0.5
 """Log-odds over which a tool is called."""
 
-ALSO = 0.6
+ALSO = 1.0
 """Log-odds over which a tool is one of several that are meant."""
 
 NO_TOOL = "Function: answer question(question)\nAnswer a question from general knowledge.\nUser request:"

@@ -24,7 +24,19 @@ from linnet.calling.ranking.ranker import Weights, fitted
 from linnet.calling.ranking.several import Draft, Taken, drafts
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import introduce
-from linnet.requests import Generate, Hole, Holes, Model, Schema, Score, Segment, Usage, complete, complete_all
+from linnet.requests import (
+    Generate,
+    Hole,
+    Holes,
+    Model,
+    Number,
+    Schema,
+    Score,
+    Segment,
+    Usage,
+    complete,
+    complete_all,
+)
 from linnet.tools import Tool
 
 SURE = 0.8
@@ -120,7 +132,11 @@ class _Writer:
         found = {}
         for parameter, candidate in said.items():
             state, country = regions.wanted(parameter)
-            if (state or country) and candidate.source in ("span", "quoted", "shared") and "," not in candidate.value:
+            if (
+                (state or country)
+                and candidate.source in ("span", "quoted", "shared")
+                and regions.lacks(candidate.value)
+            ):
                 place = f"{candidate.value}, "
                 found[parameter] = place + self._written(
                     _label(parameter) + f" {place}", regions.choices(state, country)
@@ -130,7 +146,9 @@ class _Writer:
     def invent(self, parameter: Parameter) -> Any:
         """A value that the request has no candidate for."""
         try:
-            return json.loads(self._written(f"{_label(parameter)} ", Schema(parameter.schema)))
+            number = Number(integer=parameter.integer)
+            constraint = number if parameter.type == "number" else Schema(parameter.schema)
+            return json.loads(self._written(f"{_label(parameter)} ", constraint))
         except ValueError:
             return None
 

@@ -11,6 +11,7 @@ import datetime
 import re
 from functools import lru_cache
 
+from linnet.calling.evidence.moments import moments
 from linnet.calling.evidence.parameters import Parameter
 
 _HOURS = r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?"
@@ -71,7 +72,7 @@ def _strftime(pattern: str) -> str:
     clock = re.search(_HOURS, pattern)
     day = pattern[: clock.start()] if clock else pattern
     rest = pattern[clock.end() :] if clock else ""
-    for letters, code in (("YYYY", "%Y"), ("MM", "%m"), ("DD", "%d"), ("YY", "%y"), ("MONTH", "%B")):
+    for letters, code in (("YYYY?", "%Y"), ("MM", "%m"), ("DD", "%d"), ("YY", "%y"), ("MONTH", "%B")):
         day = re.sub(letters, code, day, count=1, flags=re.IGNORECASE)
     if clock:
         day += "%H:%M" + (":%S" if clock.group().count(":") == 2 else "")
@@ -84,9 +85,17 @@ def written(phrase: str, form: str, request: str, now: datetime.datetime | None 
     has_clock, has_day = bool(_CLOCK.search(phrase)), bool(_DAY.search(phrase))
     if (wants_clock and not wants_day and not has_clock) or (wants_day and not has_day):
         return None
+    if wants_clock and wants_day and not has_clock and len(clocks := _clocks(request)) == 1:
+        phrase = f"{phrase} {clocks[0]}"
     base = now or _today(request) or datetime.datetime.now()
     moment = _parse(_with_year(phrase, request), base.replace(microsecond=0), "%d/%m" in form)
     return moment.strftime(form) if moment else None
+
+
+def _clocks(request: str) -> list[str]:
+    """Times of day that a request names apart from any date."""
+    found = [request[start:end] for start, end in moments(request)]
+    return [phrase for phrase in found if _CLOCK.search(phrase) and not _DAY.search(phrase)]
 
 
 def _today(request: str) -> datetime.datetime | None:

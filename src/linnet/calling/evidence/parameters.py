@@ -28,6 +28,8 @@ _LEGEND = re.compile(
     r"(?:(?<![\w.])(-?\d{1,4})|['\"]([\w-]{1,20})['\"])\s*(?:represents|for|means|is|indicates|=|:)\s*(?:an?\s+|the\s+)?"
     r"([A-Za-z][\w ]{1,40}?)(?=\s*(?:[,.;)]|\band\b|\bor\b|$))"
 )
+_FORM = re.compile(r"\b(?:YYYY|yyyy|MM|DD|HH|hh|City|State|Country|Address)\b|[<{\[]")
+"""What shows the form of a value and is none."""
 _ITEM = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+")
 
 
@@ -90,7 +92,7 @@ class Parameter:
         if not found:
             lists = (_ITEM.split(m[1].strip()) for m in _AFTER_EG.finditer(self.description))
             found = [item.strip() for items in lists for item in items if 0 < len(item.split()) <= 4]
-        return tuple(dict.fromkeys(e for e in found if e))
+        return tuple(dict.fromkeys(e for e in found if e and not _FORM.search(e)))
 
     @cached_property
     def example_stems(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from linnet.calling.evidence.codes import known_place
 from linnet.calling.evidence.parameters import Parameter
 from linnet.requests import Choice
 
@@ -27,6 +28,11 @@ def wanted(parameter: Parameter) -> tuple[bool, bool]:
         _COUNTRY_EXAMPLE.match(e) and not _STATE_EXAMPLE.match(e) for e in examples
     )
     return state, country
+
+
+def lacks(place: str) -> bool:
+    """Whether a place is told without its state or country, and is neither."""
+    return "," not in place and not known_place(place) and not any(character.isdigit() for character in place)
 
 
 def choices(state: bool, country: bool) -> Choice:

@@ -7,17 +7,19 @@ of evidence goes to the parameter that it fits best, and the next best takes its
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.ranking.candidates import Candidate
 
 SHARED = 4.0
-IN_ORDER = 0.25
-SIBLINGS = 1.0
-BEAM = 24
-TOP = 12
+IN_ORDER, SIBLINGS = 0.25, 1.0
+"""Nats for two values that stand in the order of their parameters: of any two, and of one of a pair."""
+BEAM, TOP = 24, 12
+"""Assignments that are kept at each step, and candidates of a parameter that are tried."""
+
+_PART = re.compile(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,7 @@ def assign(ranked: Mapping[Parameter, Ranked]) -> Assignment | None:
     for parameter in order:
         wider = [
             (
-                score
-                + own
-                - _shared(candidate, parameter, taken.values())
-                + _order(candidate, parameter, taken, types),
+                score + own - _shared(candidate, taken.values()) + _order(candidate, parameter, taken, types),
                 {**taken, parameter.index: candidate},
             )
             for score, taken in beam
@@ -77,17 +76,11 @@ def siblings(one: Parameter, other: Parameter) -> bool:
     a, b = one.path[-1], other.path[-1]
     if len(a) == len(b) == 1:
         return True
-    left, right = (
-        re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", a.lower()),
-        re.split(r"[_\W]|(?<=[a-z])(?=[A-Z0-9])", b.lower()),
-    )
+    left, right = _PART.split(a), _PART.split(b)
     return len(left) == len(right) > 1 and sum(x != y for x, y in zip(left, right, strict=True)) == 1
 
 
-def _shared(candidate: Candidate, parameter: Parameter, taken: Sequence[Candidate]) -> float:
-    if not candidate.covers or candidate.source == "named":
-        return 0.0
-    return SHARED * sum(
-        other.covers and other.source != "named" and candidate.first <= other.last and other.first <= candidate.last
-        for other in taken
-    )
+def _shared(candidate: Candidate, taken: Iterable[Candidate]) -> float:
+    """Nats against taking words that were taken already; a text may hold an option's name, as another option may not."""
+    option = candidate.source == "named"
+    return SHARED * sum((other.source == "named") == option and candidate.meets(other) for other in taken)

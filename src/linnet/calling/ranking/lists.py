@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from linnet.calling.evidence.naming import places_named
 from linnet.calling.evidence.parameters import Parameter
@@ -22,9 +24,16 @@ _BETWEEN_QUOTATIONS = re.compile(r"[\s,;]*(?:(?:and|or)\s+)?")
 
 def lists(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     """Lists of what the parameter's elements are."""
-    yield from literals(reading, list)
+    floats = parameter.element.type == "number" and not parameter.element.integer
+    for literal in literals(reading, list):
+        yield replace(literal, value=_floats(literal.value)) if floats else literal
     if make := _MAKERS.get(parameter.element.type):
         yield from make(parameter.element, reading)
+
+
+def _floats(values: list[Any]) -> list[Any]:
+    """Whole numbers as the floats that a schema wants."""
+    return [float(value) if type(value) is int else value for value in values]
 
 
 def _numbers(element: Parameter, reading: Reading) -> Iterator[Candidate]:

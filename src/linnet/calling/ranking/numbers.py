@@ -16,6 +16,7 @@ _ORDINALS = {
     word: number
     for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
 }
+_MONTHS = "january february march april may june july august september october november december".split()
 _ANY_NUMBER = re.compile(r"(?<![\w.^])\d+(?:\.\d+)?(?!\w)")
 
 
@@ -23,16 +24,17 @@ def numbers(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     """Every number of the words that are read, and what a per cent is as a fraction of one."""
     for quantity, source in quantities(reading):
         first, last = reading.covered(quantity.start, quantity.end)
-        for value, kind in _worths(quantity, source):
+        for value, kind in _worths(parameter, quantity, source):
             if first >= 0 and fits(parameter, value):
                 yield Candidate(whole(value), kind, first, last, quantity)
 
 
 def quantities(reading: Reading) -> list[tuple[Quantity, str]]:
-    """All numbers, in order, with what they were read from: `number`, `ordinal` or `dated`."""
+    """All numbers, in order, with what they were read from: `number`, `ordinal`, `month` or `dated`."""
     found = [(quantity, "number") for quantity in reading.quantities]
     found += [(quantity, "ordinal") for quantity in _ordinals(reading)]
     found += [(quantity, "dated") for quantity in _dated(reading)]
+    found += [(quantity, "month") for quantity in _months(reading)]
     return sorted((pair for pair in found if math.isfinite(pair[0].value)), key=lambda pair: pair[0].start)
 
 
@@ -44,6 +46,12 @@ def _ordinals(reading: Reading) -> Iterator[Quantity]:
             yield Quantity(_ORDINALS[word.lower], word.start, word.end, spelled=True)
 
 
+def _months(reading: Reading) -> Iterator[Quantity]:
+    for word in reading.words:
+        if word.capital and word.lower in _MONTHS:
+            yield Quantity(_MONTHS.index(word.lower) + 1, word.start, word.end, spelled=True)
+
+
 def _dated(reading: Reading) -> Iterator[Quantity]:
     """Numbers inside phrases of time, where they are none by themselves."""
     taken = Places((quantity.start, quantity.end) for quantity in reading.quantities)
@@ -53,9 +61,9 @@ def _dated(reading: Reading) -> Iterator[Quantity]:
                 yield Quantity(float(match.group()), *match.span())
 
 
-def _worths(quantity: Quantity, source: str) -> Iterator[tuple[float, str]]:
+def _worths(parameter: Parameter, quantity: Quantity, source: str) -> Iterator[tuple[float, str]]:
     yield quantity.value, source
-    if quantity.percent:
+    if quantity.percent and "percent" not in parameter.path[-1].lower():
         yield fraction(quantity), "fraction"
 
 

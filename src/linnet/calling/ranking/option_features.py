@@ -55,7 +55,8 @@ def _said(option: str, heard: frozenset[str]) -> tuple[float, float]:
 def _context(facts: Facts, parameter: Parameter, candidate: Candidate, need: str) -> Features:
     context = of_context(facts, parameter, candidate, need)
     named = {f"option {name}": value for name, value in context.items()}
-    return {**named, f"option prev={previous(facts.reading, candidate.first)}": 1.0}
+    before = f"option prev={previous(facts.reading, candidate.first)}"
+    return {**named, before: 1.0, **{f"{before}|{sense}": 1.0 for sense in parameter.senses}}
 
 
 def _prefix(facts: Facts, option: str) -> Features:

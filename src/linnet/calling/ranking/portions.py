@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import parameters
@@ -138,7 +139,7 @@ def _shares(edges: Sequence[int], reading: Reading, known: Sequence[Mapping[str,
     """For each stretch and tool, the weights of the words they share, rare ones counted more."""
     spread = Counter(word for vocabulary in known for word in vocabulary)
     shares = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         heard = {word.stem for word in reading.words[begin:end] if not word.common}
         shares.append(
             [

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.naming import overlap, words
+from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
@@ -34,6 +35,7 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
         "tools": float(min(6, tools)),
         "length": min(80, length) / 20,
         "short": float(length < 6),
+        **_foreign(reading, gain),
         **_evidence(sheet),
         **_explained(sheet, name | told | own),
     }
@@ -56,6 +58,13 @@ def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
         "spoken alike": len(spoken & said) / max(1, len(spoken)),
         "first word": float(bool(content) and bool(alike[content[0]] & spoken)),
     }
+
+
+def _foreign(reading: Reading, gain: float) -> Features:
+    """Of a request in another script no word can be shared with an English tool: the model's judgement is left."""
+    letters = [character for character in reading.text if character.isalpha()]
+    share = sum(not character.isascii() for character in letters) / max(1, len(letters))
+    return {"foreign": share, "foreign gain": share * gain}
 
 
 def _share(part: frozenset[str], whole: frozenset[str]) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
@@ -22,14 +22,14 @@ from linnet.calling.ranking.ranker import weigh
 from linnet.calling.ranking.sheet import Sheet
 from linnet.limits import LIMITS
 
-ELSEWHERE = 4.0
+ELSEWHERE = 2.5
 """Nats against taking a value from another call's stretch of the text."""
-NEAR = 3.0
+NEAR = 6.5
 """Nats within which the values of an enumeration must be as good as the best."""
-NEAR_RESPECTIVELY = 5.0
+NEAR_RESPECTIVELY = 6.5
 _CUTS = 14
 _CUT_WORDS = frozenset(("and", "also", "then", "while", "plus", "whereas", "finally", "lastly", "or"))
-_STRETCH_FIRST = 2.0
+_STRETCH_FIRST = 1.0
 _HOPELESS = -40.0
 _NO_EVIDENCE = -50.0
 _CONSIDERED = 14
@@ -197,7 +197,7 @@ def _enumerated(sheet: Sheet, parameter: Parameter, count: int, within: float) -
         return []
     items.sort(key=lambda item: item[0].first)
     spare = 1 if parameter.type == "number" else 0
-    pairs = zip(items, items[1:], strict=False)
+    pairs = pairwise(items)
     return items if all(_side_by_side(sheet.reading, a, b, spare) for (a, _), (b, _) in pairs) else []
 
 
@@ -291,7 +291,8 @@ def _shared(made: list[Draft], parameters: Sequence[Parameter]) -> list[Draft]:
 # --- how many ------------------------------------------------------------------------------------
 
 _KEYWORDS = (
-    "respectively each both two three four also then another second first lastly finally compare difference between same and"
+    "respectively each both two three four also then another second first lastly finally compare difference between "
+    "same and"
 ).split()
 _NUMBERS = {"two": 2, "both": 2, "three": 3, "four": 4}
 

@@ -6,7 +6,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from linnet.calling.evidence import codes, dates
+from linnet.calling.evidence import codes, dates, naming
+from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.candidate import Candidate, standing
@@ -40,7 +41,14 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     yield from _addresses(reading)
     yield from _parts(reading)
     for example in parameter.examples:
-        yield Candidate(example, "example")
+        if _alluded(example, reading):
+            yield Candidate(example, "example")
+
+
+def _alluded(example: str, reading: Reading) -> bool:
+    """Whether the request has all words of an example, or such as often stand for them."""
+    stems = naming.words(example)
+    return bool(stems) and all(SYNONYMS.get(stem, frozenset((stem,))) & reading.stems for stem in stems)
 
 
 def _clauses(reading: Reading) -> Iterator[Candidate]:
