@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from typing import Any
 
 from linnet.calling.evidence import regions
@@ -24,6 +25,7 @@ from linnet.calling.ranking.ranker import Weights, fitted
 from linnet.calling.ranking.several import Draft, Taken, drafts
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import introduce
+from linnet.limits import LIMITS
 from linnet.requests import (
     Generate,
     Hole,
@@ -45,6 +47,7 @@ SURE = 0.8
 _JUDGED = 6
 """Candidates of a parameter that the model judges."""
 _JUDGED_CHARS = 1_200
+"""Of a text the beginning is judged; of candidates, those that are no longer."""
 _LABEL_CHARS = 120
 _WRITTEN_TOKENS = 200
 
@@ -114,8 +117,10 @@ class _Writer:
 
     def judge(self, ways: Mapping[Parameter, Ranked], weights: Weights) -> dict[Parameter, Ranked]:
         """The ways with the model's judgement counted in."""
-        texts = [_said(c.value) for way in ways.values() for c, _ in way[:_JUDGED] if c.value is not OMITTED]
-        union = tuple(dict.fromkeys(f" {text}\n" for text in texts if text.strip()))
+        best = chain.from_iterable(zip_longest(*(way[:_JUDGED] for way in ways.values())))
+        texts = (_said(pair[0].value) for pair in best if pair and pair[0].value is not OMITTED)
+        heard = dict.fromkeys(f" {text}\n" for text in texts if text.strip() and len(text) <= _JUDGED_CHARS)
+        union = tuple(heard)[: LIMITS.continuations]
         if not union:
             return {}
         labels = [*map(_label, ways), "\ntext:"]
@@ -136,11 +141,11 @@ class _Writer:
                 (state or country)
                 and candidate.source in ("span", "quoted", "shared")
                 and regions.lacks(candidate.value)
+                and len(candidate.value) <= _LABEL_CHARS
             ):
                 place = f"{candidate.value}, "
-                found[parameter] = place + self._written(
-                    _label(parameter) + f" {place}", regions.choices(state, country)
-                )
+                if written := self._written(_label(parameter) + f" {place}", regions.choices(state, country)):
+                    found[parameter] = place + written
         return found
 
     def invent(self, parameter: Parameter) -> Any:
@@ -149,7 +154,7 @@ class _Writer:
             number = Number(integer=parameter.integer)
             constraint = number if parameter.type == "number" else Schema(parameter.schema)
             return json.loads(self._written(f"{_label(parameter)} ", constraint))
-        except ValueError:
+        except (ValueError, RecursionError):  # cut off, or nested beyond reason
             return None
 
     def _written(self, label: str, constraint: Any) -> str:

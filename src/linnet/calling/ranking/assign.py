@@ -81,6 +81,6 @@ def siblings(one: Parameter, other: Parameter) -> bool:
 
 
 def _shared(candidate: Candidate, taken: Iterable[Candidate]) -> float:
-    """Nats against taking words that were taken already; a text may hold an option's name, as another option may not."""
+    """Nats against taking words that were taken already; only an option's name may stand inside a text."""
     option = candidate.source == "named"
     return SHARED * sum((other.source == "named") == option and candidate.meets(other) for other in taken)

@@ -46,8 +46,9 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
 
 
 def _alluded(example: str, reading: Reading) -> bool:
-    """Whether the request has all words of an example, or such as often stand for them."""
-    stems = naming.words(example)
+    """Whether the request has all words of an example, or such as often stand for them; `San Francisco` will do for
+    `San Francisco, CA`."""
+    stems = naming.words(example.split(",")[0])
     return bool(stems) and all(SYNONYMS.get(stem, frozenset((stem,))) & reading.stems for stem in stems)
 
 
