@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from linnet import Tool
-from linnet.calling.choose import CANDIDATES, NO_TOOL, Chooser, introduce, rank, support
+from linnet.calling.choose import CANDIDATES, NO_TOOL, Chooser, Chosen, rank
+from linnet.calling.retrieve import introduce
 from linnet.requests import Capabilities, Done, Event, Request, Score, Usage
 
 
@@ -36,6 +37,10 @@ def tool(name: str, description: str = "", **required: dict[str, Any]) -> Tool:
     return Tool.from_schema(name, description, {"properties": required, "required": list(required)})
 
 
+def names(chosen: Chosen) -> list[str]:
+    return [made.name for made, _ in chosen.picked]
+
+
 NUMBER, UNITS = {"type": "number"}, {"enum": ["miles", "feet"]}
 
 
@@ -43,20 +48,22 @@ def test_the_likelier_tool_is_chosen() -> None:
     tools = [tool("first"), tool("second")]
     judge = Judge(lambda text: 30.0 if "second" in text else 0.0)
     chosen = Chooser(tools).choose(judge, "zzz")
-    assert chosen.tool is tools[1] and [c.tool.name for c in chosen.ranked] == ["second", "first"]
+    assert chosen.picked == ((tools[1], "zzz"),)
+    assert [c.tool.name for c in chosen.ranked] == ["second", "first"]
     assert chosen.ranked[0].gain == 30 and chosen.usage == Usage(prompt_tokens=9)
 
 
 def test_none_is_chosen_when_no_tool_explains_the_request_better() -> None:
-    assert Chooser([tool("first")]).choose(Judge(lambda t: 30.0 if t == NO_TOOL else 0.0), "zzz").tool is None
-    assert Chooser([]).choose(indifferent(), "zzz").tool is None
+    assert Chooser([tool("first")]).choose(Judge(lambda t: 30.0 if t == NO_TOOL else 0.0), "zzz").picked == ()
+    nothing = Chooser([]).choose(indifferent(), "zzz")
+    assert (nothing.picked, nothing.ranked) == ((), ())
 
 
 def test_the_margin_decides() -> None:
     judge, tools = indifferent(), [tool("first")]
     score = Chooser(tools).choose(judge, "zzz").ranked[0].score
-    assert Chooser(tools, margin=score).choose(judge, "zzz").tool is None
-    assert Chooser(tools, margin=score - 1e-9).choose(judge, "zzz").tool is tools[0]
+    assert Chooser(tools, margin=score).choose(judge, "zzz").picked == ()
+    assert names(Chooser(tools, margin=score - 1e-9).choose(judge, "zzz")) == ["first"]
 
 
 def test_the_request_is_heard_untrusted_and_cut() -> None:
@@ -79,30 +86,79 @@ def test_the_last_of_many_tools_is_judged_when_its_words_match(count: int) -> No
     assert len(chosen.ranked) == CANDIDATES and chosen.ranked[0].tool is tools[-1]
 
 
-def test_evidence_for_arguments_makes_a_candidate() -> None:
-    tools = [*(tool(f"noise{i}", x=UNITS) for i in range(6)), tool("sum", a=NUMBER, b=NUMBER)]
-    ranked = Chooser(tools).choose(indifferent(), "3 and 4").ranked
-    assert ranked[0].tool.name == "sum" and (ranked[0].supported, ranked[0].unsupported) == (2, 0)
+def test_what_the_model_finds_likelier_ranks_higher() -> None:
+    """A judge of no opinion leaves the words to decide, and one with a strong opinion is heard."""
+    tools = [tool("dice", "Rolls dice."), tool("weather", "Gets the weather.")]
+    ranked, _ = rank(indifferent(), tools, "roll the dice")
+    assert [c.tool.name for c in ranked] == ["dice", "weather"] and [c.gain for c in ranked] == [0, 0]
+    ranked, _ = rank(Judge(lambda text: 60.0 if "weather" in text else 0.0), tools, "roll the dice")
+    assert [c.tool.name for c in ranked] == ["weather", "dice"]
+
+
+# --- several tools -------------------------------------------------------------------------------
+
+CITY = {"type": "string", "description": "The name of the city."}
+SIDES = {"base": {**NUMBER, "description": "The base."}, "height": {**NUMBER, "description": "The height."}}
+WEATHER = tool("get_weather", "Gets the weather forecast of a city.", city=CITY)
+TRIANGLE = tool("calculate_triangle_area", "Calculates the area of a triangle.", **SIDES)
+EMAIL = tool("send_email", "Sends an email.", recipient={"type": "string"})
+
+
+def test_two_tools_get_their_portions_of_one_request() -> None:
+    request = "Get the weather in Oslo. Then calculate the area of a triangle with a base of 3 and a height of 4."
+    chosen = Chooser([EMAIL, TRIANGLE, WEATHER], margin=-99.0).choose(indifferent(), request)
+    weather, triangle = request[:24], request[25:]
+    assert chosen.picked == ((WEATHER, weather), (TRIANGLE, triangle)), "in the order of the request"
+
+
+def test_one_tool_gets_the_whole_request() -> None:
+    request = "Calculate the area of a triangle whose base is 10 and whose height is 5."
+    chosen = Chooser([EMAIL, TRIANGLE, WEATHER], margin=-99.0).choose(indifferent(), request)
+    assert chosen.picked == ((TRIANGLE, request),)
+
+
+def test_where_the_best_is_not_good_enough_no_other_is_called() -> None:
+    request = "Get the weather in Oslo. Then calculate the area of a triangle with a base of 3 and a height of 4."
+    assert Chooser([TRIANGLE, WEATHER], margin=1e9).choose(indifferent(), request).picked == ()
+
+
+# --- odd requests and schemas --------------------------------------------------------------------
+
+LONG = 100_000
+
+
+@pytest.mark.parametrize("piece", ["a", "7", "5 ", "Get the weather in Oslo, then ", "[", "{'a': ", "'", "\n", "1+"])
+def test_a_long_request_is_chosen_for(piece: str) -> None:
+    """Whoever takes quadratic time here takes minutes, and the runner's own deadline ends it."""
+    request = (piece * LONG)[:LONG]
+    chosen = Chooser([TRIANGLE, WEATHER], margin=-1e9).choose(indifferent(), request)
+    assert len(chosen.ranked) == 2 and chosen.picked
+    assert sum(len(text) for _, text in chosen.picked) >= 0.9 * len(request.strip())
 
 
 @pytest.mark.parametrize(
-    ("required", "request_text", "expected"),
+    "schema",
     [
-        ({}, "5 miles", (0, 0)),
-        ({"a": NUMBER}, "5 miles", (1, 0)),
-        ({"a": NUMBER, "b": NUMBER}, "5 miles", (1, 1)),
-        ({"a": UNITS}, "5 miles", (1, 0)),
-        ({"a": UNITS}, "5 inches", (0, 1)),
-        ({"a": {"enum": [1, 2]}}, "5 miles", (0, 0)),
-        ({"a": {"type": "string", "enum": []}}, "5 miles", (0, 0)),
-        ({"when": {"type": "string"}}, "tomorrow", (1, 0)),
-        ({"when": {"type": "string"}}, "never", (0, 0)),
-        ({"path": {"type": "string"}}, "read a.txt", (1, 0)),
-        ({"items": {"type": "array", "items": True}}, "eggs, milk and tea", (1, 0)),
+        {},
+        True,
+        {"enum": [1, 2.5, None]},
+        {"enum": []},
+        {"const": [1]},
+        {"type": "object", "properties": {}},
+        {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "string"}}}}},
+        {"type": "array", "items": {"type": "object", "properties": {"a": True}}},
+        {"type": "array", "items": True},
+        {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        {"type": ["integer", "null"], "default": "x"},
+        {"type": "null"},
     ],
+    ids=str,
 )
-def test_support(required: dict[str, Any], request_text: str, expected: tuple[int, int]) -> None:
-    assert support(tool("t", **required), request_text) == expected
+@pytest.mark.parametrize("request_text", ["", "do it 5 times, and in Oslo", '[1, {"a": 2}] 明日'])
+def test_odd_schemas_do_no_harm(schema: Any, request_text: str) -> None:
+    tools = [tool("do_it", "", p=schema, q=schema), Tool.from_schema("other", "", {"properties": {"p": schema}})]
+    chosen = Chooser(tools, margin=-1e9).choose(indifferent(), request_text)
+    assert len(chosen.ranked) == 2 and names(chosen)
 
 
 def test_an_introduction_has_names_and_description() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import pytest
 
@@ -113,6 +112,13 @@ def test_a_tool_of_one_name_is_offered_once() -> None:
     spec = {"name": "a", "description": "A", "parameters": {}}
     tools, notes = offered([spec, spec, 7, {"name": "b c", "description": "B"}, {"name": "d"}])
     assert [tool.name for tool in tools] == ["a", "d"] and len(notes) == 2
+
+
+class Mute:
+    capabilities = Capabilities("mute", 10)
+
+    def stream(self, request: Request) -> list[Event]:
+        return [Done()]
 
 
 def test_guided_without_tools_calls_nothing() -> None:

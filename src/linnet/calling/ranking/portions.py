@@ -143,7 +143,7 @@ def _shares(edges: Sequence[int], reading: Reading, known: Sequence[Mapping[str,
         heard = {word.stem for word in reading.words[begin:end] if not word.common}
         shares.append(
             [
-                sum(vocabulary[w] * math.log((len(known) + 1) / spread[w]) for w in heard if w in vocabulary)
+                sum(vocabulary[w] * math.log((len(known) + 1) / spread[w]) for w in sorted(heard) if w in vocabulary)
                 for vocabulary in known
             ]
         )

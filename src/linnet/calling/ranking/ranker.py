@@ -2,7 +2,7 @@
 
 A multinomial logit: the weights are those under which the right values of the training cases were most
 likely, and the probabilities of one parameter's candidates add up to 1. `weights.json` is made by
-`python -m linnet.evals.fit`; what it was fitted on is told in docs/calling.md.
+`python -m linnet.evals.fitting`; what it was fitted on is told in docs/calling.md.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ _DATES = 40
 """Phrases of time that are worked out: each takes `dateparser` a millisecond or more."""
 _NAME_WORDS = 4
 """Words of the longest name that a code is looked up for."""
+_CLAUSE_CHARS = 4_000
+"""Of the longest clause: in a long request there are hundreds that reach to its end, and each is a copy."""
 _TERM = r"\(?-?[\w.]{1,12}\)?"
 _EXPRESSION = re.compile(rf"(?<![\w^]){_TERM}(?:\s?(?:\*\*|[-+*/^=<>])\s?{_TERM}){{1,12}}(?!\w)")
 _OPERATOR = re.compile(r"[\^*+=]|\s[-/]\s")
@@ -62,8 +64,9 @@ def _clauses(reading: Reading) -> Iterator[Candidate]:
             continue
         for last in {ends[bisect_left(ends, first)], ends[-1]}:
             if last - first >= SPAN_WORDS or not begins or not may_end(reading, last):
-                said = reading.phrase(first, last) + reading.after(last)
-                yield Candidate(said.strip().rstrip(".?!;:,\"' "), "clause", first, last)
+                said = (reading.phrase(first, last) + reading.after(last)).strip().rstrip(".?!;:,\"' ")
+                if len(said) <= _CLAUSE_CHARS:
+                    yield Candidate(said, "clause", first, last)
 
 
 def _dated(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:

@@ -1,0 +1,101 @@
+"""What one tool could take from one text, with logits that the test makes up and with those that ship."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from linnet import Tool
+from linnet.calling.evidence.parameters import parameters
+from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.candidates import OMITTED, Candidate
+from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.sheet import WORST, Sheet
+
+NOTHING = Weights({}, {}, {}, {}, {})
+NUMBER, TEXT = {"type": "number"}, {"type": "string"}
+
+
+def sheet(text: str, weights: Weights = NOTHING, required: tuple[str, ...] | None = None, **own: Any) -> Sheet:
+    schema = {"properties": own, "required": list(own if required is None else required)}
+    tool = Tool.from_schema("do_it", "Does it.", schema)
+    return Sheet(tool, parameters(tool), Reading(text), weights)
+
+
+def liked(text: str, logits: Mapping[Any, float], **own: Any) -> Sheet:
+    """A sheet whose candidates have the logits of their values; the others have -99."""
+    made = sheet(text, **own)
+    made.logits = {p: [logits.get(c.value, -99.0) for c in found] for p, found in made.found.items()}
+    return made
+
+
+def values(way: Any) -> list[Any]:
+    return [candidate.value for candidate, _ in way]
+
+
+def test_every_parameter_has_its_candidates_in_the_schema_s_order() -> None:
+    made = sheet("7 miles", n=NUMBER, unit={"enum": ["miles", "feet"]})
+    assert [p.name for p in made.ways] == ["n", "unit"]
+    assert [values(way) for way in made.ways.values()] == [[7], ["miles", "feet"]]
+
+
+def test_without_weights_all_are_as_likely() -> None:
+    (way,) = sheet("4 or 9", n=NUMBER).ways.values()
+    assert values(way) == [4, 9] and all(math.exp(nats) == pytest.approx(0.5) for _, nats in way)
+
+
+def test_the_best_comes_first_and_costs_nothing() -> None:
+    made = liked("4 or 9", {4: 1.0, 9: 3.0}, n=NUMBER)
+    (parameter,) = made.parameters
+    assert values(made.ways[parameter]) == [9, 4]
+    assert {c.value: cost for c, cost in made.costs[parameter]} == {4: 2.0, 9: 0.0}
+
+
+def test_a_cost_is_bounded() -> None:
+    made = liked("4 or 9", {9: 3.0}, n=NUMBER)
+    assert {c.value: cost for c, cost in made.costs[made.parameters[0]]} == {4: WORST, 9: 0.0}
+
+
+def test_what_stands_apart_shares_no_words() -> None:
+    made = liked("Ann Lee and Bob", {"Ann Lee": 5.0, "Ann": 4.5, "Lee": 4.0, "Bob": 3.0}, who=TEXT)
+    (parameter,) = made.parameters
+    assert values(made.apart(parameter, 9, 3.0)) == ["Ann Lee", "Bob"]
+    assert values(made.apart(parameter, 1, 3.0)) == ["Ann Lee"]
+    assert values(made.apart(parameter, 9, 2.0)) == ["Ann Lee"], "Bob costs 2, and that is too much"
+    assert made.apart(parameter, 0, 3.0) == []
+
+
+def test_what_is_not_said_does_not_stand_apart() -> None:
+    own = {"type": "number", "default": 3}
+    made = sheet("nothing", required=(), n=own)
+    (parameter,) = made.parameters
+    assert values(made.ways[parameter]) == [3, OMITTED] and made.apart(parameter, 9, WORST) == []
+
+
+def test_a_parameter_without_any_candidate_has_no_way() -> None:
+    made = sheet("?!", n=NUMBER, who=TEXT)
+    assert [list(way) for way in made.ways.values()] == [[], []]
+    assert [list(costs) for costs in made.costs.values()] == [[], []]
+
+
+def test_a_tool_without_parameters_is_an_empty_sheet() -> None:
+    made = sheet("5 miles")
+    assert made.parameters == () and made.ways == {} and made.costs == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "schema", "value"),
+    [
+        ("set the volume to 40", {"volume": NUMBER}, 40),
+        ("Turn the heating off", {"mode": {"enum": ["off", "auto"]}}, "off"),
+        ("What's the weather in Paris?", {"city": {**TEXT, "description": "The name of the city."}}, "Paris"),
+        ('Say "good night" to Tom', {"message": {**TEXT, "description": "The message to say."}}, "good night"),
+    ],
+)
+def test_the_weights_that_ship_find_what_is_plain(text: str, schema: dict[str, Any], value: Any) -> None:
+    (way,) = sheet(text, fitted(), **schema).ways.values()
+    best, nats = way[0]
+    assert isinstance(best, Candidate) and best.value == value and nats <= 0
