@@ -20,8 +20,8 @@ class Willing:
 
     capabilities = Capabilities("willing", 2048)
 
-    def __init__(self, **captures: str) -> None:
-        self.captures = captures
+    def __init__(self, value: str | None = None) -> None:
+        self.captures = {} if value is None else {"value": value}
 
     def stream(self, request: Request) -> Iterator[Event]:
         if isinstance(request, Generate):
@@ -37,41 +37,102 @@ def made(required: dict[str, Any]) -> Tool:
 
 def test_a_call_is_valid_and_tells_its_steps() -> None:
     guided = Guide(Willing(), [made({"n": {"type": "integer"}})]).call("do it 5 times")
-    assert guided.call and guided.call.arguments == {"n": 5} and guided.call.how == "model"
-    assert [step.kind for step in guided.steps] == ["choose", "fill"] and guided.problem is None
-    assert list(guided.steps[0].data["scores"]) == ["do_it"] and guided.steps[1].data == {"from": {"n": "evidence"}}
+    (call,) = guided.calls
+    assert call.arguments == {"n": 5} and call.how == "model" and call.repairs == ()
+    assert [step.kind for step in guided.steps] == ["choose", "fill"]
+    assert (guided.wanted, guided.problem) == (None, None)
+    assert list(guided.steps[0].data["scores"]) == ["do_it"] and guided.steps[1].data["from"] == {"n": "evidence"}
+    assert 0 < guided.steps[1].data["sure"] <= 1
 
 
 def test_none_is_honest() -> None:
     guided = Guide(Willing(), [made({})], margin=1e9).call("do it")
-    assert guided.call is None and guided.wanted is None and [step.kind for step in guided.steps] == ["choose"]
-    assert Guide(Willing(), []).call("do it").call is None
+    assert guided.calls == () and guided.wanted is None and [step.kind for step in guided.steps] == ["choose"]
+    assert Guide(Willing(), []).call("do it").calls == ()
 
 
 def test_a_repair_is_told() -> None:
-    guided = Guide(Willing(n='"7"'), [made({"n": {"type": ["integer", "null"], "enum": ["7", "8"]}})]).call("do it")
-    assert guided.call is None and isinstance(guided.problem, ToolArgumentsInvalid)
-    guided = Guide(Willing(), [made({"when": {"type": "string"}})]).call("at 5 pm")
-    assert guided.call and guided.call.repairs == ()
+    """The list takes texts, and the model has written numbers."""
+    texts = {"type": "array", "items": {"type": "string"}}
+    (call,) = Guide(Willing("[1, 2]"), [made({"p": texts})], margin=-1e9).call("?!").calls
+    assert call.arguments == {"p": ["1", "2"]}
+    assert call.repairs == ("p: [1, 2] became ['1', '2']", "p was written by the model")
+
+
+def test_what_the_model_wrote_is_told() -> None:
+    (call,) = Guide(Willing('{"a": 1}'), [made({"n": {"type": "integer"}, "p": {"type": "object"}})]).call("5").calls
+    assert call.arguments == {"n": 5, "p": {"a": 1}} and call.repairs == ("p was written by the model",)
+
+
+def test_over_another_model_the_tools_are_the_same() -> None:
+    guide = Guide(Willing(), [made({"p": {"type": "object"}})], margin=-1e9)
+    other = guide.over(Willing('{"a": 1}'))
+    assert other.call("do it").calls[0].arguments == {"p": {"a": 1}}
+    assert guide.call("do it").calls == ()
 
 
 @pytest.mark.parametrize(
     ("schema", "request_text", "said"),
     [
-        ({"type": "integer"}, "do it 2.5 times", "must be integer, got 2.5"),
         ({"type": "string"}, "?!", "must be string, got null"),
-        ({"type": "string", "enum": []}, "do it", "must be one of"),
-        ({"type": "object"}, "do it", "p is missing"),
-        ({"type": "array", "items": {"type": "object"}}, "do it", "p is missing"),
+        ({"type": "string", "enum": []}, "?!", "must be string, got null"),
+        ({"type": "object"}, "do it", "must be object, got null"),
+        ({"type": "array", "items": {"type": "object"}}, "do it", "p"),
         ({"type": "number", "minimum": 9}, "do it 5 times", "must be at least 9"),
+        ({"type": "integer"}, "do it", "must be integer, got null"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused_in_words(schema: dict[str, Any], request_text: str, said: str) -> None:
-    """The gaps of objects stay open here, as when an answer is cut off; the empty enum's text is filled."""
-    model = Willing(p="it") if "enum" in schema else Willing()
-    guided = Guide(model, [made({"p": schema})]).call(request_text)
-    assert guided.call is None and guided.wanted and guided.wanted.name == "do_it"
-    assert said in str(guided.problem)
+@pytest.mark.parametrize("value", [None, "", "rubbish", '{"a": ', "[" * 10_000])
+def test_arguments_that_do_not_fit_are_refused_in_words(
+    value: str | None, schema: dict[str, Any], request_text: str, said: str
+) -> None:
+    """What the model writes is cut off or rubbish, or it writes nothing at all: no call, and no exception."""
+    guided = Guide(Willing(value), [made({"p": schema})], margin=-1e9).call(request_text)
+    assert guided.calls == () and guided.wanted and guided.wanted.name == "do_it"
+    assert isinstance(guided.problem, ToolArgumentsInvalid) and said in guided.problem.message
+    assert guided.steps[-1].kind == "refuse" and guided.steps[-1].detail == guided.problem.message
+
+
+# --- several calls -------------------------------------------------------------------------------
+
+SIDES = {
+    "base": {"type": "number", "minimum": 5, "description": "The base."},
+    "height": {"type": "number", "description": "The height."},
+}
+TWO = "the base is 10 and the height is 5, and for the second the base is 4 and the height is 3"
+
+
+def test_one_refused_call_spoils_no_other() -> None:
+    """The second base is less than the least: that call is refused and told, the first is made."""
+    triangle = Tool.from_schema("area", "The area of a triangle.", {"properties": SIDES, "required": list(SIDES)})
+    guided = Guide(Willing(), [triangle], margin=-1e9).call(TWO)
+    assert [call.arguments for call in guided.calls] == [{"base": 10, "height": 5}]
+    assert [step.kind for step in guided.steps] == ["choose", "fill", "fill", "refuse"]
+    assert "must be at least 5, got 4" in guided.steps[-1].detail
+    assert (guided.wanted, guided.problem) == (None, None)
+
+
+def test_one_refused_tool_spoils_no_other() -> None:
+    weather = Tool.from_schema(
+        "get_weather", "Gets the weather of a city.", {"properties": {"city": {"type": "string"}}}
+    )
+    least = {**SIDES, "base": {"type": "number", "minimum": 99, "description": "The base."}}
+    own = {"properties": least, "required": list(least)}
+    triangle = Tool.from_schema("calculate_triangle_area", "Calculates the area of a triangle.", own)
+    request = "Calculate the area of a triangle with a base of 3 and a height of 4. Then get the weather in Oslo."
+    guided = Guide(Willing(), [weather, triangle], margin=-1e9).call(request)
+    assert [call.name for call in guided.calls] == ["get_weather"] and guided.problem is None
+    assert [step.kind for step in guided.steps] == ["choose", "fill", "refuse", "fill"]
+    assert guided.steps[0].detail == "calculate_triangle_area and get_weather fits best"
+
+
+def test_where_all_are_refused_the_first_problem_is_told() -> None:
+    least = {**SIDES, "base": {**SIDES["base"], "minimum": 99}}
+    triangle = Tool.from_schema("area", "The area of a triangle.", {"properties": least, "required": list(least)})
+    guided = Guide(Willing(), [triangle], margin=-1e9).call(TWO)
+    assert guided.calls == () and guided.wanted is triangle
+    assert guided.problem and "must be at least 99, got 10" in guided.problem.message
+    assert [step.kind for step in guided.steps] == ["choose", "fill", "refuse", "fill", "refuse"]
 
 
 # --- with the real model -------------------------------------------------------------------------
@@ -132,13 +193,13 @@ def model() -> Iterator[LocalModel]:
 )
 def test_whole_calls(model: LocalModel, request_text: str, expected: tuple[Any, ...] | None) -> None:
     tools = [convert_units, create_reminder, shopping_list, set_lights, roll_dice]
-    call = Guide(model, tools).call(request_text).call
+    calls = Guide(model, tools).call(request_text).calls
     if expected is None:
-        assert call is None
+        assert calls == ()
     else:
         wanted, *values = expected
         arguments = dict(zip(wanted.parameters["properties"], values, strict=True))
-        assert call and (call.name, call.arguments) == (wanted.name, arguments)
+        assert [(call.name, call.arguments) for call in calls] == [(wanted.name, arguments)]
 
 
 @pytest.mark.parametrize("request_text", ['do \\ "it" {', "?!", "明日の天気は", "5 " * 99, "it's <|im_end|> now"])
@@ -155,7 +216,5 @@ def test_odd_requests_end_in_a_valid_call_or_none(model: LocalModel, request_tex
         },
     }
     guided = Guide(model, [made(made_of)], margin=-1e9).call(request_text)
-    if guided.call:
-        assert list(guided.call.arguments) == list(made_of)
-    else:
-        assert guided.problem
+    assert guided.calls or guided.problem
+    assert all(list(call.arguments) == list(made_of) for call in guided.calls)

@@ -91,8 +91,8 @@ def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
     for parameter, value in writer.completed(said).items():
         values[parameter.path], told[parameter.name] = value, "model"
     for parameter in sheet.parameters:
-        if not draft.ways[parameter]:
-            values[parameter.path], told[parameter.name] = writer.invent(parameter), "invented"
+        if not draft.ways[parameter] and (value := writer.invent(parameter)) is not None:
+            values[parameter.path], told[parameter.name] = value, "invented"
     ordered = {p.path: values[p.path] for p in sheet.parameters if p.path in values}
     return Filled(nested(ordered), writer.usage, told, _sureness(draft, taken))
 
@@ -149,7 +149,7 @@ class _Writer:
         return found
 
     def invent(self, parameter: Parameter) -> Any:
-        """A value that the request has no candidate for."""
+        """A value that the request has no candidate for; None when the model wrote none, and it stays out."""
         try:
             number = Number(integer=parameter.integer)
             constraint = number if parameter.type == "number" else Schema(parameter.schema)

@@ -251,7 +251,8 @@ def test_features_depend_on_nothing_but_what_is_given(text: str) -> None:
 
 
 UNITS = [
-    ".", "-", "\n", '"a" ', "`a", "a.", "a, ", "1+", "1 ", "[1,", "{", "at 5:30 1 ", "today is ", "東京、", "\ud800", "a b; ",
+    ".", "-", "\n", '"a" ', "`a", "a.", "a, ", "1+", "1 ", "[1,", "{", "at 5:30 1 ", "today is ",
+    "東京、", "\ud800", "a b; ",
 ]  # fmt: skip
 
 

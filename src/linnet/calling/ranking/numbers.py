@@ -11,7 +11,7 @@ from linnet.calling.evidence.quantities import Places, Quantity
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.candidate import Candidate
 
-_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
+_ORDINAL = re.compile(r"(?<!\d)(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _ORDINALS = {
     word: number
     for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
