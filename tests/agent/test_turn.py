@@ -107,8 +107,8 @@ def test_a_rule_asks_no_model() -> None:
 
 
 def test_a_call_that_the_model_decided_on() -> None:
-    model = Canned(city="Oslo", days="7")
-    result = turn("weather", add, get_weather, model=model)
+    model = Canned(value="7")
+    result = turn("weather in Oslo", add, get_weather, model=model)
     assert (result.answer, result.how, result.model) == ("sun in Oslo for 7 days", "model", "canned")
     (done,) = result.calls
     assert (done.call.arguments, done.call.how) == ({"city": "Oslo", "days": 7}, "model")
@@ -120,8 +120,8 @@ def test_a_call_that_the_model_decided_on() -> None:
 def test_arguments_that_are_missing_name_the_tool() -> None:
     result = turn("weather", get_weather)
     assert (result.how, result.calls, result.error, result.exit_code) == ("abstained", (), None, 0)
-    assert result.answer == "I would use get_weather, but city is missing; days is missing."
-    assert kinds(result) == ["route", "choose", "fill"]
+    assert result.answer == "I would use get_weather, but days is missing."
+    assert kinds(result) == ["route", "choose", "fill", "refuse"]
     assert result.model == "canned"
 
 

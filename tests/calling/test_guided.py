@@ -74,12 +74,12 @@ def test_over_another_model_the_tools_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("schema", "request_text", "said"),
     [
-        ({"type": "string"}, "?!", "must be string, got null"),
-        ({"type": "string", "enum": []}, "?!", "must be string, got null"),
-        ({"type": "object"}, "do it", "must be object, got null"),
+        ({"type": "string"}, "?!", "p is missing"),
+        ({"type": "string", "enum": []}, "?!", "p is missing"),
+        ({"type": "object"}, "do it", "p is missing"),
         ({"type": "array", "items": {"type": "object"}}, "do it", "p"),
         ({"type": "number", "minimum": 9}, "do it 5 times", "must be at least 9"),
-        ({"type": "integer"}, "do it", "must be integer, got null"),
+        ({"type": "integer"}, "do it", "p is missing"),
     ],
 )
 @pytest.mark.parametrize("value", [None, "", "rubbish", '{"a": ', "[" * 10_000])
@@ -183,7 +183,7 @@ def model() -> Iterator[LocalModel]:
         ("How many kilometers are 26.2 miles?", (convert_units, 26.2, "miles", "kilometers")),
         ("convert 5 kilos to pounds", (convert_units, 5, "kilograms", "pounds")),
         ("Remind me to call the dentist tomorrow at 9 am", (create_reminder, "call the dentist", "tomorrow at 9 am")),
-        ("Add eggs, milk and rye bread to my shopping list", (shopping_list, ["eggs", "milk", "rye bread"])),
+        ("Add eggs, milk and bread to my shopping list", (shopping_list, ["eggs", "milk", "bread"])),
         ("Turn off the lights in the kitchen", (set_lights, "kitchen", False)),
         ("Switch the bedroom lights on please", (set_lights, "bedroom", True)),
         ("roll a die", (roll_dice,)),
