@@ -13,7 +13,8 @@ def wilson(right: int, of: int, z: float = 1.96) -> tuple[float, float]:
     share, spread = right / of, z * z / of
     centre = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / of + spread / (4 * of)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # exact at the ends, where rounding would leave a trace
+    return max(0.0, centre - half) if right else 0.0, min(1.0, centre + half) if right < of else 1.0
 
 
 def mcnemar(before: Sequence[bool], after: Sequence[bool]) -> float:
