@@ -6,7 +6,7 @@ from __future__ import annotations
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.naming import overlap, words
 from linnet.calling.evidence.reading import Reading
-from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.facts import Features, share
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
 
@@ -26,11 +26,11 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
         "overlap": overlap(words(reading.text), described(tool)),
         "gain": gain,
         "gain a word": gain / max(4, length),
-        "name": _share(name, reading.stems),
-        "description": _share(told, reading.stems),
-        "parameters": _share(own, reading.stems),
-        "in description": _share(heard, told),
-        "in name": _share(heard, name),
+        "name": share(name, reading.stems),
+        "description": share(told, reading.stems),
+        "parameters": share(own, reading.stems),
+        "in description": share(heard, told),
+        "in name": share(heard, name),
         "names it": float(bool(name & reading.stems)),
         "tools": float(min(6, tools)),
         "length": min(80, length) / 20,
@@ -63,12 +63,8 @@ def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
 def _foreign(reading: Reading, gain: float) -> Features:
     """Of a request in another script no word can be shared with an English tool: the model's judgement is left."""
     letters = [character for character in reading.text if character.isalpha()]
-    share = sum(not character.isascii() for character in letters) / max(1, len(letters))
-    return {"foreign": share, "foreign gain": share * gain}
-
-
-def _share(part: frozenset[str], whole: frozenset[str]) -> float:
-    return len(part & whole) / max(1, len(part))
+    foreign = sum(not character.isascii() for character in letters) / max(1, len(letters))
+    return {"foreign": foreign, "foreign gain": foreign * gain}
 
 
 def _evidence(sheet: Sheet) -> Features:

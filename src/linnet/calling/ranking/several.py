@@ -252,9 +252,8 @@ def _settled(
     values = {id(call.get(parameter)) for call in split.calls}
     if candidate is not None and len(values) > 1:
         return [(candidate, 0.0)]
-    return [
-        (c, nats - (ELSEWHERE if any(c.meets(o) for o in used if o is not candidate) else 0.0)) for c, nats in way
-    ]
+    others = [other for other in used if other is not candidate]
+    return [(c, nats - _lost(c, others)) for c, nats in way]
 
 
 def _only(candidate: Candidate) -> Ranked:
