@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from linnet.errors import SettingsInvalid
 from linnet.limits import LIMITS
-from linnet.settings import RESERVED, Settings, load
+from linnet.settings import RESERVED, ModelSettings, Settings, load
 
 
 @pytest.fixture
@@ -51,7 +51,11 @@ def test_every_field_from_a_file(toml: Path) -> None:
     toml.write_text(
         'model = "smollm2-135m"\ncontext = 2048\nthreads = 2\nroot = "notes"\n'
         'tools = ["files", "calculator"]\n'
-        "require_sandbox = true\nrequest_seconds = 30\nanswer_tokens = 64\nmargin = -0.5"
+        "require_sandbox = true\nrequest_seconds = 30\nanswer_tokens = 64\nmargin = -0.5\n"
+        'endpoint = "https://hub.example"\noffline = true\n'
+        '[models."my/model.gguf"]\nfamily = "qwen3"\ncontext = 512\ntemperature = 0.5\ntop_p = 0.5\ntop_k = 5\n'
+        'stops = ["END"]\nthinking = false\nsystem = "folded"\ndialect = "hermes"\ntemplate = "own.jinja"\n'
+        "template_options = {effort = 'low', deep = {a = [1]}}"
     )
     assert load(toml, {}) == Settings(
         model="smollm2-135m",
@@ -63,6 +67,23 @@ def test_every_field_from_a_file(toml: Path) -> None:
         request_seconds=30.0,
         answer_tokens=64,
         margin=-0.5,
+        endpoint="https://hub.example",
+        offline=True,
+        models={
+            "my/model.gguf": ModelSettings(
+                family="qwen3",
+                context=512,
+                temperature=0.5,
+                top_p=0.5,
+                top_k=5,
+                stops=("END",),
+                thinking=False,
+                system="folded",
+                dialect="hermes",
+                template=toml.parent / "own.jinja",
+                template_options={"effort": "low", "deep": {"a": [1]}},
+            )
+        },
     )
 
 
@@ -77,13 +98,16 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REQUEST_SECONDS": "1.5",
         "LINNET_ANSWER_TOKENS": "64",
         "LINNET_MARGIN": "0.25",
+        "LINNET_ENDPOINT": "https://hub.example",
+        "LINNET_OFFLINE": "1",
         "PATH": "/bin",
     }
-    assert set(environ) - {"PATH"} == {f"LINNET_{name.upper()}" for name in Settings.model_fields}
+    fields = set(Settings.model_fields) - {"models"}  # LINNET_MODELS is the folder of models
+    assert set(environ) - {"PATH"} == {f"LINNET_{name.upper()}" for name in fields}
     found = load(environ=environ)
     assert found.tools == ("files", "calculator")
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
-    assert found.model_fields_set == set(Settings.model_fields)
+    assert found.model_fields_set == fields
 
 
 def test_no_tools_in_the_environment_overrides_the_file(toml: Path) -> None:
@@ -166,6 +190,21 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml:
         ("request_seconds = inf", "`request_seconds` is inf: input should be a finite number"),
         ("request_seconds = 0", "`request_seconds` is 0: input should be greater than 0"),
         ("[model]\na = 1", "`model` is {'a': 1}: input should be a valid string"),
+        ("models = 1", "`models` is 1: input should be a valid dictionary"),
+        ("[models]\nx = 1", '`models."x"` is 1: input should be a valid dictionary'),
+        (
+            '[models."a b"]\ncontxt = 1',
+            '`models."a b".contxt` is not a setting; did you mean `models."a b".context`?',
+        ),
+        ("[models.x]\nzzzzz = 1", '`models."x".zzzzz` is not a setting; there are: family, context, temperature'),
+        ("[models.x]\nthinking = 'no'", """`models."x".thinking` is 'no': input should be a valid boolean"""),
+        ("[models.x]\ntemperature = 5.1", '`models."x".temperature` is 5.1: input should be less than or equal to 5'),
+        ("[models.x]\nstops = 'x'", """`models."x".stops` is 'x': should be a list of names"""),
+        (f"[models.x]\nstops = {['x'] * 17}", '`models."x".stops` is '),
+        ("[models.x]\nsystem = 'gone'", """`models."x".system` is 'gone': input should be 'own' or 'folded'"""),
+        ("[models.x]\ntemplate = 1", '`models."x".template` is 1: should be a file'),
+        ("[models.x]\ntemplate = '~no-such-user/x'", "should be a file; that user has no home"),
+        ("[models.x]\ntemplate_options = {'a b' = 1}", '`models."x".template_options` is '),
         ("margin = 1979-05-27", "`margin` is datetime.date(1979, 5, 27): input should be a valid number"),
     ],
 )
@@ -206,6 +245,13 @@ def test_all_that_is_wrong_in_one_place_is_told_at_once(toml: Path) -> None:
         load(toml, {})
     assert caught.value.details["keys"] == ["threads", "answer_tokns"]
     assert "did you mean `answer_tokens`?" in caught.value.message
+
+
+def test_a_context_for_this_run_goes_before_those_of_models(toml: Path) -> None:
+    toml.write_text("context = 256\n[models.a]\ncontext = 512\ntop_k = 1")
+    assert load(toml, {}).models["a"] == ModelSettings(context=512, top_k=1)
+    for found in (load(toml, {"LINNET_CONTEXT": "1024"}), load(toml, {}, context=1024)):
+        assert found.context == 1024 and found.models["a"] == ModelSettings(top_k=1)
 
 
 def test_a_wrong_argument_is_named() -> None:

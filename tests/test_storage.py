@@ -135,3 +135,27 @@ def test_an_account_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     assert not storage.write_json(storage.cache_folder() / "value.json", 1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"LINNET_MODELS": "/own", "XDG_DATA_HOME": "/shared", "HOME": "/home"}, "/own"),
+        ({"XDG_DATA_HOME": "/shared", "HOME": "/home"}, "/shared/linnet/models"),
+        ({"XDG_DATA_HOME": "relative", "HOME": "/home"}, "/home/.local/share/linnet/models"),
+        ({"LINNET_MODELS": "", "HOME": "/home"}, "/home/.local/share/linnet/models"),
+    ],
+)
+def test_models_folder(environment: dict[str, str], folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LINNET_MODELS", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert storage.models_folder() == Path(folder)
+
+
+def test_what_must_not_be_lost_is_written_or_an_error(tmp_path: Path) -> None:
+    storage.write_whole(tmp_path / "made" / "file", b"body")
+    assert (tmp_path / "made" / "file").read_bytes() == b"body"
+    with pytest.raises(OSError):
+        storage.write_whole(tmp_path / "made" / "file" / "below", b"body")

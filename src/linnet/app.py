@@ -28,6 +28,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         only=settings.tools,
         context=settings.context,
         threads=settings.threads,
+        models=settings.models,
         require_sandbox=settings.require_sandbox,
     )
 
@@ -43,6 +44,7 @@ def check_engine(settings: Settings) -> dict[str, Any]:
         settings.model,
         context=settings.context,
         threads=settings.threads,
+        models=settings.models,
         require_sandbox=settings.require_sandbox,
     )
     try:

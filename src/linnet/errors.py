@@ -7,12 +7,18 @@
     |   |-- ContextOverflow      prompt and answer do not fit the model's context
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
+    |   |-- ToolsUnsupported     the model's chat template has no place for tools
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
     |   |-- ModelNotFound        no such model, file or package
     |   |-- ModelInvalid         not a GGUF file that the engine may see
     |   |-- ModelMismatch        the bytes are not those of the catalogue
+    |   |-- ModelInUse           a running Linnet has the model open
+    |   |-- PullFailed           the hub did not give the whole file
+    |   |   |-- HubDenied        the hub wants a token, or a right that the token lacks
+    |   |   `-- HubOffline       offline mode forbids asking the hub
+    |   |-- StorageFull          the disk has no room for the file
     |   `-- TemplateFailed       the model's chat template failed, or was stopped
     |-- EngineError              the process that runs the model
     |   |-- WorkerStartFailed    it never said it was ready
@@ -103,6 +109,10 @@ class InputInvalid(RequestError):
     default_hint = "Correct the file, or name another one."
 
 
+class ToolsUnsupported(RequestError):
+    default_hint = "Let Linnet guide the model through the call (`linnet run`), or use a model made for tools."
+
+
 class SettingsInvalid(RequestError):
     who: ClassVar[Actor] = "operator"
     default_hint = "Correct the setting in the file or the environment variable that is named."
@@ -131,6 +141,32 @@ class ModelInvalid(ModelError):
 class ModelMismatch(ModelError):
     exit_code = REFUSED
     default_hint = "The file is not the one Linnet knows by this name: install it again."
+
+
+class ModelInUse(ModelError):
+    retryable = True
+    default_hint = "End the Linnet that has it open, or remove it with --force."
+
+
+class PullFailed(ModelError):
+    retryable = True
+    default_hint = "Run the same command again: it goes on where this one ended."
+
+
+class HubDenied(PullFailed):
+    retryable = False
+    default_hint = "Accept the model's terms on the hub, and set HF_TOKEN to a token that may read it."
+
+
+class HubOffline(PullFailed):
+    exit_code = REFUSED
+    retryable = False
+    default_hint = "Leave offline mode (HF_HUB_OFFLINE, or the setting `offline`), or name a model that is stored."
+
+
+class StorageFull(ModelError):
+    exit_code = RESOURCES
+    default_hint = "Free space on that disk, or set LINNET_MODELS to a folder on another one."
 
 
 class TemplateFailed(ModelError):

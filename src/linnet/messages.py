@@ -1,4 +1,5 @@
-"""What is said in a conversation, as frozen values: messages, tool calls, their results, and steps."""
+"""What is said in a conversation, as frozen values: messages, tool calls, their results, and steps; and what a
+model is told of a tool."""
 
 from __future__ import annotations
 
@@ -10,6 +11,15 @@ from pydantic.dataclasses import dataclass
 STRICT = ConfigDict(extra="forbid")
 
 Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ToolSpec:
+    """What a model is told of a tool. `parameters` is the JSON Schema of an object."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -42,12 +52,19 @@ class ToolResult:
 
 @dataclass(frozen=True, config=STRICT)
 class Message:
-    """One turn. `trusted` is false for all text that Linnet or its operator did not write."""
+    """One turn. `trusted` is false for all text that Linnet or its operator did not write.
+
+    An assistant's `calls` and `reasoning` stand beside its content, and are never trusted. A tool's message is
+    the result of one call: `call_id` and `name` say of which; without an id, of the oldest one that is open.
+    """
 
     role: Role
     content: str
     trusted: bool = False
     calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    call_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, config=STRICT)

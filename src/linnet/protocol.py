@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import LinnetError, ProtocolBroken, RequestError, RequestTooLarge, from_code
 from linnet.limits import LIMITS, Sandbox
-from linnet.messages import STRICT, Message
+from linnet.messages import STRICT, Message, ToolSpec
 from linnet.requests import Done, Request, Segment
 
 _LENGTH = struct.Struct("<I")
@@ -129,7 +129,8 @@ class Cancel:
 class Render:
     """Render a conversation with a model's chat template, in the model-less child.
 
-    `today` is the date that the template may ask for, ISO 8601, so that a rendering can be repeated.
+    `today` is the date that the template may ask for, ISO 8601, so that a rendering can be repeated. `options`
+    are further variables of the template. With `continues` the last message is the beginning of the answer.
     """
 
     id: int
@@ -139,6 +140,9 @@ class Render:
     eos: str = ""
     answer_start: str = ""
     today: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+    continues: bool = False
     record: Literal["render"] = "render"
 
 
@@ -200,10 +204,11 @@ class Ended:
 
 @dataclass(frozen=True, config=STRICT)
 class Rendered:
-    """The one good end of a rendering."""
+    """The one good end of a rendering; `notes` say in words what the template could not say as it was asked."""
 
     id: int
     segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
     record: Literal["rendered"] = "rendered"
 
 

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
-from linnet.messages import STRICT, Message
+from linnet.messages import STRICT, Message, ToolSpec
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -114,12 +114,18 @@ class Sampling:
     seed: int = 0
 
 
+TemplateOptions = Annotated[dict[str, Any], Field(max_length=LIMITS.template_options)]
+"""What else a chat template is told, as JSON values by name: `enable_thinking`, `documents`, ..."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Generate:
     """Continue a conversation, or a prompt that is rendered already.
 
-    `answer_start` is the trusted beginning of the answer: it is part of the prompt, not of the output.
-    `deadline` is in seconds from submission, queueing included.
+    `answer_start` is the trusted beginning of the answer: it is part of the prompt, not of the output. With
+    `continues` the last message, an assistant's, is such a beginning, trusted or not. `tools` are told to the
+    model in the words of its own chat template; one that has none refuses them. `deadline` is in seconds from
+    submission, queueing included.
     """
 
     prompt: tuple[Message, ...] | Prompt
@@ -129,6 +135,9 @@ class Generate:
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=LIMITS.stops)
     max_tokens: int = Field(default=LIMITS.answer_tokens, ge=1)
     deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    tools: tuple[ToolSpec, ...] = ()
+    template_options: TemplateOptions = Field(default_factory=dict)
+    continues: bool = False
     kind: Literal["generate"] = Field(default="generate", repr=False)
 
 
@@ -140,6 +149,9 @@ class Score:
     continuations: tuple[Annotated[str, Field(min_length=1)], ...] = Field(max_length=LIMITS.continuations)
     answer_start: str = ""
     deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    tools: tuple[ToolSpec, ...] = ()
+    template_options: TemplateOptions = Field(default_factory=dict)
+    continues: bool = False
     kind: Literal["score"] = Field(default="score", repr=False)
 
 
@@ -149,6 +161,9 @@ class Count:
 
     prompt: tuple[Message, ...] | Prompt
     deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    tools: tuple[ToolSpec, ...] = ()
+    template_options: TemplateOptions = Field(default_factory=dict)
+    continues: bool = False
     kind: Literal["count"] = Field(default="count", repr=False)
 
 

@@ -7,11 +7,12 @@ A file in the current folder is not read unasked: whoever wrote it may not be th
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -31,10 +32,47 @@ from linnet.limits import LIMITS
 
 PREFIX = "LINNET_"
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_DEBUG"})
-"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folder, tracebacks."""
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG"})
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks."""
 
 Name = Annotated[str, StringConstraints(min_length=1)]
+Variable = Annotated[str, StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+
+
+def _tuple_of_names(names: Any) -> Any:
+    if not isinstance(names, list | tuple):
+        raise PydanticCustomError("names", "should be a list of names")
+    return tuple(names)
+
+
+class ModelSettings(BaseModel):
+    """What a user can set for one model, in place of what its file and its family say. Unset is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    family: Name | None = Field(None, description="which family it is; unset: as its file shows")
+    context: int | None = Field(None, ge=1, description="tokens; unset: the general setting")
+    temperature: float | None = Field(None, ge=0, le=5, description="of sampling; 0: greedy")
+    top_p: float | None = Field(None, gt=0, le=1, description="share of the likeliest tokens that may be drawn")
+    top_k: int | None = Field(None, ge=0, description="number of the likeliest tokens that may be drawn; 0: all")
+    stops: tuple[Name, ...] | None = Field(None, max_length=LIMITS.stops, description="texts that end an answer")
+    thinking: bool | None = Field(None, description="whether it thinks before it answers")
+    system: Literal["own", "folded"] | None = Field(None, description="system message: a turn, or in the user's")
+    dialect: Name | None = Field(None, description="how it writes tool calls: a row of `linnet parse --dialect`")
+    template: Path | None = Field(None, description="file with the chat template to use")
+    template_options: dict[Variable, Any] | None = Field(None, description="variables of the chat template")
+
+    @field_validator("stops", mode="before")
+    @classmethod
+    def _tuple(cls, stops: Any) -> Any:
+        return stops if stops is None else _tuple_of_names(stops)
+
+    @field_validator("template", mode="before")
+    @classmethod
+    def _file(cls, template: Any) -> Any:
+        if template is not None and (not isinstance(template, str | Path) or template == ""):
+            raise PydanticCustomError("file", "should be a file")
+        return template and _expanded(template, "file")
 
 
 class Settings(BaseModel):
@@ -51,6 +89,9 @@ class Settings(BaseModel):
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: -1")
+    endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
+    offline: bool = Field(False, description="never ask the hub, not even for `models pull`")
+    models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
     @field_validator("root", mode="before")
     @classmethod
@@ -59,17 +100,12 @@ class Settings(BaseModel):
             raise PydanticCustomError("folder", "should be a folder, not an empty path")
         if not isinstance(root, str | Path | None):
             raise PydanticCustomError("folder", "should be a folder")
-        try:
-            return root and Path(root).expanduser()
-        except RuntimeError as error:
-            raise PydanticCustomError("folder", "should be a folder; that user has no home") from error
+        return root and _expanded(root, "folder")
 
     @field_validator("tools", mode="before")
     @classmethod
     def _tuple(cls, tools: Any) -> Any:
-        if not isinstance(tools, list | tuple):
-            raise PydanticCustomError("names", "should be a list of names")
-        return tuple(tools)
+        return _tuple_of_names(tools)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -78,6 +114,13 @@ class Settings(BaseModel):
             return handler(values)
         except ValidationError as error:
             raise _invalid(error, info.context or _Source("Settings")) from None
+
+
+def _expanded(path: str | Path, kind: Literal["file", "folder"]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise PydanticCustomError(kind, f"should be a {kind}; that user has no home") from error
 
 
 class _Source(NamedTuple):
@@ -94,8 +137,9 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
     """The settings in force. Arguments that are None count as not given.
 
     The file is `file`, or $LINNET_SETTINGS, or linnet/linnet.toml below $XDG_CONFIG_HOME (~/.config); only
-    the last may be absent. A relative `root` in it is taken from the file's own folder. Variables are
-    LINNET_MODEL and so on; `tools` are parted by commas there. Raises SettingsInvalid.
+    the last may be absent. Relative paths in it are taken from the file's own folder. Variables are
+    LINNET_MODEL and so on; `tools` are parted by commas there, and `models` cannot be set. A `context` that is
+    given for this run goes before those in `models`. Raises SettingsInvalid.
     """
     environ = os.environ if environ is None else environ
     given = {key: value for key, value in arguments.items() if value is not None}
@@ -104,7 +148,11 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
         _set(Settings.model_validate(_variables(environ), context=_Source("environment", variables=True))),
         _set(Settings.model_validate(given, context=_Source("arguments"))),
     ]
-    return Settings(**{key: value for layer in layers for key, value in layer.items()})
+    merged = {key: value for layer in layers for key, value in layer.items()}
+    if "models" in merged and any("context" in layer for layer in layers[1:]):
+        models = merged["models"].items()
+        merged["models"] = {name: own.model_copy(update={"context": None}) for name, own in models}
+    return Settings(**merged)
 
 
 def _set(settings: Settings) -> dict[str, Any]:
@@ -128,6 +176,9 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
     if values.get("root"):
         values["root"] = path.parent / values["root"]
+    for name, own in values.get("models", {}).items():
+        if own.template:
+            values["models"][name] = own.model_copy(update={"template": path.parent / own.template})
     return values
 
 
@@ -153,21 +204,36 @@ def _read(path: Path, *, optional: bool) -> dict[str, Any]:
 def _invalid(error: ValidationError, source: _Source) -> SettingsInvalid:
     """Everything that is wrong in one source, in one error."""
     faults = error.errors(include_url=False, include_context=False)
-    keys = [str(fault["loc"][0]) if fault["loc"] else "" for fault in faults]
-    told = "; ".join(_fault(fault, key, source) for fault, key in zip(faults, keys, strict=True))
+    keys = [".".join(map(str, _path(fault["loc"]))) for fault in faults]
+    told = "; ".join(_fault(fault, source) for fault in faults)
     return SettingsInvalid(f"{source.place}: {told}", place=source.place, keys=keys)
 
 
-def _fault(fault: Any, key: str, source: _Source) -> str:
+def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The keys that lead to a fault: those of `models` whole, of others the first."""
+    return loc[:3] if loc[:1] == ("models",) else loc[:1]
+
+
+def _fault(fault: Any, source: _Source) -> str:
+    path = _path(fault["loc"]) or ("",)
     if fault["type"] != "extra_forbidden":
-        return f"{source.spell(key)} is {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    near = _near(key)
-    hint = f"did you mean {source.spell(near)}?" if near else f"there are: {', '.join(Settings.model_fields)}"
-    return f"{source.spell(key)} is not a setting; {hint}"
+        return f"{_spelled(path, source)} is {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    known = Settings.model_fields if len(path) == 1 else ModelSettings.model_fields
+    near = _near(str(path[-1]), known)
+    hint = f"did you mean {_spelled((*path[:-1], near), source)}?" if near else f"there are: {', '.join(known)}"
+    return f"{_spelled(path, source)} is not a setting; {hint}"
 
 
-def _near(key: str) -> str | None:
+def _spelled(path: tuple[int | str, ...], source: _Source) -> str:
+    """A key as it is written in its place; those of one model are written as in a file."""
+    if len(path) == 1:
+        return source.spell(str(path[0]))
+    table, model, *key = map(str, path)
+    return f"`{'.'.join((table, json.dumps(model, ensure_ascii=False), *key))}`"
+
+
+def _near(key: str, known: Iterable[str]) -> str | None:
     from rapidfuzz import fuzz, process
 
-    found = process.extractOne(key, Settings.model_fields.keys(), scorer=fuzz.ratio, score_cutoff=60)
+    found = process.extractOne(key, list(known), scorer=fuzz.ratio, score_cutoff=60)
     return str(found[0]) if found else None

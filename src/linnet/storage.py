@@ -1,4 +1,4 @@
-"""Small JSON files that may be lost: where they lie, and how they are read and replaced whole.
+"""Where Linnet keeps its files, and how small JSON files are read and replaced whole.
 
 Hides the atomic write (temporary file, fsync, rename, fsync of the folder) and every reason why a
 cache cannot be read or written: to the caller such a file is simply not there.
@@ -7,11 +7,15 @@ cache cannot be read or written: to the caller such a file is simply not there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a disk, a quota or a limit on the size of files takes no more."""
 
 
 def cache_folder() -> Path:
@@ -23,6 +27,14 @@ def cache_folder() -> Path:
         return Path(own)
     shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (shared if shared.is_absolute() else _home() / ".cache") / "linnet"
+
+
+def models_folder() -> Path:
+    """$LINNET_MODELS, or $XDG_DATA_HOME/linnet/models, or ~/.local/share/linnet/models. It need not exist."""
+    if own := os.environ.get("LINNET_MODELS"):
+        return Path(own)
+    shared = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (shared if shared.is_absolute() else _home() / ".local" / "share") / "linnet" / "models"
 
 
 def read_json(path: Path) -> Any | None:
@@ -40,12 +52,27 @@ def write_json(path: Path, value: Any) -> bool:
     """
     try:
         body = json.dumps(value, allow_nan=False).encode()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, body)
+        write_whole(path, body)
     except (OSError, ValueError, TypeError, RecursionError):
         return False
-    _sync_folder(path.parent)
     return True
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """As `write_json` does, for a file that must not be lost: raises OSError when it cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, body)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Keeps a rename in it. Some file systems refuse it for a folder, and Windows has no such call."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _home() -> Path:
@@ -69,13 +96,3 @@ def _replace(path: Path, body: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Keeps the rename itself. Some file systems refuse it for a folder, and Windows has no such call."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 
 from linnet.errors import LinnetError, ToolArgumentsInvalid, ToolFailed, ToolInvalid
 from linnet.limits import LIMITS
+from linnet.messages import ToolSpec
 from linnet.schema import JsonSchema, Problem, from_text, plain, problems, shown
 from linnet.signature import Signature
 
@@ -134,6 +135,11 @@ class Tool:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself, unchecked: for Python code that uses it as before."""
         return self._callable()(*args, **kwargs)
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What a model is told of it."""
+        return ToolSpec(self.name, self.description, dict(self.parameters))
 
     def match(self, text: str) -> dict[str, Any] | None:
         """The arguments that the first fitting rule finds in a request; text becomes numbers where wanted."""

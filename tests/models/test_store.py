@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from linnet.errors import ModelMismatch, ModelNotFound
-from linnet.models import catalogue, gguf, store
+from linnet.models import catalogue, gguf, locks, store
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(store, "_SETTLED", -1)  # the files of these tests are always just written
     return tmp_path / "cache" / "digests.json"
@@ -82,6 +84,58 @@ def test_a_package_that_is_not_installed(monkeypatch):
     with pytest.raises(ModelNotFound, match="'no-such-distribution-here', which is not installed") as caught:
         store.locate("absent")
     assert "pip install" in caught.value.hint
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`package(name, ...)`: an installed distribution with these files; a name and a hash, or only a name."""
+
+    def make(*files: str) -> None:
+        info = tmp_path / "site" / "carrier-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: carrier\nVersion: 1.0\n")
+        (info / "RECORD").write_text("".join(f"{file}\n" for file in files))
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    return make
+
+
+WEIGHTS = "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(b"weights").digest()).decode().rstrip("=")
+
+
+def test_a_model_of_any_package_with_the_hash_of_its_list(package, tmp_path, verify):
+    package(f"carrier/m.gguf,{WEIGHTS},7", "carrier/__init__.py,,")
+    path = tmp_path / "site" / "carrier" / "m.gguf"
+    path.parent.mkdir()
+    path.write_bytes(b"weights")
+    located = store.locate("pkg:carrier")
+    assert located == store.locate("pkg:carrier:m.gguf") == store.locate("pkg:carrier:carrier/m.gguf")
+    assert located == store.Located(path, "m", hashlib.sha256(b"weights").hexdigest())
+    assert verify(located) == located.sha256
+    path.write_bytes(b"WEIGHTS")
+    with pytest.raises(ModelMismatch):
+        verify(located)
+
+
+@pytest.mark.parametrize("files", [("a/m.gguf,,", "b/m.gguf,,"), ("a/x.py,,",), ("../../up/m.gguf,,",), ()])
+def test_a_package_without_the_one_model(package, files):
+    package(*files)
+    with pytest.raises(ModelNotFound, match=r"has \d such .gguf files"):
+        store.locate("pkg:carrier")
+
+
+def test_a_package_whose_list_has_no_hash(package):
+    package("carrier/m.gguf,,", "carrier/n.gguf,sha256=!,")
+    assert store.locate("pkg:carrier:m.gguf").sha256 is None
+
+
+def test_a_file_with_a_hash_is_marked_as_in_use(small):
+    with gguf.open_model(small.path) as file:
+        store.verify(small, file)
+        with locks.alone(small.path) as free:
+            assert not free
+    with locks.alone(small.path) as free:
+        assert free
 
 
 def test_other_bytes_are_a_mismatch(small, verify):

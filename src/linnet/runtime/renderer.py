@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import threading
 import time
+from collections.abc import Mapping
 from itertools import count
+from typing import Any
 
-from linnet.errors import ProtocolBroken, TemplateFailed
+from linnet.errors import ProtocolBroken, RequestError, TemplateFailed
 from linnet.limits import LIMITS, Sandbox
-from linnet.messages import Message
+from linnet.messages import Message, ToolSpec
 from linnet.protocol import Failed, Load, Ready, Render, Rendered, Stop
-from linnet.requests import Segment
 from linnet.runtime import child, postmortem
 
 
@@ -35,8 +36,23 @@ class Renderer:
         with self._lock:
             self._ensure()
 
-    def render(self, messages: tuple[Message, ...], answer_start: str = "") -> tuple[Segment, ...]:
-        """The prompt, trusted markup apart from untrusted text. Raises TemplateFailed."""
+    def render(
+        self,
+        messages: tuple[Message, ...],
+        answer_start: str = "",
+        *,
+        tools: tuple[ToolSpec, ...] = (),
+        options: Mapping[str, Any] | None = None,
+        continues: bool = False,
+    ) -> Rendered:
+        """The prompt, trusted markup apart from untrusted text, and notes on what the template could not say.
+
+        With `continues` the last message is the beginning of the answer. Raises TemplateFailed;
+        ToolsUnsupported if the template has no place for tools; RequestError for options or a beginning that
+        cannot be.
+        """
+        options = dict(options or {})
+        _check(messages, tools, options)
         with self._lock:
             request = Render(
                 id=next(self._ids),
@@ -46,6 +62,9 @@ class Renderer:
                 eos=self._eos,
                 answer_start=answer_start,
                 today=datetime.date.today().isoformat(),
+                tools=tools,
+                options=options,
+                continues=continues,
             )
             for last in (False, True):
                 running = self._ensure()
@@ -75,7 +94,7 @@ class Renderer:
             self._child.post(Load(sandbox=self._sandbox))
         return self._child
 
-    def _await(self, running: child.Child, id: int) -> tuple[Segment, ...]:
+    def _await(self, running: child.Child, id: int) -> Rendered:
         started = self._ready
         deadline = time.monotonic() + (LIMITS.template_seconds if started else LIMITS.start_seconds)
         while True:
@@ -88,8 +107,8 @@ class Renderer:
                     # Only from now on does the template itself run.
                     self._ready = True
                     deadline = time.monotonic() + LIMITS.template_seconds
-                case Rendered(id=answered, segments=segments) if answered == id:
-                    return segments
+                case Rendered(id=answered) as rendered if answered == id:
+                    return rendered
                 case Failed() as failure:
                     if not failure.id:  # it could not start, and has left
                         self._forget(running)
@@ -99,3 +118,23 @@ class Renderer:
         running.kill()
         self._child = None
         return running.reap()
+
+
+_OURS = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "strftime_now"})
+"""Variables of templates that are no option: the rest of the request says them."""
+
+
+def _check(messages: tuple[Message, ...], tools: tuple[ToolSpec, ...], options: dict[str, Any]) -> None:
+    """Refuse here what the child could only refuse by giving up. Raises RequestError."""
+    taken = sorted(_OURS.intersection(options))
+    if taken:
+        raise RequestError(f"{taken[0]!r} is no option of a chat template; the request itself says it")
+    parts = [*(tool.parameters for tool in tools), options]
+    parts += [call.arguments for message in messages for call in message.calls]
+    if not all(_shallow(part, LIMITS.schema_depth) for part in parts):
+        raise RequestError(f"a tool, a call or an option nests deeper than {LIMITS.schema_depth} levels")
+
+
+def _shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return levels >= 0 and all(_shallow(part, levels - 1) for part in inner)

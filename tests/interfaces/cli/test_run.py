@@ -161,7 +161,7 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_folder_as_a_model(tmp_path: Path) -> None:
     done = invoke("hi", "--model", f"{tmp_path}/")
-    assert done.exit_code == 3
+    assert done.exit_code == 2
     assert "directory" in done.stderr
 
 

@@ -8,6 +8,7 @@ import typer
 
 from linnet.interfaces.cli import doctor, limits, output, parse, run, tools
 from linnet.interfaces.cli.eval.app import app as eval_app
+from linnet.interfaces.cli.models.app import app as models_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,4 +43,5 @@ app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.add_typer(eval_app, name="eval")
+app.add_typer(models_app, name="models")
 app.add_typer(tools.app, name="tools")

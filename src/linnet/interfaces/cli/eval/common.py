@@ -54,7 +54,11 @@ def opened(name: str | None) -> Iterator[LocalModel]:
 
     chosen = options.settings(model=name)
     model = open_local(
-        chosen.model, context=chosen.context, threads=chosen.threads, require_sandbox=chosen.require_sandbox
+        chosen.model,
+        context=chosen.context,
+        threads=chosen.threads,
+        require_sandbox=chosen.require_sandbox,
+        models=chosen.models,
     )
     try:
         model.warm()

@@ -1,0 +1,1 @@
+"""`linnet models`: which models there are, and what is done with them."""

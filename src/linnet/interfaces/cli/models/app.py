@@ -1,0 +1,15 @@
+"""Which commands `linnet models` has. Each is a function in a file of its own, and one line here."""
+
+from __future__ import annotations
+
+import typer
+
+from linnet.interfaces.cli.models import check, listing, pull, rm, show
+
+app = typer.Typer(no_args_is_help=True, help="The models on this machine.", epilog=listing.EXAMPLE)
+
+app.command("list", epilog=listing.EXAMPLE)(listing.list_models)
+app.command("pull", epilog=pull.EXAMPLE)(pull.pull_model)
+app.command("rm", epilog=rm.EXAMPLE)(rm.remove_models)
+app.command("check", epilog=check.EXAMPLE)(check.check_models)
+app.command("show", epilog=show.EXAMPLE)(show.show_model)

@@ -1,0 +1,94 @@
+"""`linnet models show`: what a model was taken for, from what, and how it will be run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from linnet.interfaces.cli import options, output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from linnet.models.configuration import Configuration
+
+EXAMPLE = "Example: linnet models show default"
+
+
+def show_model(
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="The name of a model, or a model file.")],
+    as_json: options.Json = False,
+) -> None:
+    """Say which family a model is of, by which fields of its file, and its configuration with where each value is
+    from. Only the header of the file is read, and no process is started."""
+    with output.reporting(as_json):
+        told = _described(model)
+        if as_json:
+            output.say_json(told)
+        else:
+            output.show(*_shown(told))
+
+
+def _described(model: str) -> dict[str, Any]:
+    """`{model, path, architecture, family, title, detected, configuration: {name: {value, from}}}`"""
+    from linnet.models import gguf, store
+    from linnet.models.configuration import configure, layers
+
+    settings = options.settings()
+    located = store.locate(model)
+    with gguf.open_model(located.path) as file:
+        header = gguf.read_header(file.fileno())
+    found = configure(header, layers(model, located, settings.context, settings.models))
+    _check_dialect(found)
+    return {
+        "model": located.name,
+        "path": str(located.path),
+        "architecture": header.architecture,
+        "family": found.family.name,
+        "title": found.family.title,
+        "detected": list(found.family.detected),
+        "trained_context": found.family.context,
+        "configuration": {name: {"value": value, "from": origin} for name, value, origin in found.rows()},
+        "not_applied": found.beside,
+    }
+
+
+def _check_dialect(found: Configuration) -> None:
+    """A dialect that was set can be no other than one of those that there are. Raises SettingsInvalid."""
+    from linnet.calling.dialects.families import FAMILIES
+    from linnet.errors import SettingsInvalid
+
+    if found.family.dialect and found.family.dialect not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise SettingsInvalid(f"`dialect` is {found.family.dialect!r}, which is none; there are: {known}")
+
+
+# --- for people ----------------------------------------------------------------------------------
+
+
+def _shown(told: dict[str, Any]) -> list[Any]:
+    """What is printed, part by part."""
+    parts: list[Any] = [output.cell(f"{told['model']}: {told['title']} ({told['family']})", "bold")]
+    parts += [output.cell(f"  {field}") for field in told["detected"]]
+    parts += [output.cell(""), _configured(told["configuration"])]
+    if told["not_applied"]:
+        parts.append(output.cell(f"\nrecommended too, and not applied: {told['not_applied']}"))
+    return parts
+
+
+def _configured(rows: dict[str, dict[str, Any]]) -> Table:
+    table = output.table("setting", "value", "from")
+    table.columns[1].overflow = table.columns[2].overflow = "fold"
+    for name, row in rows.items():
+        table.add_row(*map(output.cell, (name.replace("_", " "), _text(row["value"]), row["from"])))
+    return table
+
+
+def _text(value: Any) -> str:
+    if value in ("", [], {}):
+        return "none"
+    if isinstance(value, list):
+        return " ".join(item if item.strip() == item else json.dumps(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,102 @@
+"""Every model that can be named without a path: stored, half fetched, and carried by an installed package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from linnet.errors import InputInvalid, ModelError, ModelNotFound
+from linnet.models import catalogue, family, gguf, quantisation, store
+from linnet.models.shelf import Incomplete, Record, Shelf
+
+State: TypeAlias = Literal["complete", "incomplete", "fetching"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """`size` is that of the whole file and `have` what is here of it, in bytes.
+
+    `revision` is what was asked for and `commit` what that meant, `stored` the time in seconds since 1970; they
+    are None where there is none. `incomplete` models go on with `models pull SOURCE`; one that is `fetching` is
+    being pulled by the process `owner`.
+    """
+
+    name: str
+    state: State
+    size: int
+    have: int
+    quantisation: str
+    family: str
+    source: str
+    path: str | None = None
+    sha256: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    stored: float | None = None
+    owner: int | None = None
+
+
+def inventory(shelf: Shelf | None = None) -> list[Model]:
+    """Complete models first, each kind by name. No file is read but the headers of those in packages."""
+    shelf = shelf or Shelf()
+    packaged = [model for name in catalogue.entries() if (model := _packaged(name))]
+    return [*packaged, *(_stored(shelf, one) for one in shelf.records()), *map(_half, shelf.incomplete())]
+
+
+def check_removable(name: str) -> None:
+    """Raises InputInvalid for a known model: the package that carries it is not ours to change."""
+    try:
+        proper, entry = catalogue.find(name)
+    except ModelNotFound:
+        return
+    message = f"the model {proper!r} belongs to the package {entry.package!r}, not to the store"
+    raise InputInvalid(message, hint=f"Remove the package: pip uninstall {entry.package}", name=name)
+
+
+def _packaged(name: str) -> Model | None:
+    """A known model, if its package is installed and its file sound."""
+    entry = catalogue.entries()[name]
+    try:
+        located = store.locate(name)
+        with gguf.open_model(located.path) as file:
+            header = gguf.read_header(file.fileno())
+    except ModelError:
+        return None
+    size, kind = header.file_size, quantisation.of_header(header)
+    spoken, source = family.detect(header).name, f"pkg:{entry.package}:{Path(entry.file).name}"
+    return Model(name, "complete", size, size, kind, spoken, source, str(located.path), entry.sha256)
+
+
+def _stored(shelf: Shelf, record: Record) -> Model:
+    path = str(shelf.blob(record.sha256))
+    return _of(record, "complete", record.size, path=path, stored=record.stored)
+
+
+def _half(one: Incomplete) -> Model:
+    return _of(one.record, "incomplete" if one.owner is None else "fetching", one.have, owner=one.owner)
+
+
+def _of(
+    record: Record,
+    state: State,
+    have: int,
+    path: str | None = None,
+    stored: float | None = None,
+    owner: int | None = None,
+) -> Model:
+    return Model(
+        record.name,
+        state,
+        record.size,
+        have,
+        record.quantisation,
+        record.family,
+        record.source,
+        path,
+        record.sha256,
+        record.revision,
+        record.commit,
+        stored,
+        owner,
+    )

@@ -1,0 +1,116 @@
+"""`linnet models show`: what was detected, from what, and where each value of the configuration is from."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from linnet.interfaces.cli.commands import app
+
+BESIDE = Path(__file__).parents[2] / "models"
+TEMPLATE = "<|im_start|>{{ m.role }}\x1b[31m<|im_end|>{% if enable_thinking is false %}</think>{% endif %}"
+
+
+def writer() -> Any:
+    if "gguf_writer" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("gguf_writer", BESIDE / "gguf_writer.py")
+        assert spec and spec.loader
+        sys.modules["gguf_writer"] = made = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(made)
+    return sys.modules["gguf_writer"]
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file of a home of its own."""
+    for name in [name for name in os.environ if name.startswith(("LINNET_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / ".config" / "linnet" / "linnet.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A small Qwen3, by its marks; by its name it is a Gemma."""
+    w = writer()
+    path = tmp_path / "gemma-3-1b-it.gguf"
+    small = w.small("qwen3").but(tokenizer__chat_template=(w.STRING, TEMPLATE), qwen3__context_length=(w.U32, 8192))
+    path.write_bytes(small.write())
+    return path
+
+
+def show(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["models", "show", *map(str, arguments)])
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    done = show(*arguments, "--json")
+    assert len(done.stdout.splitlines()) == 1
+    return json.loads(done.stdout)
+
+
+def test_what_was_detected_and_from_what(model: Path) -> None:
+    found = told(model)
+    assert (found["model"], found["architecture"], found["family"]) == ("gemma-3-1b-it", "qwen3", "qwen3")
+    assert found["detected"] == ["tokenizer.chat_template: <|im_start|>", "general.architecture: qwen3"]
+    rows = found["configuration"]
+    assert rows["context"] == {"value": 4096, "from": "Linnet's own: trained are 8192 (file: qwen3.context_length)"}
+    assert rows["thinking"] == {"value": "on", "from": "file: tokenizer.chat_template"}
+    assert rows["stops"]["value"] == ["</s>"] and rows["dialect"] == {"value": "hermes", "from": "family"}
+    assert all(set(row) == {"value", "from"} and row["from"] for row in rows.values())
+
+
+def test_settings_are_named_as_the_source(model: Path, config: Path) -> None:
+    config.write_text(f'context = 1024\n[models."{model}"]\ntop_k = 7\nthinking = false\n')
+    rows = told(model)["configuration"]
+    assert rows["context"] == {"value": 1024, "from": "settings"}
+    assert rows["top_k"] == {"value": 7, "from": f"settings: models.{str(model)!r}"}
+    assert rows["thinking"]["value"] == "off" and rows["template_options"]["value"] == {"enable_thinking": False}
+    assert rows["temperature"]["from"].endswith("without thinking")
+
+
+def test_for_people(model: Path) -> None:
+    done = show(model)
+    assert done.exit_code == 0 and done.stdout.startswith("gemma-3-1b-it: Qwen3 (qwen3)\n")
+    assert "  general.architecture: qwen3\n" in done.stdout
+    assert any(line.split()[:2] == ["dialect", "hermes"] for line in done.stdout.splitlines())
+
+
+def test_what_a_file_says_does_not_drive_the_terminal(model: Path, config: Path) -> None:
+    config.write_text(f'[models."{model}"]\nstops = ["a\\u001b[31m", "\\n"]\n')
+    done = show(model)
+    assert "\x1b[31m" not in done.stdout and "\\x1b" in done.stdout and '"\\n"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "message"),
+    [
+        ("[models.x]\ntop_kk = 1", 2, 'did you mean `models."x".top_k`?'),
+        ('[models."{model}"]\ndialect = "klingon"', 2, "`dialect` is 'klingon', which is none; there are: hermes"),
+        ('[models."{model}"]\nfamily = "qwen33"', 2, "`family` is 'qwen33', which is none; did you mean 'qwen3'?"),
+        ('[models."{model}"]\ntemplate = "none.jinja"', 2, "none.jinja' cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_settings(model: Path, config: Path, settings: str, code: int, message: str) -> None:
+    config.write_text(settings.replace("{model}", str(model)))
+    done = show(model)
+    assert done.exit_code == code and message in done.stderr
+    assert told(model)["error"]["code"] == "settings_invalid"
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"GGUF" + bytes(60))
+    assert show(tmp_path / "x.gguf").exit_code == 3
+    assert show("no-such-model").exit_code == show(tmp_path / "none.gguf").exit_code == show().exit_code == 2

@@ -1,0 +1,299 @@
+"""Writes GGUF files for tests, right ones and wrong ones: byte by byte, or as small whole models.
+
+The whole models are sound, and small enough to load in a moment: two blocks, 64 wide, a vocabulary of single
+bytes. Their weights are small random numbers, so what they say means nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
+CODES = {U8: "B", I8: "b", U16: "H", I16: "h", U32: "I", I32: "i", F32: "f", BOOL: "B", U64: "Q", I64: "q", F64: "d"}
+
+# --- byte by byte --------------------------------------------------------------------------------
+
+
+def text(value: str | bytes) -> bytes:
+    raw = value.encode() if isinstance(value, str) else value
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def number(kind: int, value: float) -> bytes:
+    return struct.pack("<" + CODES[kind], value)
+
+
+def entry(key: str | bytes, kind: int, value: bytes) -> bytes:
+    return text(key) + struct.pack("<I", kind) + value
+
+
+def array(kind: int, count: int, body: bytes) -> bytes:
+    return struct.pack("<IQ", kind, count) + body
+
+
+def tensor(name: str | bytes, dimensions: Iterable[int], kind: int = 0, offset: int = 0) -> bytes:
+    sizes = list(dimensions)
+    return text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *sizes, kind, offset)
+
+
+ARCHITECTURE = entry("general.architecture", STRING, text("llama"))
+
+
+def model(
+    entries: Iterable[bytes] = (ARCHITECTURE,),
+    tensors: Iterable[bytes] = (),
+    *,
+    data: int = 0,
+    version: int = 3,
+    magic: bytes = b"GGUF",
+    keys: int | None = None,
+    count: int | None = None,
+    alignment: int = 32,
+) -> bytes:
+    entries, tensors = list(entries), list(tensors)
+    head = magic + struct.pack(
+        "<IQQ", version, len(tensors) if count is None else count, len(entries) if keys is None else keys
+    )
+    body = head + b"".join(entries) + b"".join(tensors)
+    return body + b"\0" * (-len(body) % alignment + data)
+
+
+# --- small whole models --------------------------------------------------------------------------
+
+Field = tuple[int, Any]
+"""Type and value; of an array, the type of its elements and a list."""
+
+WIDTH, HEADS, SHARED, INNER, BLOCKS = 64, 4, 2, 96, 2
+TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *"abcdefghijklmnopqrstuvwxyz"]
+TYPES = [2, 3, 3, *[6] * 256, *[1] * 27]
+
+
+@dataclass(frozen=True)
+class Small:
+    """A whole model: `fields` by key, `tensors` by name with dimensions and the number of their type."""
+
+    fields: dict[str, Field]
+    tensors: dict[str, tuple[tuple[int, ...], int]]
+
+    def but(self, **changes: Field | None) -> Small:
+        """With other fields; `__` stands for a dot, None takes one out."""
+        wanted = {key.replace("__", "."): value for key, value in changes.items()}
+        kept = {key: value for key, value in {**self.fields, **wanted}.items() if value is not None}
+        return replace(self, fields=kept)
+
+    def with_type(self, name: str, kind: int) -> Small:
+        sizes, _ = self.tensors[name]
+        return replace(self, tensors={**self.tensors, name: (sizes, kind)})
+
+    def without(self, name: str) -> Small:
+        return replace(self, tensors={other: tensor for other, tensor in self.tensors.items() if other != name})
+
+    def header(self) -> bytes:
+        entries = [entry(key, *_encoded(*field)) for key, field in self.fields.items()]
+        infos, offset = [], 0
+        for name, (sizes, kind) in self.tensors.items():
+            infos.append(tensor(name, sizes, kind, offset))
+            offset += -(-bytes_of(sizes, kind) // 32) * 32
+        return model(entries, infos)
+
+    def write(self) -> bytes:
+        weights = (_weights("norm" in name, sizes, kind) for name, (sizes, kind) in self.tensors.items())
+        return self.header() + b"".join(weights)
+
+
+@cache
+def _weights(norm: bool, sizes: tuple[int, ...], kind: int) -> bytes:
+    """Numbers around 1 in norms and around 0 elsewhere, and zeros in other types than F32; padded to 32 bytes."""
+    count, rng = bytes_of(sizes, kind), random.Random(0)
+    if kind:
+        return bytes(count + -count % 32)
+    values = (rng.gauss(float(norm), 0.1) for _ in range(count // 4))
+    return struct.pack(f"<{count // 4}f", *values) + bytes(-count % 32)
+
+
+SIZES = {0: (1, 4), 1: (1, 2), 2: (32, 18), 8: (32, 34), 9: (32, 36), 24: (1, 1), 26: (1, 4), 28: (1, 8), 30: (1, 2)}
+
+
+def bytes_of(sizes: tuple[int, ...], kind: int) -> int:
+    block, size = SIZES[kind]
+    return -(-math.prod(sizes) // block) * size
+
+
+def _encoded(kind: int, value: Any) -> tuple[int, bytes]:
+    one = text if kind == STRING else lambda item: number(kind, item)
+    if isinstance(value, list):
+        return ARRAY, array(kind, len(value), b"".join(map(one, value)))
+    return kind, one(value)
+
+
+def small(architecture: str = "llama") -> Small:
+    """A sound model of one of a few architectures."""
+    tensors = {"token_embd.weight": ((WIDTH, len(TOKENS)), 0), "output_norm.weight": ((WIDTH,), 0)}
+    for block in range(BLOCKS):
+        for name, sizes in _BLOCKS[architecture](block).items():
+            tensors[f"blk.{block}.{name}"] = (sizes, 0)
+    if architecture == "lfm2":
+        tensors["token_embd_norm.weight"] = tensors.pop("output_norm.weight")
+    named = architecture.removesuffix("-experts")
+    own = {f"{named}.{key}": value for key, value in {**_COMMON, **_OWN.get(architecture, {})}.items()}
+    kept = {key: value for key, value in own.items() if value is not None}
+    return Small({"general.architecture": (STRING, named), **kept, **_TOKENIZER}, tensors)
+
+
+_COMMON: dict[str, Field | None] = {
+    "block_count": (U32, BLOCKS),
+    "context_length": (U32, 512),
+    "embedding_length": (U32, WIDTH),
+    "feed_forward_length": (U32, INNER),
+    "attention.head_count": (U32, HEADS),
+    "attention.head_count_kv": (U32, SHARED),
+    "attention.layer_norm_rms_epsilon": (F32, 1e-5),
+    "rope.dimension_count": (U32, WIDTH // HEADS),
+    "rope.freq_base": (F32, 10_000.0),
+    "rope.scaling.type": (STRING, "linear"),
+    "rope.scaling.factor": (F32, 1.0),
+}
+_OWN: dict[str, dict[str, Field | None]] = {
+    "llama-experts": {
+        "expert_count": (U32, 4),
+        "expert_used_count": (U32, 2),
+        "expert_group_count": (U32, 0),
+        "expert_weights_scale": (F32, 1.0),
+    },
+    "qwen3": {"attention.key_length": (U32, 16), "attention.value_length": (U32, 16)},
+    "gemma3": {
+        "attention.key_length": (U32, 16),
+        "attention.value_length": (U32, 16),
+        "attention.sliding_window": (U32, 16),
+        "final_logit_softcapping": (F32, 30.0),
+    },
+    "granite": {
+        "logit_scale": (F32, 1.0),
+        "residual_scale": (F32, 1.0),
+        "embedding_scale": (F32, 1.0),
+        "attention.scale": (F32, 0.25),
+    },
+    "lfm2": {"shortconv.l_cache": (U32, 3), "attention.head_count_kv": (U32, [0, SHARED])},
+    "mamba2": {
+        "attention.head_count": None,
+        "attention.head_count_kv": None,
+        "ssm.conv_kernel": (U32, 4),
+        "ssm.inner_size": (U32, 128),
+        "ssm.state_size": (U32, 16),
+        "ssm.time_step_rank": (U32, 8),
+        "ssm.group_count": (U32, 2),
+    },
+}
+_TOKENIZER: dict[str, Field] = {
+    "tokenizer.ggml.model": (STRING, "llama"),
+    "tokenizer.ggml.tokens": (STRING, TOKENS),
+    "tokenizer.ggml.scores": (F32, [-float(i) for i in range(len(TOKENS))]),
+    "tokenizer.ggml.token_type": (I32, TYPES),
+    "tokenizer.ggml.bos_token_id": (U32, 1),
+    "tokenizer.ggml.eos_token_id": (U32, 2),
+    "tokenizer.ggml.unknown_token_id": (U32, 0),
+    "tokenizer.ggml.add_bos_token": (BOOL, 1),
+}
+
+Sizes = dict[str, tuple[int, ...]]
+_KV = SHARED * WIDTH // HEADS
+
+
+def _attention(block: int) -> Sizes:
+    return {
+        "attn_norm.weight": (WIDTH,),
+        "attn_q.weight": (WIDTH, WIDTH),
+        "attn_k.weight": (WIDTH, _KV),
+        "attn_v.weight": (WIDTH, _KV),
+        "attn_output.weight": (WIDTH, WIDTH),
+    }
+
+
+def _feed(block: int) -> Sizes:
+    return {
+        "ffn_norm.weight": (WIDTH,),
+        "ffn_gate.weight": (WIDTH, INNER),
+        "ffn_down.weight": (INNER, WIDTH),
+        "ffn_up.weight": (WIDTH, INNER),
+    }
+
+
+def _head_norms(block: int) -> Sizes:
+    return {"attn_q_norm.weight": (16,), "attn_k_norm.weight": (16,)}
+
+
+def _experts(block: int) -> Sizes:
+    return {
+        "ffn_norm.weight": (WIDTH,),
+        "ffn_gate_inp.weight": (WIDTH, 4),
+        "ffn_gate_exps.weight": (WIDTH, INNER, 4),
+        "ffn_down_exps.weight": (INNER, WIDTH, 4),
+        "ffn_up_exps.weight": (WIDTH, INNER, 4),
+    }
+
+
+def _fused(block: int) -> Sizes:
+    return {
+        "attn_norm.weight": (WIDTH,),
+        "attn_qkv.weight": (WIDTH, WIDTH + 2 * _KV),
+        "attn_output.weight": (WIDTH, WIDTH),
+        "ffn_norm.weight": (WIDTH,),
+        "ffn_down.weight": (INNER, WIDTH),
+        "ffn_up.weight": (WIDTH, 2 * INNER),
+    }
+
+
+def _convolution(block: int) -> Sizes:
+    if block:
+        return {**_attention(block), **_head_norms(block), **_feed(block)}
+    convolution = {"conv.weight": (3, WIDTH), "in_proj.weight": (WIDTH, 3 * WIDTH), "out_proj.weight": (WIDTH, WIDTH)}
+    named: Sizes = {f"shortconv.{name}": sizes for name, sizes in convolution.items()}
+    return {"attn_norm.weight": (WIDTH,), **named, **_feed(block)}
+
+
+def _state(block: int) -> Sizes:
+    inner, groups, state, heads = 128, 2, 16, 8
+    mixed = inner + 2 * groups * state
+    return {
+        "attn_norm.weight": (WIDTH,),
+        "ssm_in.weight": (WIDTH, inner + mixed + heads),
+        "ssm_conv1d.weight": (4, mixed),
+        "ssm_conv1d.bias": (mixed,),
+        "ssm_dt.bias": (heads,),
+        "ssm_a": (1, heads),
+        "ssm_d": (1, heads),
+        "ssm_norm.weight": (inner // groups, groups),
+        "ssm_out.weight": (inner, WIDTH),
+    }
+
+
+_BLOCKS = {
+    "llama": lambda b: {**_attention(b), **_feed(b)},
+    "llama-experts": lambda b: {**_attention(b), **_experts(b)},
+    "qwen2": lambda b: {
+        **_attention(b),
+        **_feed(b),
+        "attn_q.bias": (WIDTH,),
+        "attn_k.bias": (_KV,),
+        "attn_v.bias": (_KV,),
+    },
+    "qwen3": lambda b: {**_attention(b), **_head_norms(b), **_feed(b)},
+    "gemma3": lambda b: {
+        **_attention(b),
+        **_head_norms(b),
+        **_feed(b),
+        "post_attention_norm.weight": (WIDTH,),
+        "post_ffw_norm.weight": (WIDTH,),
+    },
+    "granite": lambda b: {**_attention(b), **_feed(b)},
+    "phi3": _fused,
+    "lfm2": _convolution,
+    "mamba2": _state,
+}
+SMALL_ARCHITECTURES = tuple(_BLOCKS)

