@@ -22,8 +22,9 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import OMITTED, Candidate
 from linnet.calling.ranking.ranker import Weights, fitted
-from linnet.calling.ranking.several import Draft, Taken, drafts
+from linnet.calling.ranking.several import Draft, drafts
 from linnet.calling.ranking.sheet import Sheet
+from linnet.calling.ranking.split import Taken
 from linnet.calling.retrieve import introduce
 from linnet.limits import LIMITS
 from linnet.requests import (
@@ -70,14 +71,15 @@ def fill(model: Model, tool: Tool, text: str) -> Filled:
     return _filled(model, tool, sheet, Draft(text, sheet.ways))
 
 
-def fill_all(model: Model, tool: Tool, text: str) -> list[Filled]:
-    """The arguments of every call of `tool` that the text asks for; at least one."""
-    sheet = _sheet(tool, text)
+def fill_all(model: Model, tool: Tool, text: str, around: str = "") -> list[Filled]:
+    """The arguments of every call of `tool` that the text asks for; at least one. Where the text is a part of
+    a request, `around` is the whole: a required argument that the part does not name is looked for there."""
+    sheet = _sheet(tool, text, around)
     return [_filled(model, tool, sheet, draft) for draft in drafts(sheet)]
 
 
-def _sheet(tool: Tool, text: str) -> Sheet:
-    return Sheet(tool, parameters(tool), Reading(text), fitted())
+def _sheet(tool: Tool, text: str, around: str = "") -> Sheet:
+    return Sheet(tool, parameters(tool), Reading(text), fitted(), Reading(around) if around else None)
 
 
 def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:

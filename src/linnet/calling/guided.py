@@ -49,16 +49,16 @@ class Guide:
         step = Step("choose", f"{names} fits best", time.monotonic() - started, {"scores": ranking})
         if not chosen.picked:
             return Guided((), chosen.usage, (step,))
-        return self._fill(chosen.picked, chosen.usage, step)
+        return self._fill(request, chosen.picked, chosen.usage, step)
 
-    def _fill(self, picked: Sequence[tuple[Tool, str]], usage: Usage, chose: Step) -> Guided:
+    def _fill(self, request: str, picked: Sequence[tuple[Tool, str]], usage: Usage, chose: Step) -> Guided:
         """Calls of every tool picked. One that its tool does not accept spoils none of the others."""
         calls: list[ToolCall] = []
         steps = [chose]
         refused: tuple[Tool, ToolArgumentsInvalid] | None = None
         for tool, text in picked:
             started = time.monotonic()
-            for filled in fill_all(self._model, tool, text):
+            for filled in fill_all(self._model, tool, text, request):
                 usage += filled.usage
                 data = {"from": filled.told, "sure": round(filled.sure, 3)}
                 steps.append(Step("fill", f"arguments of {tool.name}", time.monotonic() - started, data))

@@ -59,20 +59,11 @@ def test_a_cost_is_bounded() -> None:
     assert {c.value: cost for c, cost in made.costs[made.parameters[0]]} == {4: WORST, 9: 0.0}
 
 
-def test_what_stands_apart_shares_no_words() -> None:
-    made = liked("Ann Lee and Bob", {"Ann Lee": 5.0, "Ann": 4.5, "Lee": 4.0, "Bob": 3.0}, who=TEXT)
-    (parameter,) = made.parameters
-    assert values(made.apart(parameter, 9, 3.0)) == ["Ann Lee", "Bob"]
-    assert values(made.apart(parameter, 1, 3.0)) == ["Ann Lee"]
-    assert values(made.apart(parameter, 9, 2.0)) == ["Ann Lee"], "Bob costs 2, and that is too much"
-    assert made.apart(parameter, 0, 3.0) == []
-
-
-def test_what_is_not_said_does_not_stand_apart() -> None:
+def test_what_is_not_said_costs_by_its_logit() -> None:
     own = {"type": "number", "default": 3}
     made = sheet("nothing", required=(), n=own)
     (parameter,) = made.parameters
-    assert values(made.ways[parameter]) == [3, OMITTED] and made.apart(parameter, 9, WORST) == []
+    assert values(made.ways[parameter]) == [3, OMITTED]
 
 
 def test_a_parameter_without_any_candidate_has_no_way() -> None:

@@ -23,7 +23,7 @@ COMMON = frozenset(
     "via across through including such after before until since because both either own i'm i'd i'll i've let's "
     "what's it's don't doesn't didn't isn't aren't wasn't won't can't couldn't wouldn't shouldn't haven't hasn't "
     "we're we've they're you're he's she's that's there's who's where's how's i’m i’d i’ll i’ve let’s what’s it’s "
-    "don’t".split()
+    "don’t s same another other others respectively respective once again".split()
 )
 """Words that say nothing about which tool or argument is meant."""
 
@@ -136,7 +136,16 @@ SYNONYMS = {
         "clean cleaning purify purifying",
         "cool cooling cold",
         "heat heating warm",
-        "private personal",
+        "private privately personal hidden",
+        "additional extra more further",
+        "luggage baggage bag suitcase",
+        "kid child children family",
+        "free complimentary",
+        "direct nonstop",
+        "refundable refund",
+        "wifi internet",
+        "pet dog cat animal",
+        "inactive archived",
         "true yes",
         "false no",
     )

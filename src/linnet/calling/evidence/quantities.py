@@ -13,12 +13,16 @@ from linnet.calling.evidence.moments import moments
 
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
 _SCALE = r"(?:\s*(?:hundred|thousand|million|billion)\b)?"
-_DIGITS = rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\d^]){_SCALE}"
+_DIGITS = (
+    rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?(?:(?-i:[kKM]|bn)(?![\w^]))?(?![\d^]){_SCALE}"
+)
 _NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
 _SCALED = re.compile(r"[a-z]{4,}\Z", re.IGNORECASE)
+_SHORT_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "bn": 1e9}
+_SHORT_SCALE = re.compile(r"(?<=\d)(?:[kKM]|bn)\Z")
 _PERCENT = re.compile(r"\s*(?:%|per\s?cent\b)", re.IGNORECASE)
 _LENGTH_OF_TIME = re.compile(r"\D*\d+\s\D*")
 _NUMBER = re.compile(rf"(?P<digits>{_DIGITS})|(?P<spelled>{_SPELLED})", re.IGNORECASE)
@@ -75,7 +79,9 @@ def numbers(text: str) -> tuple[Quantity, ...]:
 
 def _digits(text: str) -> float:
     number, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")), 1.0
-    if word := _SCALED.search(number):
+    if short := _SHORT_SCALE.search(number):
+        number, scale = number[: short.start()], _SHORT_SCALES[short.group()]
+    elif word := _SCALED.search(number):
         number, scale = number[: word.start()], SCALES.get(word.group().lower(), 1.0)
     return float(number) * scale
 

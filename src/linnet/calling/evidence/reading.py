@@ -40,6 +40,12 @@ class Word:
         return stem(self.lower)
 
     @cached_property
+    def stems(self) -> frozenset[str]:
+        """Its own, and those of the parts that hyphens join."""
+        parts = self.lower.split("-")
+        return frozenset((self.stem, *map(stem, parts))) if len(parts) > 1 else frozenset((self.stem,))
+
+    @cached_property
     def common(self) -> bool:
         return self.lower in COMMON
 
@@ -57,7 +63,7 @@ class Reading:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        return frozenset(word.stem for word in self.words)
+        return frozenset().union(*(word.stems for word in self.words))
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:

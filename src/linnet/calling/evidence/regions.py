@@ -1,6 +1,6 @@
 """Places that a parameter wants with their state or country, and a request names without: `Austin` as `Austin, TX`.
 
-Which state a town is in is knowledge, and the model has it: it chooses among the states and countries.
+Towns of some size are known (`towns`). Of others the model chooses the state or country.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from linnet.calling.evidence.codes import known_place
 from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.towns import town
 from linnet.requests import Choice
 
 _STATE_EXAMPLE = re.compile(r"[A-Z][\w .]+,\s?[A-Z]{2}\Z")
@@ -28,6 +29,18 @@ def wanted(parameter: Parameter) -> tuple[bool, bool]:
         _COUNTRY_EXAMPLE.match(e) and not _STATE_EXAMPLE.match(e) for e in examples
     )
     return state, country
+
+
+def completed(said: str, parameter: Parameter) -> str | None:
+    """A known town with the state or country that the parameter wants; None for all else."""
+    state, country = wanted(parameter)
+    if not (state or country):
+        return None
+    known = town(said)
+    if known is None:
+        return None
+    name = known.name.removesuffix(" City") if said.isupper() else said.title() if said.islower() else said
+    return f"{name}, {known.state if state and known.state else known.country}"
 
 
 def lacks(place: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linnet.calling.evidence.quantities import Quantity
@@ -20,6 +20,10 @@ class _Omitted:
 OMITTED = _Omitted()
 
 
+AWAY = 1_000_000
+"""What is added to the numbers of words that stand in another text than the one that is read."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A value; `source` says what it was made of, `first` and `last` the words it covers (-1: none)."""
@@ -32,11 +36,16 @@ class Candidate:
 
     @property
     def covers(self) -> bool:
-        return self.first >= 0
+        """Whether it stands in the text that is read."""
+        return 0 <= self.first < AWAY
 
     def meets(self, other: Candidate) -> bool:
         """Whether both cover a word of the same text."""
-        return self.covers and other.covers and self.first <= other.last and other.first <= self.last
+        return min(self.first, other.first) >= 0 and self.first <= other.last and other.first <= self.last
+
+    def away(self) -> Candidate:
+        """The same, as it looks from another text."""
+        return replace(self, first=self.first + AWAY, last=self.last + AWAY)
 
     def inside(self, begin: int, end: int) -> bool:
         """Whether it covers words from `begin` up to `end`, and none else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -9,7 +10,11 @@ from linnet.calling.evidence import codes, dates
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.numbers import quantities
 from linnet.tools import Tool
+
+_JOINT = re.compile(r"\s*[,;/&]?\s*(?:and|or)?\s*[$€£]?")
+"""What may stand between two numbers of one enumeration."""
 
 Features = dict[str, float]
 """Named numbers; one that is not there counts as 0."""
@@ -33,12 +38,29 @@ class Facts:
         self.tool_stems = frozenset(words(f"{tool.name.replace('.', ' ')} {tool.description}"))
         self.numeric = [p for p in parameters if p.type == "number"]
         self.textual = [p for p in parameters if p.type == "string"]
+        self.places = any("place" in p.senses for p in self.textual)
         self.needed_numbers = sum(p.required for p in self.numeric)
 
     @cached_property
     def numbers(self) -> list[tuple[int, int]]:
         """The places of the numbers among the words that are read, in order."""
         return self._heard({(quantity.start, quantity.end) for quantity in self.reading.quantities})
+
+    @cached_property
+    def chains(self) -> Mapping[tuple[int, int], tuple[tuple[int, int], ...]]:
+        """For each number the enumeration that it stands in, as places: `10, 20 and 30 years` is one."""
+        runs: list[list[tuple[int, int]]] = []
+        for place in self.numbers:
+            if runs and _JOINT.fullmatch(self.reading.text, runs[-1][-1][1], place[0]):
+                runs[-1].append(place)
+            else:
+                runs.append([place])
+        return {place: tuple(run) for run in runs for place in run}
+
+    @cached_property
+    def ordinals(self) -> int:
+        """How many ordinals the request has: a series of them counts things, and none is a value."""
+        return sum(source == "ordinal" for _, source in quantities(self.reading))
 
     @cached_property
     def quotations(self) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from linnet.calling.evidence.lexicon import UNITS
@@ -27,10 +28,10 @@ def of_number(facts: Facts, parameter: Parameter, candidate: Candidate) -> Featu
         return {}
     return {
         **_form(parameter, candidate, facts.reading.text[quantity.start : quantity.end].lower()),
-        **_worth(parameter, candidate, quantity),
+        **_worth(facts, parameter, candidate, quantity),
         **_money(parameter, facts.reading.text[max(0, quantity.start - 1) : quantity.start]),
         **_context(facts, parameter, candidate),
-        **_unit(facts, parameter, quantity.end),
+        **_unit(facts, parameter, _chain(facts, candidate)[-1][1]),
         **_turn(facts, parameter, (quantity.start, quantity.end)),
     }
 
@@ -47,7 +48,7 @@ def _form(parameter: Parameter, candidate: Candidate, said: str) -> Features:
     }
 
 
-def _worth(parameter: Parameter, candidate: Candidate, quantity: Quantity) -> Features:
+def _worth(facts: Facts, parameter: Parameter, candidate: Candidate, quantity: Quantity) -> Features:
     """Per cents, fractions and years, against what the parameter speaks of."""
     speaks = f"{parameter.name} {parameter.description}".lower()
     percent, fraction = (any(word in speaks for word in words) for words in (_PERCENT, _FRACTION))
@@ -59,6 +60,7 @@ def _worth(parameter: Parameter, candidate: Candidate, quantity: Quantity) -> Fe
             f"percent={quantity.percent}|fraction={fraction}|{source}": relevant,
             f"year|named={'year' in parameter.name_stems}": _is_year(candidate.value),
             f"decimal|{integer}": isinstance(candidate.value, float),
+            "ordinal in a series": candidate.source == "ordinal" and facts.ordinals > 1,
         }
     )
 
@@ -72,10 +74,19 @@ def _money(parameter: Parameter, before: str) -> Features:
     return holding({f"num money|{wanted}": before in ("$", "€", "£")})
 
 
+def _chain(facts: Facts, candidate: Candidate) -> tuple[tuple[int, int], ...]:
+    """The enumeration that a number stands in: what is said of it is said before its first or behind its last."""
+    assert candidate.quantity is not None
+    place = candidate.quantity.start, candidate.quantity.end
+    return facts.chains.get(place, (place,))
+
+
 def _context(facts: Facts, parameter: Parameter, candidate: Candidate) -> Features:
-    context = of_context(facts, parameter, candidate, "number")
+    chain = _chain(facts, candidate)
+    first, last = facts.reading.covered(chain[0][0], chain[-1][1])
+    context = of_context(facts, parameter, replace(candidate, first=first, last=last), "number")
     named = {f"num {name}": value for name, value in context.items()}
-    return {**named, f"num prev={previous(facts.reading, candidate.first)}": 1.0}
+    return {**named, f"num prev={previous(facts.reading, first)}": 1.0}
 
 
 def _unit(facts: Facts, parameter: Parameter, end: int) -> Features:
@@ -106,15 +117,26 @@ def _unit_of(word: str) -> str:
 
 
 def _turn(facts: Facts, parameter: Parameter, place: tuple[int, int]) -> Features:
-    """Whether the n-th number meets the n-th parameter."""
+    """Whether the n-th number meets the n-th parameter; where there are several times as many numbers as
+    parameters need, they are counted anew for each call."""
     if place not in facts.numbers:
         return {"num turn none": 1.0}
-    at = facts.numbers.index(place)
-    turn = at - facts.numeric.index(parameter)
-    found = {f"num turn {near(turn, 3)}": 1.0}
-    if len(facts.numbers) == len(facts.numeric):
-        found[f"num even turn {near(turn, 2)}"] = 1.0
-    if parameter.required and len(facts.numbers) == facts.needed_numbers:
-        required = [p for p in facts.numeric if p.required]
+    said = list(facts.numbers)
+    if len(said) > len(facts.numeric) and len(chains := list(dict.fromkeys(facts.chains.values()))) in (
+        len(facts.numeric),
+        facts.needed_numbers,
+    ):
+        said, place = [chain[0] for chain in chains], facts.chains[place][0]
+    at, own = said.index(place), facts.numeric.index(parameter)
+    needed, count = facts.needed_numbers, len(said)
+    required = [p for p in facts.numeric if p.required]
+    if count > len(facts.numeric) and needed and count % needed == 0:
+        if not parameter.required:
+            return {"num round": 1.0}
+        return {f"num round {near(at % needed - required.index(parameter), 2)}": 1.0}
+    found = {f"num turn {near(at - own, 3)}": 1.0}
+    if count == len(facts.numeric):
+        found[f"num even turn {near(at - own, 2)}"] = 1.0
+    if parameter.required and count == needed:
         found[f"num even required {near(at - required.index(parameter), 2)}"] = 1.0
     return found

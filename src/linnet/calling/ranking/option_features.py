@@ -5,6 +5,7 @@ from __future__ import annotations
 from linnet.calling.evidence.lexicon import NEGATIVE, SYNONYMS
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter
+from linnet.calling.evidence.reading import Reading
 from linnet.calling.evidence.stems import stem
 from linnet.calling.ranking.candidate import Candidate
 from linnet.calling.ranking.context_features import of_context
@@ -15,6 +16,13 @@ _OPEN = ("dontcare", "none", "any", "all")
 _TRUTH = ("true", "false")
 _OF_SWITCHES = frozenset(map(stem, "include is has flag enable enabled show return".split()))
 """Stems in the names of switches that say nothing about what is switched."""
+_NEGATIONS = frozenset(
+    "no not non without never neither nor don't dont don’t doesn't doesn’t isn't isn’t aren't won't can't cannot "
+    "disable disabled exclude excluding except skip omit avoid ignore hide remove leave stop".split()
+)
+_SWITCHED_OFF = frozenset("off disabled excluded not unnecessary".split())
+_REACH = 4
+"""Words before what is switched among which a negation is looked for."""
 _PREFIX = 4
 """Letters that an option and a word of the request must begin with alike: `celsius` and `celcius`."""
 
@@ -41,6 +49,7 @@ def of_option(facts: Facts, parameter: Parameter, candidate: Candidate) -> Featu
     }
     if option in _TRUTH:
         found[f"option {option}|spoken"] = facts.fresh(parameter.name_stems | parameter.description_stems)
+        found |= _switched(facts, parameter, f"option {option}")
     return found | (_context(facts, parameter, candidate, need) if candidate.covers else _prefix(facts, option))
 
 
@@ -68,16 +77,36 @@ def _prefix(facts: Facts, option: str) -> Features:
 
 def of_boolean(facts: Facts, parameter: Parameter, candidate: Candidate) -> Features:
     """Whether the request speaks of what the parameter switches, and against it."""
-    key, heard = f"bool:{candidate.value}", facts.reading.stems
-    own = parameter.name_stems - _OF_SWITCHES
+    key = f"bool:{candidate.value}"
+    found = {key: 1.0, f"{key}|req={parameter.required}": 1.0, **_switched(facts, parameter, key)}
+    return found | holding({f"{key}|default={parameter.default}": parameter.default is not None})
+
+
+def _switched(facts: Facts, parameter: Parameter, key: str) -> Features:
+    """How much the request speaks of a switch, and whether what it says of it is said against it."""
+    own, heard = parameter.name_stems - _OF_SWITCHES, facts.reading.stems
     said = share(own, heard)
-    found = {
-        key: 1.0,
-        f"{key}|req={parameter.required}": 1.0,
+    like = {other for word in own for other in SYNONYMS.get(word, (word,))}
+    places = [i for i, word in enumerate(facts.reading.words) if word.stems & like]
+    against = any(_against(facts.reading, place) for place in places)
+    return {
         f"{key}|own": said,
         f"{key}|all own": float(said == 1.0),
+        f"{key}|alike": sum(bool(SYNONYMS.get(word, frozenset((word,))) & heard) for word in own) / max(1, len(own)),
         f"{key}|fresh": len((own - facts.tool_stems) & heard) / max(1, len(own)),
+        f"{key}|against={against}|spoken={bool(places)}": 1.0,
         f"{key}|negated={NEGATIVE.search(facts.reading.text) is not None}": 1.0,
         f"{key}|described": facts.fresh(parameter.description_stems),
     }
-    return found | holding({f"{key}|default={parameter.default}": parameter.default is not None})
+
+
+def _against(reading: Reading, place: int) -> bool:
+    """Whether a word stands behind a negation or before an `off`."""
+    words = reading.words
+    before = [word.lower for word in words[max(0, place - _REACH) : place]]
+    behind = [word.lower for word in words[place + 1 : place + 3]]
+    return (
+        words[place].lower.startswith(("non-", "no-"))
+        or any(word in _NEGATIONS for word in before)
+        or any(word in _SWITCHED_OFF for word in behind)
+    )

@@ -18,7 +18,7 @@ from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
 from linnet.calling.ranking.ranker import weigh
-from linnet.calling.ranking.several import said
+from linnet.calling.ranking.split import said
 from linnet.tools import Tool
 
 _CUT_WORDS = frozenset(("and", "then", "also", "while", "plus", "finally", "lastly"))

@@ -16,17 +16,50 @@ from linnet.tools import Tool
 WORST = 8.0
 """Nats below a parameter's best candidate at which all others are as bad as each other."""
 
+BEYOND = 2.5
+"""Nats against a value that stands outside of the text."""
+
 
 class Sheet:
-    """The candidates of all parameters of a tool in one text, and their logits."""
+    """The candidates of all parameters of a tool in one text, and their logits.
 
-    def __init__(self, tool: Tool, parameters: Sequence[Parameter], reading: Reading, weights: Weights) -> None:
+    Where the text is a part of what was said, `around` is the whole: what the part does not say of a required
+    argument may stand there (`... and its population`).
+    """
+
+    def __init__(
+        self,
+        tool: Tool,
+        parameters: Sequence[Parameter],
+        reading: Reading,
+        weights: Weights,
+        around: Reading | None = None,
+    ) -> None:
         self.tool, self.parameters, self.reading, self.weights = tool, tuple(parameters), reading, weights
-        scene = Scene(tool, self.parameters, reading)
         self.found: dict[Parameter, list[Candidate]] = {p: candidates(p, reading) for p in self.parameters}
-        self.logits: dict[Parameter, list[float]] = {
-            p: [weigh(scene.features(p, c), weights.features) for c in found] for p, found in self.found.items()
+        self.logits = self._weighed(reading, self.found)
+        if around is not None and around.text.strip() != reading.text.strip():
+            self._look_beyond(around)
+
+    def _weighed(
+        self, reading: Reading, found: Mapping[Parameter, Sequence[Candidate]]
+    ) -> dict[Parameter, list[float]]:
+        scene = Scene(self.tool, self.parameters, reading)
+        return {p: [weigh(scene.features(p, c), self.weights.features) for c in cs] for p, cs in found.items()}
+
+    def _look_beyond(self, around: Reading) -> None:
+        beyond = {
+            p: [
+                c
+                for c in candidates(p, around)
+                if c.covers and around.phrase(c.first, c.last) not in self.reading.text
+            ]
+            for p in self.parameters
+            if p.required
         }
+        for parameter, logits in self._weighed(around, beyond).items():
+            self.found[parameter] += [candidate.away() for candidate in beyond[parameter]]
+            self.logits[parameter] += [logit - BEYOND for logit in logits]
 
     @cached_property
     def ways(self) -> dict[Parameter, Ranked]:
@@ -35,18 +68,17 @@ class Sheet:
 
     @cached_property
     def costs(self) -> Mapping[Parameter, list[tuple[Candidate, float]]]:
-        """Each parameter's candidates with the nats that they are worse than the best, at most WORST."""
+        """Each parameter's candidates with the nats that they are worse than the best, at most WORST. An example of
+        the description that the request alludes to is no measure for the others: `Drama and Comedy` are two values
+        though the description knows only the one."""
         return {
-            p: [(c, min(WORST, max(logits) - logit)) for c, logit in zip(self.found[p], logits, strict=True)]
+            p: [(c, max(0.0, min(WORST, best - logit))) for c, logit in zip(self.found[p], logits, strict=True)]
             for p, logits in self.logits.items()
+            for best in [self._best(p)]
         }
 
-    def apart(self, parameter: Parameter, most: int, within: float) -> list[tuple[Candidate, float]]:
-        """The best candidates that share no words with each other, best first, with their costs."""
-        chosen: list[tuple[Candidate, float]] = []
-        for candidate, cost in sorted(self.costs[parameter], key=lambda pair: pair[1]):
-            if cost >= within or len(chosen) == most:
-                break
-            if candidate.covers and not any(candidate.meets(other) for other, _ in chosen):
-                chosen.append((candidate, cost))
-        return chosen
+    def _best(self, parameter: Parameter) -> float:
+        pairs = list(zip(self.found[parameter], self.logits[parameter], strict=True))
+        return max(
+            (logit for c, logit in pairs if c.source != "example"), default=max(self.logits[parameter], default=0.0)
+        )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from linnet.calling.evidence.codes import known_place
+from linnet.calling.evidence.lexicon import UNITS
 from linnet.calling.evidence.reading import Reading, Word
+from linnet.calling.evidence.towns import town
 from linnet.calling.ranking.facts import Facts, Features, holding
 
 _PREVIOUS = frozenset(
@@ -68,6 +70,7 @@ def of_span(facts: Facts, first: int, last: int) -> Features:
         **_left(run),
         **_right(run),
         **_letters(run),
+        **_known(run, facts.places),
         **_inside(run, facts.tool_stems),
         **_endings(run),
         **_marks(facts, run.words[0].start, run.words[-1].end),
@@ -160,6 +163,15 @@ def _letters(run: _Run) -> Features:
         "known place": any(run.capitals) and known_place(run.reading.phrase(run.first, run.last)),
     }
     return holding(found)
+
+
+def _known(run: _Run, places: bool) -> Features:
+    """Whether it is a town, where some parameter is a place, or a unit of measure."""
+    said = run.reading.phrase(run.first, run.last)
+    short = places and len(run.words) <= 3 and (run.capitals[0] or said.islower())
+    found = town(said) if short else None
+    kind = f"known town|caps={run.capitals[0]}" if not run.starts else "known town|starts sentence"
+    return holding({kind: found is not None, "unit word": len(run.words) == 1 and said.lower() in UNITS})
 
 
 def quantifier(claims: Sequence[bool], first: str = "some") -> str:

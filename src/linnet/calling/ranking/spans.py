@@ -45,6 +45,6 @@ def may_end(reading: Reading, index: int) -> bool:
 def _goes_on(reading: Reading, index: int) -> bool:
     """Whether a run may reach over what stands before this word: blanks, a comma, the dot of `St. Louis`."""
     gap = reading.words[index].gap
-    if _INNER.match(gap):
+    if _INNER.match(gap) or (gap in ("'", "’") and reading.words[index].lower == "s"):
         return True
     return gap.startswith(".") and bool(_SHORTENED.match(reading.words[index - 1].text)) and "\n" not in gap

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from linnet.calling.evidence import codes, dates, naming
+from linnet.calling.evidence import codes, dates, naming, regions
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
@@ -17,6 +17,8 @@ _DATES = 40
 """Phrases of time that are worked out: each takes `dateparser` a millisecond or more."""
 _NAME_WORDS = 4
 """Words of the longest name that a code is looked up for."""
+_TOWN_WORDS = 3
+"""Words of the longest name of a town that is looked up."""
 _CLAUSE_CHARS = 4_000
 """Of the longest clause: in a long request there are hundreds that reach to its end, and each is a copy."""
 _TERM = r"\(?-?[\w.]{1,12}\)?"
@@ -35,6 +37,7 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
         yield from standing(reading.text[start:end].strip(), "quoted", reading, start, end)
     for first, last in spans(reading):
         yield Candidate(reading.phrase(first, last), "span", first, last)
+    yield from _completed(parameter, reading)
     if "clause" in parameter.senses:
         yield from _clauses(reading)
     yield from _dated(parameter, reading)
@@ -52,6 +55,15 @@ def _alluded(example: str, reading: Reading) -> bool:
     `San Francisco, CA`."""
     stems = naming.words(example.split(",")[0])
     return bool(stems) and all(SYNONYMS.get(stem, frozenset((stem,))) & reading.stems for stem in stems)
+
+
+def _completed(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """Towns with their state or country, where the parameter wants it."""
+    if not any(regions.wanted(parameter)):
+        return
+    for first, last in spans(reading):
+        if last - first < _TOWN_WORDS and (place := regions.completed(reading.phrase(first, last), parameter)):
+            yield Candidate(place, "completed", first, last)
 
 
 def _clauses(reading: Reading) -> Iterator[Candidate]:

@@ -7,26 +7,26 @@ which of the tools on offer are meant, and how well a tool suits the request. Wh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from linnet.calling.choose import CANDIDATES
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.evidence.reading import Reading
-from linnet.calling.ranking import relevance, several
+from linnet.calling.ranking import counting, relevance, several
 from linnet.calling.ranking.candidates import OMITTED, Candidate, candidates
 from linnet.calling.ranking.features import Features, Scene
 from linnet.calling.ranking.portions import Portions
 from linnet.calling.ranking.ranker import Weights
 from linnet.calling.ranking.sheet import Sheet
+from linnet.calling.ranking.split import Taken
 from linnet.calling.retrieve import Retriever
 from linnet.evals.fitting.logit import Decision, Row
 from linnet.evals.harness import Case
 from linnet.evals.judge import fits
 from linnet.tools import Tool
 
-SEVERAL = 2.0
+SEVERAL = 4.0
 """What a text that asks for several calls counts in the fit of their number: there are few such cases."""
 
 Numbered = Iterable[tuple[int, Case]]
@@ -93,26 +93,46 @@ def allowed(expected: Arguments, path: Sequence[str]) -> Sequence[Any]:
 
 
 def counts(cases: Numbered, weights: Weights) -> Iterator[Decision]:
-    """For each expected tool and its portion of the request: which hypothesis has the right number of calls."""
+    """For each expected tool and its portion of the request: which hypotheses make the expected calls, or as
+    many of them where none makes all of them right."""
     for number, case in cases:
-        for tool, text, count in _portions(case):
-            sheet = Sheet(tool, parameters(tool), Reading(text), weights)
+        for tool, text in _portions(case):
+            expected = [call["arguments"] for call in case.expected if call["name"] == tool.name]
+            sheet = Sheet(tool, parameters(tool), Reading(text), weights, Reading(case.request))
             hypotheses = several.splits(sheet)
-            right = [len(split.calls) == count for split in hypotheses]
-            options = [several.features(sheet, split) for split in hypotheses]
-            yield Decision(number, options, right, SEVERAL if count > 1 else 1.0)
+            right = [makes(split.calls, sheet.parameters, expected) for split in hypotheses]
+            if not any(right):
+                right = [len(split.calls) == len(expected) for split in hypotheses]
+            options = [counting.features(sheet, split) for split in hypotheses]
+            yield Decision(number, options, right, SEVERAL if len(expected) > 1 else 1.0)
 
 
-def _portions(case: Case) -> Iterator[tuple[Tool, str, int]]:
-    """Each expected tool that is on offer with its portion of the request and how often it is to be called."""
-    wanted = Counter(call["name"] for call in case.expected)
+def makes(calls: Sequence[Taken], own: Sequence[Parameter], expected: Sequence[Arguments]) -> bool:
+    """Whether each call is one of those expected, each once."""
+    open_ = list(expected)
+    for call in calls:
+        meant = next((e for e in open_ if all(_takes_right(call, p, e) for p in own)), None)
+        if meant is None:
+            return False
+        open_.remove(meant)
+    return not open_
+
+
+def _takes_right(call: Taken, parameter: Parameter, expected: Arguments) -> bool:
+    """A parameter without any candidate is the model's to write: it tells nothing about the hypothesis."""
+    return parameter not in call or is_right(parameter, call[parameter], expected)
+
+
+def _portions(case: Case) -> Iterator[tuple[Tool, str]]:
+    """Each expected tool that is on offer with its portion of the request."""
+    wanted = {call["name"] for call in case.expected}
     among = [number for number, tool in enumerate(case.tools) if tool.name in wanted]
     if len(among) < 2:
         texts = dict.fromkeys(among, case.request)
     else:
         texts = Portions(case.tools, Reading(case.request)).deal(among)
     for number, text in texts.items():
-        yield case.tools[number], text, wanted[case.tools[number].name]
+        yield case.tools[number], text
 
 
 # --- which tools ---------------------------------------------------------------------------------

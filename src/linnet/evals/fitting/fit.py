@@ -20,7 +20,7 @@ from linnet.evals.fitting.logit import Choices, Decision, Mask, Numbers, Row, bi
 from linnet.evals.harness import Case
 from linnet.requests import Model
 
-ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE, RELEVANCE_RIDGE = 2.0, 0.5, 1.0, 3e-3
+ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE, RELEVANCE_RIDGE = 2.0, 2.0, 1.0, 3e-3
 STACKED = 3
 """Parts into which cases are cut where a fit needs weights that have not seen the case."""
 

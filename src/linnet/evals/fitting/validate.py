@@ -92,11 +92,11 @@ def evidence(tools: Sequence[Tool], request: str, weights: Weights) -> Iterator[
     odds = portions.meant(weights.tools)
     also = [number for number, log_odds in enumerate(odds) if log_odds > choose.ALSO]
     for number, text in portions.deal(also or [odds.index(max(odds))]).items() if found else ():
-        yield from _calls(found[number], text, weights)
+        yield from _calls(found[number], text, request, weights)
 
 
-def _calls(tool: Tool, text: str, weights: Weights) -> Iterator[ToolCall]:
-    sheet = Sheet(tool, parameters(tool), Reading(text), weights)
+def _calls(tool: Tool, text: str, request: str, weights: Weights) -> Iterator[ToolCall]:
+    sheet = Sheet(tool, parameters(tool), Reading(text), weights, Reading(request))
     for draft in drafts(sheet):
         values = {p.path: c.value for p, c in draft.taken().items() if c.value is not OMITTED}
         yield ToolCall(tool.name, nested(values), how="rule")
