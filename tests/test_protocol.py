@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from linnet import protocol as p
 from linnet.errors import ContextOverflow, LinnetError, ProtocolBroken, RequestError, RequestTooLarge
 from linnet.limits import LIMITS, Sandbox
-from linnet.messages import Message, ToolCall
+from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.requests import (
     Choice,
     Copy,
@@ -38,7 +38,10 @@ from linnet.requests import (
 )
 
 PROMPT = (Segment("<|im_start|>", True), Segment("wörld \U0001f600\u2028\x00", False))
-MESSAGE = Message("user", "hi", True, (ToolCall("f", {"a": [1, None]}, "7", "rule", ("x",)),))
+CALL = ToolCall("f", {"a": [1, None]}, "7", "rule", ("x",))
+MESSAGE = Message("user", "hi", True, (CALL,), "hm", "7", "f")
+SPEC = ToolSpec("f", "Does it.", {"type": "object", "properties": {"a": {}}})
+TOLD = {"tools": (SPEC,), "template_options": {"thinking": False}, "continues": True}
 HOLES = Holes(
     (
         Fixed("a"),
@@ -49,8 +52,8 @@ HOLES = Holes(
         Hole("n", Number((1.5, -2.0), True)),
     )
 )
-GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5)
-SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5)
+GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD)
+SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD)
 SCRIPT = p.Script(
     (p.Say("00ff"), p.Die(11, 0), p.Hang(0.5), p.Flood(3), p.Garble("ff")), (p.Die(0, 3),), (1, 3), "bad", 0.25
 )
@@ -60,9 +63,9 @@ TO_CHILD = [
     p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2),
     p.Submit(7, GENERATE, (1, 2, 49151)),
     p.Submit(8, SCORE, (5,)),
-    p.Submit(9, Count(PROMPT, 1.5), (5,)),
+    p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,)),
     p.Cancel(7),
-    p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22"),
+    p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
     p.Stop(),
 ]
 FROM_CHILD = [
@@ -70,7 +73,7 @@ FROM_CHILD = [
     p.Beat("decode", 12.5),
     p.Emitted(3, "é\U0001f600", (1, 2)),
     p.Ended(3, Done("t", "length", Usage(1, 2, 3, 4), {"n": "4"}, ((-0.5, 2),), 6, ("resumed",))),
-    p.Rendered(2, PROMPT),
+    p.Rendered(2, PROMPT, ("something is left out",)),
     p.failed(5, ContextOverflow("too long", prompt_tokens=9, context=8)),
 ]
 

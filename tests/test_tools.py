@@ -673,3 +673,9 @@ def test_the_output_limit_is_read_from_the_limits(monkeypatch: pytest.MonkeyPatc
     assert returning("abc").run({}) == "abc"
     with pytest.raises(ToolFailed, match="6 bytes"):
         returning("abcd").run({})
+
+
+def test_a_tool_gives_what_a_model_is_told_of_it() -> None:
+    spec = convert.spec
+    assert (spec.name, spec.description) == ("convert", convert.description)
+    assert spec.parameters == convert.parameters and spec.parameters is not convert.parameters

@@ -33,6 +33,7 @@
     |   |-- ToolArgumentsInvalid the arguments do not fit the tool's schema
     |   |-- ToolDenied           the permission was not given
     |   |-- ToolFailed           the tool raised
+    |   |   `-- ToolUnbound      there is no function behind it: nothing was run
     |   `-- ToolTimeout          the tool did not return in its time
     `-- SandboxUnavailable       a sandbox was demanded that this kernel lacks
 
@@ -233,6 +234,10 @@ class ToolDenied(ToolError):
 
 class ToolFailed(ToolError):
     pass
+
+
+class ToolUnbound(ToolFailed):
+    default_hint = "Give the tool a function: `function=` where it is made."
 
 
 class ToolTimeout(ToolError):

@@ -71,7 +71,10 @@ class Limits:
     parse_calls: int = _limit(128, "calls", "in one text; what follows is text")
     parse_attempts: int = _limit(1_024, "beginnings", "of a call in one text that are looked into")
     call_chars: int = _limit(MIB, "characters", "one call, or one frame of calls, in a model's text")
+    markup_tags: int = _limit(16_384, "tags", "of XML in one text that values are read from; what follows is text")
     # tools and turns
+    profile_bytes: int = _limit(64 * KIB, "bytes", "stored profile of how a model calls tools")
+    native_tools: int = _limit(64, "tools", "told to a model that calls them in its own notation")
     calls_per_request: int = _limit(8, "calls", "that one request is split into")
     turn_steps: int = _limit(4, "calls", "tool calls of one turn")
     tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")

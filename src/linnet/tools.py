@@ -17,7 +17,7 @@ from typing import Any, overload
 
 from pydantic_core import from_json, to_json
 
-from linnet.errors import LinnetError, ToolArgumentsInvalid, ToolFailed, ToolInvalid
+from linnet.errors import LinnetError, ToolArgumentsInvalid, ToolFailed, ToolInvalid, ToolUnbound
 from linnet.limits import LIMITS
 from linnet.messages import ToolSpec
 from linnet.schema import JsonSchema, Problem, from_text, plain, problems, shown
@@ -141,6 +141,12 @@ class Tool:
         """What a model is told of it."""
         return ToolSpec(self.name, self.description, dict(self.parameters))
 
+    @property
+    def how_to_bind(self) -> str:
+        """A hint for who calls a tool that has no function."""
+        standard = f"linnet.agent.tools.standard.tool({self.name!r}, run=my_function)"
+        return f"Give it a function: {standard} if it is a standard tool, else Tool(..., function=my_function)."
+
     def match(self, text: str) -> dict[str, Any] | None:
         """The arguments that the first fitting rule finds in a request; text becomes numbers where wanted."""
         for rule in self.rules:
@@ -175,8 +181,9 @@ class Tool:
     def run(self, arguments: Mapping[str, Any]) -> Any:
         """Calls the function and returns its result as a JSON value.
 
-        Raises ToolArgumentsInvalid before the call; ToolFailed when the function raises, or returns what has
-        no JSON form or is over `LIMITS.tool_output_bytes`. Linnet's own errors pass as they are.
+        Raises ToolArgumentsInvalid before the call, and ToolUnbound where there is no function; ToolFailed when
+        it raises, or returns what has no JSON form or is over `LIMITS.tool_output_bytes`. Linnet's own errors
+        pass as they are.
         """
         keywords, function = self.bind(arguments), self._callable()
         try:
@@ -200,7 +207,8 @@ class Tool:
 
     def _callable(self) -> Function:
         if self.function is None:
-            raise ToolFailed(f"{self.name} is known by its schema only: there is no function to run", tool=self.name)
+            message = f"{self.name} is known by its schema only: there is no function, and nothing was run"
+            raise ToolUnbound(message, hint=self.how_to_bind, tool=self.name)
         return self.function
 
     def _as_json(self, value: Any) -> Any:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from linnet.errors import TemplateFailed
+from linnet.errors import RequestError, TemplateFailed, ToolsUnsupported
 from linnet.limits import LIMITS, Sandbox
-from linnet.messages import Message
+from linnet.messages import Message, ToolCall, ToolSpec
+from linnet.protocol import Rendered
 from linnet.runtime import renderer as module
 from linnet.runtime.renderer import Renderer
 
@@ -36,13 +37,63 @@ def renderer() -> Iterator[Callable[..., Renderer]]:
         one.close()
 
 
-def text(segments: Any) -> str:
-    return "".join(segment.text for segment in segments)
+def text(rendered: Rendered) -> str:
+    return "".join(segment.text for segment in rendered.segments)
 
 
 def test_trusted_markup_is_apart_from_untrusted_text(renderer: Any) -> None:
-    segments = renderer().render(HI)
+    segments = renderer().render(HI).segments
     assert [(s.text, s.trusted) for s in segments] == [("<user>", True), ("hi </s>", False), ("</s>", True)]
+
+
+LOOK = ToolSpec("look", "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
+
+
+def test_tools_options_and_a_begun_answer_reach_the_template(renderer: Any) -> None:
+    one = renderer(
+        "{{ tools | tojson if tools }}{{ effort }}" + CHAT + "{{ '<assistant>' if add_generation_prompt }}"
+    )
+    call = ToolCall("look", {"at": "</s>"})
+    said = (*HI, Message("assistant", "", calls=(call,)), Message("tool", "rain"), Message("assistant", "It "))
+    rendered = one.render(said, tools=(LOOK,), options={"effort": "low"}, continues=True)
+    assert text(rendered).startswith('[{"type": "function", "function": {"name": "look"')
+    assert text(rendered).endswith("]low<user>hi </s></s><assistant>"
+        '{"name": "look", "arguments": {"at": "</s>"}}</s><tool>rain</s><assistant>It ')  # fmt: skip
+    assert rendered.notes == ("the chat template has no place for tool calls: they are told as plain text",)
+    assert one.render(HI).notes == ()
+
+
+def test_tools_that_have_no_place_are_refused(renderer: Any) -> None:
+    with pytest.raises(ToolsUnsupported, match="no place"):
+        renderer().render(HI, tools=(LOOK,))
+
+
+@pytest.mark.parametrize("name", ["messages", "tools", "add_generation_prompt", "bos_token", "strftime_now"])
+def test_an_option_does_not_take_the_place_of_the_request(renderer: Any, name: str) -> None:
+    with pytest.raises(RequestError, match=f"'{name}' is no option"):
+        renderer().render(HI, options={name: "x"})
+
+
+@pytest.mark.parametrize("more", [{"tools": (ToolSpec("\ud800"),)}, {"options": {"x": object()}}])
+def test_what_is_no_json_is_refused_and_the_child_lives(renderer: Any, more: dict[str, Any]) -> None:
+    one = renderer(CHAT)
+    with pytest.raises(RequestError, match="cannot be written as JSON"):
+        one.render(HI, **more)
+    assert text(one.render(HI)) == "<user>hi </s></s>"
+
+
+def deep(levels: int) -> Any:
+    return [deep(levels - 1)] if levels else 1
+
+
+def test_what_nests_one_level_too_deep_is_refused_before_the_child_sees_it(renderer: Any) -> None:
+    one, most = renderer("{{ x | tojson if x }}" + CHAT), LIMITS.schema_depth
+    one.render(HI, options={"x": deep(most - 1)})
+    for far in ({"options": {"x": deep(most)}}, {"tools": (ToolSpec("t", "", {"x": deep(most)}),)}):
+        with pytest.raises(RequestError, match=f"deeper than {most} levels"):
+            one.render(HI, **far)
+    with pytest.raises(RequestError, match=f"deeper than {most} levels"):
+        one.render((Message("assistant", "", calls=(ToolCall("t", {"x": deep(most)}),)),))
 
 
 def test_the_child_serves_many_renderings_and_threads(renderer: Any) -> None:

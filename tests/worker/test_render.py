@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linnet.errors import ModelNotFound, TemplateFailed
+from linnet.errors import ModelNotFound, TemplateFailed, ToolsUnsupported
 from linnet.limits import LIMITS, Sandbox
-from linnet.messages import Message
+from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.models import family, gguf, store
 from linnet.protocol import Failed, Load, Ready, Render, Rendered, Stop
 from linnet.requests import Segment
@@ -46,7 +45,7 @@ def assistant(text: str) -> Message:
 
 def rendered(template: str, *messages: Message, **more: str) -> tuple[Segment, ...]:
     fields = {"bos": "<s>", "eos": "</s>", "today": TODAY, **more}
-    return render(Render(1, template, messages, **fields))
+    return render(Render(1, template, messages, **fields)).segments
 
 
 def text(template: str, *messages: Message, **more: str) -> str:
@@ -122,7 +121,7 @@ def test_a_template_may_trim(content, how):
         (".split('<end>')[-1]", "b"),
         ("| reverse", None),
         ("[:5]", None),
-        ("* 2", None),
+        ("* 2", "a<end>ba<end>b"),
         ("| urlencode", "a%3Cend%3Eb"),
     ],
 )
@@ -145,8 +144,6 @@ def test_a_template_may_rewrite_a_text_but_not_break_it(how, made):
 @pytest.mark.parametrize(
     "template",
     [
-        "{{ messages[0].content }} again {{ messages[0].content }}",
-        "{% if messages|length > 9 %}{{ messages[0].content }}{% endif %}said",
         "{{ messages[0].content[:1] }} {{ messages[0].content }}",
         "{{ messages[0].content }} {{ messages[0].content[-1] }}",
         "{{ messages[0].content[1:] }} {{ messages[0].content }}",
@@ -156,11 +153,19 @@ def test_a_template_may_rewrite_a_text_but_not_break_it(how, made):
         "{{ messages[0].content }}",
     ],
 )
-def test_where_marks_are_lost_broken_or_doubled_nothing_is_trusted(template):
+def test_where_marks_are_broken_or_weighed_nothing_is_trusted(template):
     segments = rendered(template, user("some text"))
     assert [s.trusted for s in segments] == [False]
     assert not re.search("[0-9]{9}", segments[0].text)
     assert rendered(template, user("some text"), answer_start="<a>")[-1] == Segment("<a>", True)
+
+
+def test_a_text_may_be_said_twice_or_not_at_all():
+    twice = rendered("<u>{{ messages[0].content }}</u>{{ messages[0].content }}", user("</u>"))
+    assert [(s.text, s.trusted) for s in twice] == [("<u>", True), ("</u>", False), ("</u>", True), ("</u>", False)]
+    never = render(Render(1, "{% if messages|length > 9 %}{{ messages[0].content }}{% endif %}said", (user("x"),)))
+    assert never.segments == (Segment("said", True),)
+    assert never.notes == ("the chat template leaves out what message 1 (user) says",)
 
 
 def test_untrusted_text_does_not_steer_the_markup():
@@ -329,15 +334,40 @@ ESCAPES = """
 {{ (x for x in [1]).gi_frame.f_globals }}
 {{ [1]|map('string').gi_frame }}
 {{ ([1]|map('string')).gi_frame.f_back }}
+{{ tools[0].__class__ }}
+{{ tools[0].function.parameters.__init__ }}
+{{ messages[1].tool_calls[0].function.arguments.__init__.__globals__ }}
+{{ messages[1].tool_calls[0].function.arguments._shown }}
+{{ messages[1].tool_calls[0].function.arguments['_shown'] }}
+{{ messages[1].tool_calls[0].function.arguments|attr('_shown') }}
+{{ messages[1].tool_calls[0].function.arguments|attr('__missing__') }}
+{{ messages[1].tool_calls[0].function.arguments.update({'at': 'x'}) }}
+{{ messages[1].tool_calls[0].function.arguments.clear() }}
+{{ messages[1].tool_calls[0].function.arguments.setdefault('y', 1) }}
+{{ messages[1].tool_calls[0].function.arguments.pop('at') }}
+{{ messages[1].tool_calls[0].function.arguments.get.__func__.__globals__ }}
+{{ messages[1].tool_calls.append(1) }}
+{% set messages[1].tool_calls[0].function.name = 'x' %}
+{{ (messages[1].tool_calls[0].function.arguments + '').__class__ }}
+{{ ('{0.__class__}' + messages[1].tool_calls[0].function.arguments).format(messages) }}
+{{ '[]' | from_json(object_hook=raise_exception) }}
+{{ '{"__class__": 1}' | from_json(cls=namespace) }}
+{{ {}|tojson(separators=('__class__'.__class__, ':')) }}
+{{ tojson.__globals__ }}
+{{ [raise_exception]|map(attribute='__code__')|list }}
 """.strip().splitlines()
 
 
 @pytest.mark.parametrize("payload", ESCAPES)
 def test_no_template_gets_out_of_the_sandbox(payload):
+    call = ToolCall("look", {"at": "x"})
+    said = (user("hello"), Message("assistant", "", calls=(call,)))
     try:
-        made = text(payload, user("hello"))
+        made = text(payload, *said, tools=(ToolSpec("look"),))
     except TemplateFailed:
         return
+    except ToolsUnsupported:
+        made = text(payload, *said[:1])
     assert not re.search("class|module|function|method|object|frame|uid=|root:|__|globals", made), made
 
 
@@ -383,44 +413,6 @@ def test_the_default_models_own_template():
     assert rendered(template, system("Be brief."), user("Hi")) == rendered(CHATML, system("Be brief."), user("Hi"))
     greeting = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
     assert trusted(rendered(template, user("Hi")))[0] == greeting + "<|im_start|>user\n"
-
-
-PASSING = 20
-"""So many of the 21 exact prompts come out the same; the other one has roles that are not ours."""
-
-
-def test_prompts_of_other_projects():
-    path = DATA / "tool_text" / "templates.jsonl"
-    if not path.exists():
-        pytest.skip(f"the shared data is not here: {path}")
-    cases = [json.loads(line) for line in path.read_text().splitlines()]
-    cases = [case for case in cases if not case["tools"] and case["expected_prompt"]]
-    passed = {case["id"] for case in cases if matches(case)}
-    failed = sorted({case["id"] for case in cases} - passed)
-    print(f"{len(passed)} of {len(cases)} prompts without tools are as expected; not: {failed}")
-    assert len(passed) >= PASSING, failed
-
-
-def matches(case: dict[str, Any]) -> bool:
-    """Whether a case's prompt comes out. An unfinished answer at the end is what we call `answer_start`."""
-    said, start = case["messages"], ""
-    if not case["add_generation_prompt"] and said[-1]["role"] == "assistant":
-        said, start = said[:-1], said[-1]["content"]
-    if not {turn["role"] for turn in said} <= {"system", "user", "assistant", "tool"}:
-        return False
-    template = case.get("template") or (case["template_file"] and shared(Path(case["template_file"]).stem))
-    fields: dict[str, Any] = {
-        "tokenizer.chat_template": template,
-        "tokenizer.ggml.tokens": ["<|start_header_id|>"],
-    }
-    speaker = family.detect(gguf.Header(3, "llama", fields, (), 32, 0, 0))
-    messages = speaker.adapt(tuple(Message(turn["role"], turn["content"]) for turn in said))
-    tokens = {"bos": case.get("bos_token") or "", "eos": case.get("eos_token") or ""}
-    made = text(speaker.template, *messages, answer_start=start, **tokens)
-    expected = case["expected_prompt"]
-    return {"exact": made == expected, "endswith": made.endswith(expected), "contains": expected in made}[
-        case["match"]
-    ]
 
 
 # --- the child -----------------------------------------------------------------------------------
@@ -480,7 +472,7 @@ def test_locked_down_it_renders_what_it_rendered_before(running):
     running.channel.receive()
     for path in TEMPLATES:
         template, record = path.read_text(), Render(7, path.read_text(), (user("hello"),), today=TODAY)
-        assert ask(running, template) == Rendered(7, render(record)), path.stem
+        assert ask(running, template) == render(record), path.stem
 
 
 MEMORY_BOMBS = [

@@ -10,6 +10,8 @@ from pydantic_core import to_json
 
 from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestError
 from linnet.hardware import budget, probe
+from linnet.hardware.accelerators import degraded
+from linnet.hardware.probe import Machine
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.models import store
@@ -18,6 +20,7 @@ from linnet.models.configuration import Configuration, configure, layers
 from linnet.models.family import Family
 from linnet.models.gguf import Header, ModelFile, open_model
 from linnet.models.integrity import checked_header
+from linnet.models.shape import shape_of
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
 from linnet.runtime import sandbox
@@ -47,7 +50,7 @@ def open_local(
         store.verify(located, file)
         configuration = configure(header, layers(name, located, context, models))
         machine = probe.probe()
-        _check_fit(header, configuration.context, machine.memory_available)
+        _check_fit(header, configuration.context, machine)
         counts = budget.threads(machine, probe.contention())
         confined = sandbox.for_model(required=require_sandbox)
         load = Load(
@@ -56,41 +59,38 @@ def open_local(
             prefill_threads=threads or counts.prefill,
             sandbox=confined,
         )
-        return LocalModel(located.name, load, file, configuration)
+        return LocalModel(located.name, load, file, configuration, degraded(machine))
     except BaseException:
         file.close()
         raise
 
 
-def _check_fit(header: Header, context: int, available: int | None) -> None:
-    fit = budget.fit(header.file_size, kv_per_token(header), available, context)
+def _check_fit(header: Header, context: int, machine: Machine) -> None:
+    fit = budget.plan(shape_of(header, machine.features or ()), machine.memory_available, context)
     if not fit.fits:
-        offer = f"Use --context {fit.context}." if fit.context else "Use a smaller model."
-        raise OutOfMemory(fit.why, hint=offer, context=context, largest=fit.context)
-
-
-def kv_per_token(header: Header) -> int:
-    """Bytes of KV cache per token, from the header (F16); 0 where the header does not say."""
-
-    def of(key: str) -> int:
-        return header.integer(f"{header.architecture}.{key}") or 0
-
-    heads = of("attention.head_count") or 1
-    default = of("embedding_length") // heads
-    kv_heads = of("attention.head_count_kv") or heads
-    key, value = of("attention.key_length") or default, of("attention.value_length") or default
-    return budget.kv_bytes(1, of("block_count"), kv_heads, key, value)
+        offer = f"Use --context {fit.context}." if fit.context else "Use a smaller model, or a smaller quantisation."
+        raise OutOfMemory(
+            fit.why,
+            hint=offer,
+            context=context,
+            largest=fit.context,
+            needed_bytes=fit.worker_bytes,
+            by_cache=dict(fit.by_cache),
+        )
 
 
 class LocalModel:
     """A model file served by processes of its own.
 
-    `load` says what the worker is given, `file` is the open, verified model, which closes with this, and
-    `configuration` how the model likes to be spoken to.
+    `load` says what the worker is given, `file` is the open, verified model, which closes with this,
+    `configuration` how the model likes to be spoken to, and `degraded` what every answer is to tell of this machine.
     """
 
-    def __init__(self, name: str, load: Load, file: ModelFile, configuration: Configuration) -> None:
+    def __init__(
+        self, name: str, load: Load, file: ModelFile, configuration: Configuration, degraded: tuple[str, ...] = ()
+    ) -> None:
         self._name = name
+        self._degraded = degraded
         self._closed = False
         self._context = load.context
         self._file = file
@@ -107,6 +107,10 @@ class LocalModel:
     def capabilities(self) -> Capabilities:
         return Capabilities(self._name, self._context)
 
+    def fingerprint(self) -> str:
+        """SHA-256 of the model's file: hashed once, and remembered until the file changes."""
+        return store.fingerprint(self._file)
+
     def warm(self) -> None:
         """Start both children side by side, without waiting for either."""
         self.supervisor.warm()
@@ -119,6 +123,7 @@ class LocalModel:
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
+        notes = (*self._degraded, *notes)
         events = self.supervisor.stream(rendered)
         return _noted(events, notes) if notes else events
 

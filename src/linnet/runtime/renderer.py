@@ -71,6 +71,8 @@ class Renderer:
                 try:
                     running.post(request)
                     return self._await(running, request.id)
+                except ValueError as error:  # nothing of it has left
+                    raise RequestError(f"the conversation cannot be written as JSON: {str(error)[:300]}") from error
                 except (OSError, EOFError, ProtocolBroken) as error:
                     code, words = self._forget(running)
                     if postmortem.from_outside(code) and not last:

@@ -40,6 +40,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the weights are written")
     parser.add_argument("--folds", type=int, default=0, metavar="K", help="cross-validate in so many parts")
     parser.add_argument("--no-model", action="store_true", help="keep FILE's sections `model` and `relevance`")
+    parser.add_argument("--no-trust", action="store_true", help="keep FILE's section `model` alone")
+    parser.add_argument("--ask", type=int, default=0, metavar="N", help="ask the model about N cases only")
     parser.add_argument("--cache", type=Path, metavar="FILE", help="remember what the model says here")
     return parser
 
@@ -56,7 +58,7 @@ def _run(options: argparse.Namespace) -> None:
     with closing(Remembering(lambda: closing(open_local()), options.cache)) as remembering:
         model = None if options.no_model else remembering
         if model:
-            fitting.ask(model, tell)
+            fitting.ask(model, tell, options.ask or None, judge=not options.no_trust)
         if options.folds:
             print("\n".join(report(validate(fitting, options.folds, model, tell))))
     write(options.out, fitting.weights(fitting.everything))

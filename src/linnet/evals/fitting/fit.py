@@ -71,19 +71,26 @@ class Fitting:
 
     # --- with the model ----------------------------------------------------------------------------
 
-    def ask(self, model: Model, tell: Callable[[str], None]) -> None:
-        """What the model says of the cases. After it, fits learn what to make of that."""
-        for number, case in self._taught(self.everything):
+    def ask(self, model: Model, tell: Callable[[str], None], most: int | None = None, judge: bool = True) -> None:
+        """What the model says of the cases, or of `most` of them, drawn at random but always the same. After it,
+        fits learn what to make of that. Without `judge` it is asked about tools only, not about arguments."""
+        among = self._drawn(most)
+        for number, case in self._taught(among):
             if case.want in ("calls", "some", "none"):
                 self._gains[number] = asking.gains(model, case)
-            if number % 100 == 99:
-                tell(f"the model has judged the tools of {number + 1} of {self._whole} cases")
+            if len(self._gains) % 100 == 99:
+                tell(f"the model has judged the tools of {len(self._gains) + 1} of {among.sum()} cases")
         part = parts(len(self.cases), STACKED)
-        for own in range(STACKED):
+        for own in range(STACKED if judge else 0):
             weights = self._features(part != own)
-            for judged in asking.judged(model, self._taught(part == own), weights):
+            for judged in asking.judged(model, self._taught(among & (part == own)), weights):
                 self._judged.setdefault(judged.type, []).append(judged.decision)
             tell(f"the model has judged the arguments of {own + 1} of {STACKED} parts of the cases")
+
+    def _drawn(self, most: int | None) -> Mask:
+        found = np.zeros(len(self.cases), dtype=bool)
+        found[np.random.default_rng(2).permutation(self._whole)[:most]] = True
+        return found
 
     # --- fits --------------------------------------------------------------------------------------
 
