@@ -159,3 +159,12 @@ def test_what_must_not_be_lost_is_written_or_an_error(tmp_path: Path) -> None:
     assert (tmp_path / "made" / "file").read_bytes() == b"body"
     with pytest.raises(OSError):
         storage.write_whole(tmp_path / "made" / "file" / "below", b"body")
+
+
+def test_where_data_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINNET_MODELS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert storage.data_folder() == tmp_path / "linnet" == storage.models_folder().parent
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert storage.data_folder() == tmp_path / ".local" / "share" / "linnet"

@@ -33,8 +33,13 @@ def models_folder() -> Path:
     """$LINNET_MODELS, or $XDG_DATA_HOME/linnet/models, or ~/.local/share/linnet/models. It need not exist."""
     if own := os.environ.get("LINNET_MODELS"):
         return Path(own)
+    return data_folder() / "models"
+
+
+def data_folder() -> Path:
+    """$XDG_DATA_HOME/linnet, or ~/.local/share/linnet. It need not exist."""
     shared = Path(os.environ.get("XDG_DATA_HOME", ""))
-    return (shared if shared.is_absolute() else _home() / ".local" / "share") / "linnet" / "models"
+    return (shared if shared.is_absolute() else _home() / ".local" / "share") / "linnet"
 
 
 def read_json(path: Path) -> Any | None:

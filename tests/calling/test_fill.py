@@ -102,6 +102,16 @@ def test_every_call_that_the_text_asks_for() -> None:
     assert [filled.arguments for filled in fill_all(Scripted(), made, text[:35])] == found[:1]
 
 
+def test_what_a_part_of_a_request_does_not_say_stands_around_it() -> None:
+    """`its population` is the whole of what this tool is asked; which town is said in the other half."""
+    people = {"city": {**TEXT, "description": "The name of the city."}}
+    own = {"properties": people, "required": ["city"]}
+    made = Tool.from_schema("get_population", "How many people live in a city.", own)
+    whole = "What's the weather in Oslo? And what is its population?"
+    (filled,) = fill_all(Scripted(), made, "And what is its population?", whole)
+    assert filled.arguments == {"city": "Oslo"} and filled.told == {"city": "evidence"}
+
+
 # --- where evidence leaves doubt -----------------------------------------------------------------
 
 
@@ -136,7 +146,7 @@ def test_types_that_the_model_has_no_say_in_are_not_asked_about(monkeypatch: pyt
 def test_no_more_is_judged_than_one_request_may_score(undecided: Weights) -> None:
     """Each parameter has a default of its own, and so they are more texts than `LIMITS.continuations`."""
     count = LIMITS.continuations + 6
-    own = {f"p{i}": {**TEXT, "default": f"v{i}"} for i in range(count)}
+    own: dict[str, Any] = {f"p{i}": {**TEXT, "default": f"v{i}"} for i in range(count)}
     model = Scripted(likelihood=lambda label, text: 9.0 if label.startswith("p7 ") and text == " v7\n" else 0.0)
     filled = fill(model, tool(**own), "zzz")
     assert len(model.scored[0].continuations) == LIMITS.continuations == len(set(model.scored[0].continuations))
@@ -174,9 +184,10 @@ PLACE = {**TEXT, "description": "The city and state, e.g. San Francisco, CA"}
 
 
 def test_a_town_is_completed_with_what_its_parameter_wants() -> None:
+    """A town of a few hundred, that no table knows."""
     model = Scripted("TX")
-    filled = fill(model, tool(location=PLACE), "What's the weather like in Austin?")
-    assert filled.arguments == {"location": "Austin, TX"} and filled.told == {"location": "model"}
+    filled = fill(model, tool(location=PLACE), "What's the weather like in Terlingua?")
+    assert filled.arguments == {"location": "Terlingua, TX"} and filled.told == {"location": "model"}
     (asked,) = model.generated
     assert isinstance(asked.constraint, Holes) and isinstance(asked.constraint.parts[0], Hole)
     choice = asked.constraint.parts[0].constraint
@@ -185,8 +196,15 @@ def test_a_town_is_completed_with_what_its_parameter_wants() -> None:
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_town_that_the_model_does_not_complete_stays_as_it_is(value: str | None) -> None:
-    filled = fill(Scripted(value), tool(location=PLACE), "What's the weather like in Austin?")
-    assert filled.arguments == {"location": "Austin"} and filled.told == {"location": "evidence"}
+    filled = fill(Scripted(value), tool(location=PLACE), "What's the weather like in Terlingua?")
+    assert filled.arguments == {"location": "Terlingua"} and filled.told == {"location": "evidence"}
+
+
+def test_a_known_town_is_completed_without_the_model() -> None:
+    model = Scripted("XX")
+    filled = fill(model, tool(location=PLACE), "What's the weather like in Austin?")
+    assert filled.arguments == {"location": "Austin, TX"} and filled.told == {"location": "evidence"}
+    assert not model.generated
 
 
 # --- odd requests and schemas --------------------------------------------------------------------

@@ -11,7 +11,7 @@ from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.agent.turn import Turn
 from linnet.agent.within import Within
-from linnet.calling.guided import Guide
+from linnet.calling.way import guide_for, stored_profile
 from linnet.errors import EmptyRequest, RequestError, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
@@ -24,7 +24,8 @@ class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
     `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
-    it and nowhere else; `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
+    it and nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard);
+    `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
     or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
     call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
     called, `seconds` the deadline of one turn's model work, `answer_tokens` the longest answer in the model's
@@ -46,7 +47,7 @@ class Agent:
         answer_tokens: int = LIMITS.answer_tokens,
         **options: Any,
     ) -> None:
-        self._tools = _offered((*tools, *_builtin(root)), only)
+        self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
         self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
         self._approve = approve
         self._seconds, self._answer_tokens = seconds, answer_tokens
@@ -54,7 +55,7 @@ class Agent:
         self._closed = False
         self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
-        self._guide = Guide(self._model, self._tools, margin=margin)
+        self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -95,6 +96,13 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     from linnet.agent.tools.files import files
 
     return (calculator, *(files(Path(root)) if root else ()))
+
+
+def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
+    """Each once; a tool without a function gives way to the built-in one that it defines."""
+    doing = {tool.name: tool.parameters for tool in builtin}
+    kept = [tool for tool in tools if tool.function is not None or doing.get(tool.name) != tool.parameters]
+    return tuple(dict.fromkeys((*kept, *builtin)))
 
 
 def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | None:

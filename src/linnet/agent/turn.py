@@ -16,7 +16,7 @@ from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
-from linnet.calling.guided import Guide
+from linnet.calling.way import Caller
 from linnet.errors import LinnetError, RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
@@ -39,7 +39,7 @@ class Turn:
     def __init__(
         self,
         model: Within,
-        guide: Guide,
+        guide: Caller,
         tools: Sequence[Tool],
         granted: frozenset[Permission],
         approve: Approve | None,

@@ -70,6 +70,11 @@ def verify(located: Located, file: ModelFile) -> str | None:
     raise ModelMismatch(f"{message}, not {located.sha256}", expected=located.sha256, found=found)
 
 
+def fingerprint(file: ModelFile) -> str:
+    """SHA-256 of an open file, as `digest` has it; hashed once, and remembered until the file changes."""
+    return _remembered(file.fileno())
+
+
 def digest(fd: int) -> str:
     """SHA-256 of a whole file, as lower-case hexadecimal. The descriptor's own position stays as it is.
 

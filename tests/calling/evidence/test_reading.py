@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from linnet.calling.evidence.quotations import Quotation
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.evidence.stems import stem
 
 
 def texts(reading: Reading) -> list[str]:
@@ -34,6 +35,18 @@ def test_a_word_knows_its_form() -> None:
     cities, the = Reading("Cities the").words
     assert (cities.lower, cities.stem, cities.common, cities.capital) == ("cities", "cit", False, True)
     assert the.common and not the.capital and the.gap == " "
+
+
+def test_parts_that_hyphens_join_are_stems_too() -> None:
+    reading = Reading("a non-refundable fare-")
+    assert {stem("non"), stem("refundable")} < reading.words[1].stems
+    assert reading.words[1].stem in reading.words[1].stems <= reading.stems
+    assert reading.words[0].stems == {"a"}
+
+
+def test_a_possessive_s_says_nothing() -> None:
+    ann, s, mother = Reading("Ann's mother").words
+    assert s.common and not ann.common and not mother.common
 
 
 def test_sentences_begin_behind_marks_but_not_behind_commas() -> None:

@@ -129,14 +129,14 @@ def test_the_score_is_what_speaks_for_it() -> None:
 def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """30 parameters with 600 candidates each: what is looked at grows with their number, not with its power."""
     looked = 0
-    honest = searched._order
+    honest = searched._among
 
     def counting(*given: object) -> float:
         nonlocal looked
         looked += 1
         return honest(*given)  # type: ignore[arg-type]  # passed on as it is
 
-    monkeypatch.setattr(searched, "_order", counting)
+    monkeypatch.setattr(searched, "_among", counting)
     ways = {p: [(word(place), -0.01 * place) for place in range(600)] for p in parameters(*map(str, range(30)))}
     found = assign(ways)
     assert found and looked <= 30 * BEAM * TOP

@@ -122,6 +122,56 @@ def test_numbers_by_form_unit_and_turn() -> None:
     assert height["num:number|spelled"] == height["spelled:two"] == 1 and "num:number|spelled" not in mass
 
 
+def test_an_enumeration_of_numbers_is_read_as_one() -> None:
+    """What is said before its first and behind its last is said of each."""
+    schemas = {"years": {"type": "integer"}, "rate": {"type": "number"}}
+    found = seen("over years of 10, 20 and 30 years at rate 5", schemas, ("years", "rate"))
+    told = [found["years", n, "number"] for n in (10, 20, 30)]
+    assert all(t["unit spoken"] == t["num own word -2"] == t["num prev=of"] == 1 for t in told)
+    assert all(t["num turn 0"] == 1 for t in told), "all three are the first number's turn"
+    assert found["rate", 5, "number"]["num turn 0"] == 1 and "unit spoken" not in found["rate", 5, "number"]
+
+
+def test_a_series_of_ordinals_counts_things() -> None:
+    alone, series = (seen(text, {"n": {"type": "integer"}}) for text in ("the 3rd", "the first and the second"))
+    assert "ordinal in a series" not in alone["n", 3, "ordinal"]
+    assert series["n", 1, "ordinal"]["ordinal in a series"] == series["n", 2, "ordinal"]["ordinal in a series"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "against"),
+    [
+        ("with refundable fares", False),
+        ("with no refundable fares", True),
+        ("with non-refundable fares", True),
+        ("with refund off", True),
+        ("not one of these many words before refundable", False),
+    ],
+)
+def test_a_switch_and_what_is_said_against_it(text: str, against: bool) -> None:
+    found = seen(text, {"refundable": {"type": "boolean"}})
+    for value in (True, False):
+        assert (
+            found["refundable", value, "yes" if value else "no"][f"bool:{value}|against={against}|spoken=True"] == 1
+        )
+    truth = seen(text, {"refundable": {"enum": ["true", "false"]}})
+    assert truth["refundable", "true", "option"][f"option true|against={against}|spoken=True"] == 1
+
+
+def test_a_switch_that_nobody_speaks_of() -> None:
+    found = seen("a table", {"include_wifi": {"type": "boolean"}})["include_wifi", True, "yes"]
+    assert found["bool:True|against=False|spoken=False"] == 1 and "bool:True|own" not in found
+    assert seen("with internet", {"include_wifi": {"type": "boolean"}})["include_wifi", True, "yes"][
+        "bool:True|alike"
+    ]
+
+
+def test_towns_are_known_where_a_place_is_asked_for() -> None:
+    assert seen("fly to Austin now", {"city": TEXT})["city", "Austin", "span"]["known town|caps=True"] == 1
+    assert seen("Austin now", {"city": TEXT})["city", "Austin", "span"]["known town|starts sentence"] == 1
+    assert not any("known town" in name for name in seen("fly to Austin now", {"x": TEXT})["x", "Austin", "span"])
+
+
 def test_per_cents_and_years() -> None:
     schemas = {"price": {"type": "number"}, "rate": {"type": "number", "description": "as a decimal"}}
     found = seen("at 8 % in 1999", schemas)

@@ -10,10 +10,11 @@ import pytest
 from linnet import Tool
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.evidence.reading import Reading
-from linnet.calling.ranking import several
+from linnet.calling.ranking import assign as assigning
+from linnet.calling.ranking import split as hypotheses
 from linnet.calling.ranking.candidates import Candidate
 from linnet.calling.ranking.ranker import Weights, fitted
-from linnet.calling.ranking.several import Draft, Split, drafts, features, said, splits
+from linnet.calling.ranking.several import Draft, drafts, splits
 from linnet.calling.ranking.sheet import Sheet
 from linnet.limits import LIMITS
 
@@ -142,7 +143,8 @@ def _sorted_out(parameter: Parameter, candidate: Candidate) -> float:
 
 def test_values_with_other_words_between_them_are_no_enumeration() -> None:
     made = sheet("Paris is nicer in spring than lovely old Rome", city=TEXT)
-    assert all(not split.enumerated for split in splits(made))
+    listed = [split for split in splits(made) if split.listed]
+    assert all(split.apart >= 1 for split in listed), "unlike what is enumerated, and told as such"
 
 
 # --- bounds --------------------------------------------------------------------------------------
@@ -188,14 +190,14 @@ def test_a_long_text_is_no_more_work_than_its_words_that_are_read(
 ) -> None:
     """Assignments are the work: twice the text does not need twice as many, beyond the words that are read."""
     counted = 0
-    honest = several.assign
+    honest = assigning.assign
 
     def counting(ways: Any) -> Any:
         nonlocal counted
         counted += 1
         return honest(ways)
 
-    monkeypatch.setattr(several, "assign", counting)
+    monkeypatch.setattr(hypotheses, "assign", counting)
 
     def needed(length: int) -> int:
         nonlocal counted
@@ -206,27 +208,7 @@ def test_a_long_text_is_no_more_work_than_its_words_that_are_read(
     assert needed(100_000) <= needed(50_000) < 500
 
 
-# --- what is weighed -----------------------------------------------------------------------------
-
-
-def test_features_are_finite_numbers() -> None:
-    made = sheet("both Ann and Bob, 'quoted', 3 and 4 respectively", fitted(), None, who=TEXT, n=NUMBER)
-    for split in splits(made):
-        found = features(made, split)
-        assert all(isinstance(value, float) and abs(value) < 1e6 for value in found.values())
-        many = len(split.calls) > 1
-        assert found[f"respectively|many={many}"] == found[f"both|many={many}"] == 1
-        assert found[f"both|is {len(split.calls) == 2}"] == 1
-
-
-def test_what_no_call_takes_is_counted() -> None:
-    made = sheet("Ann and Bob and 3 and 4 and 'x y'", who=TEXT, n=NUMBER)
-    who, number = made.parameters
-    ann, bob = (c for c in made.found[who] if c.value in ("Ann", "Bob"))
-    three = next(c for c in made.found[number] if c.value == 3)
-    found = features(made, Split(({who: ann, number: three}, {who: bob, number: three}), 0.0))
-    assert (found["numbers unused"], found["numbers unused share"]) == (1, 0.5)
-    assert (found["quotations unused"], found["shared per call"]) == (1, 0.5)
+# --- drafts -------------------------------------------------------------------------------------
 
 
 def test_a_draft_takes_the_best_of_its_ways() -> None:
@@ -234,10 +216,3 @@ def test_a_draft_takes_the_best_of_its_ways() -> None:
     three, four = Candidate(3, "number", 0, 0), Candidate(4, "number", 2, 2)
     assert Draft("3 or 4", {one: [(four, -0.1), (three, -2.0)]}).taken() == {one: four}
     assert Draft("", {one: []}).taken() == {}
-
-
-def test_a_stretch_is_said_with_what_stands_behind_it() -> None:
-    reading = Reading("  Ann, then Bob! ")
-    assert said(reading, 0, 1) == "Ann,"
-    assert said(reading, 1, 3) == "then Bob!" and said(reading, 0, 3) == "Ann, then Bob!"
-    assert said(Reading(""), 0, 0) == ""

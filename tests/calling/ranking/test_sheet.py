@@ -11,9 +11,10 @@ import pytest
 from linnet import Tool
 from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking.candidate import AWAY
 from linnet.calling.ranking.candidates import OMITTED, Candidate
 from linnet.calling.ranking.ranker import Weights, fitted
-from linnet.calling.ranking.sheet import WORST, Sheet
+from linnet.calling.ranking.sheet import BEYOND, NEAR, WORST, Sheet
 
 NOTHING = Weights({}, {}, {}, {}, {})
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
@@ -64,6 +65,63 @@ def test_what_is_not_said_costs_by_its_logit() -> None:
     made = sheet("nothing", required=(), n=own)
     (parameter,) = made.parameters
     assert values(made.ways[parameter]) == [3, OMITTED]
+
+
+def test_costs_come_best_first() -> None:
+    made = liked("4, 9 and 6", {4: 1.0, 9: 3.0, 6: 2.0}, n=NUMBER)
+    assert made.costs[made.parameters[0]] == sorted(made.costs[made.parameters[0]], key=lambda pair: pair[1])
+
+
+def test_an_example_is_no_measure_for_what_the_request_says() -> None:
+    """The description knows the one; the request asks for both."""
+    own = {**TEXT, "description": "The genre, e.g. 'Drama'"}
+    made = sheet("Drama and Comedy", genre=own)
+    (parameter,) = made.parameters
+    found = made.found[parameter]
+    assert any(c.source == "example" for c in found)
+    made.logits = {parameter: [9.0 if c.source == "example" else 2.0 if c.value == "Drama" else 1.0 for c in found]}
+    costs = {(c.value, c.source): cost for c, cost in made.costs[parameter]}
+    assert costs["Drama", "span"] == costs["Drama", "example"] == 0.0 and costs["Comedy", "span"] == 1.0
+
+
+def test_mentions_are_the_likely_values_in_the_order_of_the_text() -> None:
+    made = liked("4, 9, 6 and 1", {4: 1.0, 9: 3.0, 1: 3.0 - NEAR + 0.1}, n={**NUMBER, "default": 5})
+    (parameter,) = made.parameters
+    assert [(c.value, cost) for c, cost in made.mentions[parameter]][:2] == [(4, 2.0), (9, 0.0)]
+    assert values(made.mentions[parameter]) == [4, 9, 1], "6 is unlikely, and the default stands nowhere"
+
+
+# --- a part of a request -------------------------------------------------------------------------
+
+
+def within(part: str, whole: str, required: tuple[str, ...] = ("city", "n"), **own: Any) -> Sheet:
+    tool = Tool.from_schema("do_it", "Does it.", {"properties": own, "required": list(required)})
+    return Sheet(tool, parameters(tool), Reading(part), NOTHING, Reading(whole))
+
+
+def test_what_stands_around_a_part_is_a_worse_candidate() -> None:
+    made = within("and 5 there", "go to Oslo and 5 there", ("n",), n=NUMBER)
+    assert values(made.ways[made.parameters[0]]) == [5]
+    made = within("and 5 there", "7 in Oslo and 5 there", ("n",), n=NUMBER)
+    (parameter,) = made.parameters
+    assert [(c.value, c.covers, cost) for c, cost in made.costs[parameter]] == [(5, True, 0.0), (7, False, BEYOND)]
+    assert values(made.mentions[parameter]) == [5]
+
+
+def test_only_required_arguments_are_looked_for_around() -> None:
+    made = within("and there", "7 in Oslo and there", (), n=NUMBER)
+    assert values(made.ways[made.parameters[0]]) == [OMITTED]
+
+
+def test_the_whole_itself_has_nothing_around() -> None:
+    made = within(" 7 in Oslo", "7 in Oslo ", ("n",), n=NUMBER)
+    assert values(made.ways[made.parameters[0]]) == [7]
+
+
+def test_what_is_away_meets_nothing_of_the_part() -> None:
+    here, there = Candidate(1, "number", 0, 3), Candidate(2, "number", 0, 3).away()
+    assert not here.meets(there) and not there.meets(here) and there.meets(there)
+    assert not there.covers and there.first == AWAY and not there.inside(0, 10 * AWAY)
 
 
 def test_a_parameter_without_any_candidate_has_no_way() -> None:

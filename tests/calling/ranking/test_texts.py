@@ -24,6 +24,7 @@ def made(text: str, source: str, name: str = "x", **schema: Any) -> list[Any]:
         ("Is The Hobbit out?", ["The Hobbit", "The Hobbit out"], ["Is"]),
         ("from St. Louis, Missouri.", ["St. Louis", "St. Louis, Missouri", "Louis"], []),
         ("Leave. Then rest", ["Leave", "rest"], ["Leave. Then rest"]),
+        ("Ann's mother", ["Ann's mother", "Ann", "mother"], ["s mother", "Ann's"]),
         ("salt & pepper", ["salt & pepper", "salt", "pepper"], []),
         ("put the bins out", ["bins out"], []),
         ("明日の朝 and Москва", ["明日の朝", "Москва"], []),
@@ -32,6 +33,14 @@ def made(text: str, source: str, name: str = "x", **schema: Any) -> list[Any]:
 def test_spans(text: str, wanted: list[str], unwanted: list[str]) -> None:
     found = made(text, "span")
     assert set(wanted) <= set(found) and not set(unwanted) & set(found)
+
+
+def test_towns_are_completed_where_their_parameter_wants_it() -> None:
+    text = "from Austin to new york and Terlingua"
+    assert made(text, "completed", description="The city and state") == ["Austin, TX", "New York, NY", "York, UK"], (
+        "the longer first"
+    )
+    assert made(text, "completed", description="The city") == []
 
 
 def test_spans_have_a_longest() -> None:

@@ -55,6 +55,14 @@ def test_a_whole_look() -> None:
     kept = probe.recall(machine)
     assert kept and kept.decode == told["engine"]["tokens_per_second"]
     assert kept.bandwidth == told["machine"]["bandwidth"]
+    rows = told["prospects"]
+    assert len(rows) == 33
+    assert [row["size"] for row in rows[::3]] == "0.1B 0.35B 0.5B 1B 1.5B 3B 4B 7B 8B 14B 32B".split()
+    assert all(row["tokens_per_second"] is None or row["tokens_per_second"] > 0 for row in rows)
+    memory = told["model"]["memory"]
+    assert memory["resident"] < memory["peak"] == memory["needed"] == told["model"]["needed_bytes"]
+    assert memory["cache"] == 4_096 * 23_040
+    assert (told["machine"]["gpus"], told["model"]["gpu_layers"]) == ([], [])
 
 
 def test_the_tables_fit_80_columns() -> None:
@@ -73,6 +81,9 @@ def test_the_tables_fit_80_columns() -> None:
     ):
         assert word in done.stdout
     assert "…" not in done.stdout
+    rows = [line for line in done.stdout.splitlines() if "Q4_K_M" in line]
+    assert [row.split()[0] for row in rows] == "0.1B 0.35B 0.5B 1B 1.5B 3B 4B 7B 8B 14B 32B".split()
+    assert "guess" in done.stdout
 
 
 def test_what_is_wrong_is_a_problem_with_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -97,6 +108,7 @@ def test_a_context_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert levels(told, "context") == ["warning"]
     assert levels(told, "memory") == levels(told, "engine") == ["problem"]
     assert told["model"]["fits"] is False
+    assert 0 < told["model"]["largest_context"] < told["model"]["largest_by_cache"]["q8_0"] < 1 << 40
 
 
 def test_the_help_has_the_example() -> None:

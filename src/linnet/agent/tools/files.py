@@ -16,10 +16,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from io import BufferedReader, FileIO
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 
@@ -33,7 +34,16 @@ from linnet.tools import Permission, Rule, Tool, tool
 
 def files(root: str | Path) -> tuple[Tool, ...]:
     """`list_files`, `read_file` and `search_files`, confined to `root`. Raises ToolInvalid for no folder."""
-    held = Root(root)
+    return _tools(Root(root))
+
+
+def definitions() -> tuple[Tool, ...]:
+    """The same tools without a folder and without a function: what a call of them must look like."""
+    return tuple(replace(tool, function=None) for tool in _tools(None))
+
+
+def _tools(root: Root | None) -> tuple[Tool, ...]:
+    held = cast(Root, root)  # without one, no function is kept
     permissions = [Permission.READ_FILES]
 
     @tool(permissions=permissions, rules=_list_rules(), answer="Files in {folder}: {entries}{note}")

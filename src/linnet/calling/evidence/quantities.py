@@ -83,7 +83,8 @@ def _digits(text: str) -> float:
         number, scale = number[: short.start()], _SHORT_SCALES[short.group()]
     elif word := _SCALED.search(number):
         number, scale = number[: word.start()], SCALES.get(word.group().lower(), 1.0)
-    return float(number) * scale
+    value = float(number)
+    return value if scale == 1 else round(value * scale, 6)  # 8.2 million would be 8199999.999999999
 
 
 def _spelled(text: str) -> float:

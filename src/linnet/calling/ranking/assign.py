@@ -7,11 +7,13 @@ of evidence goes to the parameter that it fits best, and the next best takes its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from heapq import nlargest
 
 from linnet.calling.evidence.parameters import Parameter
-from linnet.calling.ranking.candidates import Candidate
+from linnet.calling.ranking.candidate import AWAY, Candidate
 
 SHARED = 4.0
 IN_ORDER, SIBLINGS = 0.25, 1.0
@@ -33,42 +35,51 @@ class Assignment:
 Ranked = Sequence[tuple[Candidate, float]]
 """Candidates with their log-probabilities, best first."""
 
+_Taken = dict[Parameter, Candidate]
+
 
 def assign(ranked: Mapping[Parameter, Ranked]) -> Assignment | None:
     """The likeliest assignment; None when some parameter has no candidate at all."""
     if not all(ranked.values()):
         return None
-    types = {parameter.index: parameter for parameter in ranked}
     order = sorted(ranked, key=lambda parameter: -ranked[parameter][0][1])
-    beam: list[tuple[float, dict[int, Candidate]]] = [(0.0, {})]
-    for parameter in order:
-        wider = [
-            (
-                score + own - _shared(candidate, taken.values()) + _order(candidate, parameter, taken, types),
-                {**taken, parameter.index: candidate},
-            )
-            for score, taken in beam
-            for candidate, own in ranked[parameter][:TOP]
-        ]
-        beam = sorted(wider, key=lambda pair: -pair[0])[:BEAM]
+    beam: list[tuple[float, _Taken]] = [(0.0, {})]
+    for number, parameter in enumerate(order):
+        weights = {peer: _weight(parameter, peer) for peer in order[:number]}
+        wider = []
+        for score, taken in beam:
+            others = [(c, weights[peer]) for peer, c in taken.items() if c.first >= 0]
+            for candidate, own in ranked[parameter][:TOP]:
+                wider.append((score + own + _among(candidate, others), taken, candidate))
+        best = nlargest(BEAM, wider, key=lambda found: found[0])
+        beam = [(score, {**taken, parameter: candidate}) for score, taken, candidate in best]
     score, taken = beam[0]
-    return Assignment(tuple(taken[parameter.index] for parameter in ranked), score)
+    return Assignment(tuple(taken[parameter] for parameter in ranked), score)
 
 
-def _order(
-    candidate: Candidate, parameter: Parameter, taken: Mapping[int, Candidate], types: Mapping[int, Parameter]
-) -> float:
-    """Nats for standing in the same order as the parameters do in the schema, against each one of the same type."""
-    if not candidate.covers:
+def _weight(parameter: Parameter, peer: Parameter) -> float:
+    """Nats for standing behind a value of a peer of the same type, as this parameter does in the schema; less
+    than 0 where it stands before it there."""
+    if peer.type != parameter.type:
         return 0.0
-    total = 0.0
-    for index, other in taken.items():
-        peer = types[index]
-        if peer.type != parameter.type or not other.covers or other.first == candidate.first:
-            continue
-        weight = SIBLINGS if siblings(parameter, peer) else IN_ORDER
-        total += weight if (index < parameter.index) == (other.first < candidate.first) else -weight
-    return total
+    weight = SIBLINGS if siblings(parameter, peer) else IN_ORDER
+    return weight if peer.index < parameter.index else -weight
+
+
+def _among(candidate: Candidate, others: Sequence[tuple[Candidate, float]]) -> float:
+    """Nats for a candidate beside those that were taken, each with the weight of standing behind it. Words that
+    were taken already count against it; only an option's name may stand inside a text."""
+    first, last, option = candidate.first, candidate.last, candidate.source == "named"
+    if first < 0:
+        return 0.0
+    nats = 0.0
+    for other, weight in others:
+        begin = other.first
+        if begin <= last and first <= other.last and (other.source == "named") == option:
+            nats -= SHARED
+        if weight and begin != first and begin < AWAY and first < AWAY:
+            nats += weight if begin < first else -weight
+    return nats
 
 
 def siblings(one: Parameter, other: Parameter) -> bool:
@@ -76,11 +87,10 @@ def siblings(one: Parameter, other: Parameter) -> bool:
     a, b = one.path[-1], other.path[-1]
     if len(a) == len(b) == 1:
         return True
-    left, right = _PART.split(a), _PART.split(b)
+    left, right = _parts(a), _parts(b)
     return len(left) == len(right) > 1 and sum(x != y for x, y in zip(left, right, strict=True)) == 1
 
 
-def _shared(candidate: Candidate, taken: Iterable[Candidate]) -> float:
-    """Nats against taking words that were taken already; only an option's name may stand inside a text."""
-    option = candidate.source == "named"
-    return SHARED * sum((other.source == "named") == option and candidate.meets(other) for other in taken)
+@lru_cache(maxsize=1024)
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(_PART.split(name))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from linnet.calling.ranking.features import Features
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Split
-from linnet.calling.ranking.tables import LISTABLE, joined, mentions
+from linnet.calling.ranking.tables import LISTABLE, joined
 
 _KEYWORDS = (
     "respectively each both two three four also then another second first lastly finally compare difference between "
@@ -113,13 +113,13 @@ def _numbers(sheet: Sheet, count: int, kind: str) -> Features:
 def _dangling(sheet: Sheet, split: Split) -> int:
     """Arguments beside whose values stand others that would do as well, and that no call takes: of `in Paris and
     Rome` only Paris."""
-    used = [c for call in split.calls for c in call.values() if c.covers]
+    used = {i for call in split.calls for c in call.values() if c.covers for i in range(c.first, c.last + 1)}
     count = 0
     for parameter in sheet.parameters:
         if parameter.type not in LISTABLE:
             continue
         own = {id(c): c for call in split.calls if (c := call.get(parameter)) is not None and c.covers}.values()
-        free = [c for c, _ in mentions(sheet, parameter) if not any(c.meets(other) for other in used)]
+        free = [c for c, _ in sheet.mentions[parameter] if used.isdisjoint(range(c.first, c.last + 1))]
         count += any(
             joined(sheet.reading, *sorted((c, other), key=lambda x: x.first))
             for c in own

@@ -38,7 +38,10 @@ class Facts:
         self.tool_stems = frozenset(words(f"{tool.name.replace('.', ' ')} {tool.description}"))
         self.numeric = [p for p in parameters if p.type == "number"]
         self.textual = [p for p in parameters if p.type == "string"]
+        self.timed = sum(bool({"date", "time"} & set(p.senses)) for p in self.textual)
         self.places = any("place" in p.senses for p in self.textual)
+        self.contexts: dict[tuple[Parameter, int, int], Features] = {}
+        """What `context_features` says of words that many candidates stand among, by parameter and words."""
         self.needed_numbers = sum(p.required for p in self.numeric)
 
     @cached_property
@@ -56,6 +59,11 @@ class Facts:
             else:
                 runs.append([place])
         return {place: tuple(run) for run in runs for place in run}
+
+    @cached_property
+    def heads(self) -> list[tuple[int, int]]:
+        """The first number of each enumeration, in order."""
+        return [place for place in self.numbers if self.chains[place][0] == place]
 
     @cached_property
     def ordinals(self) -> int:

@@ -29,7 +29,16 @@ def of_list(facts: Facts, parameter: Parameter, candidate: Candidate, span: Feat
     for name, value in of_context(facts, parameter, candidate, need).items():
         found[f"list {name}"] = found[f"list {name}|{kind}"] = value
     found |= {f"list {name}": value for name, value in span.items() if name.startswith(_OF_SPAN)}
-    return found if kind == "number" else found | _of_items([str(item) for item in candidate.value], span)
+    if kind == "number":
+        return found
+    return found | _of_items([str(item) for item in candidate.value], span) | _goes_on(facts, candidate)
+
+
+def _goes_on(facts: Facts, candidate: Candidate) -> Features:
+    """Whether it goes on behind the `and` that should be its last: `toothpaste and shampoo, put them ...`."""
+    inside = facts.reading.words[candidate.first : candidate.last + 1]
+    joint = next((i for i, word in enumerate(inside) if word.lower in ("and", "or")), len(inside))
+    return holding({"list goes on": any("," in word.gap for word in inside[joint + 2 :])})
 
 
 def _kind(parameter: Parameter) -> str:
@@ -44,7 +53,10 @@ def _of_items(items: Sequence[str], span: Features) -> Features:
     found = {"list tool words": span["tool words"]}
     if len(items) == 1:
         found |= {f"single {name}": value for name, value in span.items()}
-    return {**found, **_lengths([len(item.split()) for item in items]), **_cases(items)}
+    found |= _lengths([len(item.split()) for item in items])
+    cut = "cut phrase right" in span or "cut name right" in span
+    found[f"list last longer|cut={cut}"] = found["list last longer"]
+    return {**found, **_cases(items)}
 
 
 def _lengths(sizes: Sequence[int]) -> Features:

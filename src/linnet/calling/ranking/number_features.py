@@ -84,8 +84,11 @@ def _chain(facts: Facts, candidate: Candidate) -> tuple[tuple[int, int], ...]:
 def _context(facts: Facts, parameter: Parameter, candidate: Candidate) -> Features:
     chain = _chain(facts, candidate)
     first, last = facts.reading.covered(chain[0][0], chain[-1][1])
-    context = of_context(facts, parameter, replace(candidate, first=first, last=last), "number")
-    named = {f"num {name}": value for name, value in context.items()}
+    named = facts.contexts.get((parameter, first, last))
+    if named is None:
+        context = of_context(facts, parameter, replace(candidate, first=first, last=last), "number")
+        named = {f"num {name}": value for name, value in context.items()}
+        facts.contexts[parameter, first, last] = named
     return {**named, f"num prev={previous(facts.reading, first)}": 1.0}
 
 
@@ -119,14 +122,11 @@ def _unit_of(word: str) -> str:
 def _turn(facts: Facts, parameter: Parameter, place: tuple[int, int]) -> Features:
     """Whether the n-th number meets the n-th parameter; where there are several times as many numbers as
     parameters need, they are counted anew for each call."""
-    if place not in facts.numbers:
+    if place not in facts.chains:
         return {"num turn none": 1.0}
-    said = list(facts.numbers)
-    if len(said) > len(facts.numeric) and len(chains := list(dict.fromkeys(facts.chains.values()))) in (
-        len(facts.numeric),
-        facts.needed_numbers,
-    ):
-        said, place = [chain[0] for chain in chains], facts.chains[place][0]
+    said = facts.numbers
+    if len(said) > len(facts.numeric) and len(facts.heads) in (len(facts.numeric), facts.needed_numbers):
+        said, place = facts.heads, facts.chains[place][0]
     at, own = said.index(place), facts.numeric.index(parameter)
     needed, count = facts.needed_numbers, len(said)
     required = [p for p in facts.numeric if p.required]

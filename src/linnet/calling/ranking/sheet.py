@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from linnet.calling.evidence.parameters import Parameter
@@ -18,6 +18,12 @@ WORST = 8.0
 
 BEYOND = 2.5
 """Nats against a value that stands outside of the text."""
+
+NEAR = 6.5
+"""Nats within which a value must be as good as the best to be one of several of an argument."""
+
+_MENTIONS = 48
+"""Places in the text that are tried as one argument's values."""
 
 
 class Sheet:
@@ -68,14 +74,24 @@ class Sheet:
 
     @cached_property
     def costs(self) -> Mapping[Parameter, list[tuple[Candidate, float]]]:
-        """Each parameter's candidates with the nats that they are worse than the best, at most WORST. An example of
-        the description that the request alludes to is no measure for the others: `Drama and Comedy` are two values
-        though the description knows only the one."""
-        return {
-            p: [(c, max(0.0, min(WORST, best - logit))) for c, logit in zip(self.found[p], logits, strict=True)]
-            for p, logits in self.logits.items()
-            for best in [self._best(p)]
-        }
+        """Each parameter's candidates, best first, with the nats that they are worse than the best, at most WORST. An
+        example of the description that the request alludes to is no measure for the others: `Drama and Comedy` are
+        two values though the description knows only the one."""
+        return {p: sorted(self._costs(p), key=lambda pair: pair[1]) for p in self.logits}
+
+    @cached_property
+    def mentions(self) -> Mapping[Parameter, list[tuple[Candidate, float]]]:
+        """The likely values of each parameter in the text, in its order, with their costs."""
+        return {p: self._mentions(costs) for p, costs in self.costs.items()}
+
+    def _mentions(self, costs: Sequence[tuple[Candidate, float]]) -> list[tuple[Candidate, float]]:
+        near = [(c, cost) for c, cost in costs if c.covers and cost < NEAR]
+        return sorted(near[:_MENTIONS], key=lambda pair: (pair[0].first, pair[0].last))
+
+    def _costs(self, parameter: Parameter) -> Iterator[tuple[Candidate, float]]:
+        best = self._best(parameter)
+        for candidate, logit in zip(self.found[parameter], self.logits[parameter], strict=True):
+            yield candidate, max(0.0, min(WORST, best - logit))
 
     def _best(self, parameter: Parameter) -> float:
         pairs = list(zip(self.found[parameter], self.logits[parameter], strict=True))

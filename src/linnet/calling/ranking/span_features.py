@@ -210,6 +210,8 @@ def _marks(facts: Facts, start: int, end: int) -> Features:
     others = {"moment": facts.moments, "number": facts.numbers}
     related = {name: _relation(start, end, places) for name, places in others.items()}
     found = {f"{name} {relation}": bool(relation) for name, relation in related.items()}
+    if related["moment"]:  # one parameter of time takes the whole phrase, two share it
+        found[f"moment {related['moment']}|timed={min(2, facts.timed)}"] = True
     found[f"quote {quote}"] = bool(quote)
     found["quotes elsewhere"] = not quote and bool(facts.quotations)
     return holding(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from linnet.calling.evidence.parameters import Parameter
@@ -49,6 +50,26 @@ def assigned(ways: Mapping[Parameter, Ranked]) -> tuple[Taken, float]:
     offered = {parameter: way for parameter, way in ways.items() if way}
     best = assign(offered)
     return (dict(zip(offered, best.chosen, strict=True)), best.score) if best else ({}, 0.0)
+
+
+def considered(
+    costs: Sequence[tuple[Candidate, float]], most: float, price: Callable[[Candidate], float | None]
+) -> Ranked:
+    """The candidates that are best when each pays a price of 0 to `most` nats, or is out if it has none.
+
+    `costs` come best first, so that what is behind those that are good enough need not be looked at.
+    """
+    found: list[tuple[Candidate, float]] = []
+    enough = math.inf
+    for candidate, cost in costs:
+        if cost > enough:
+            break
+        own = price(candidate)
+        if own is not None:
+            found.append((candidate, -cost - own))
+            if len(found) == CONSIDERED:
+                enough = cost + most
+    return sorted(found, key=lambda pair: -pair[1])[:CONSIDERED]
 
 
 def for_all(reading: Reading, candidate: Candidate) -> bool:

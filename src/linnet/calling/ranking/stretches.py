@@ -9,7 +9,7 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidate import Candidate
 from linnet.calling.ranking.sheet import Sheet
-from linnet.calling.ranking.split import CONSIDERED, ELSEWHERE, Split, Taken, assigned
+from linnet.calling.ranking.split import ELSEWHERE, Split, Taken, assigned, considered
 from linnet.limits import LIMITS
 
 _CUTS = 14
@@ -67,11 +67,9 @@ def _stretch(sheet: Sheet, begin: int, end: int) -> tuple[Taken, float]:
 
 
 def _within(costs: Sequence[tuple[Candidate, float]], begin: int, end: int, whole: bool, price: float) -> Ranked:
-    found = []
-    for candidate, cost in costs:
-        if candidate.covers and not whole and not candidate.inside(begin, end):
-            if candidate.first < end and candidate.last >= begin:
-                continue
-            cost += price
-        found.append((candidate, -cost))
-    return sorted(found, key=lambda pair: -pair[1])[:CONSIDERED]
+    def priced(candidate: Candidate) -> float | None:
+        if whole or not candidate.covers or candidate.inside(begin, end):
+            return 0.0
+        return None if candidate.first < end and candidate.last >= begin else price
+
+    return considered(costs, price, priced)

@@ -8,33 +8,33 @@ serves all of them. Rows of two arguments are told row by row or argument by arg
 
 from __future__ import annotations
 
-import heapq
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest, nsmallest
 from itertools import combinations, pairwise
+from operator import attrgetter, itemgetter
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import IN_ORDER, SHARED, SIBLINGS, siblings
 from linnet.calling.ranking.candidate import Candidate
 from linnet.calling.ranking.sheet import Sheet
-from linnet.calling.ranking.split import CONSIDERED, ELSEWHERE, NOTHING, Split, assigned, for_all
+from linnet.calling.ranking.split import ELSEWHERE, NOTHING, Split, assigned, considered, for_all
 from linnet.limits import LIMITS
 
-NEAR = 6.5
-"""Nats within which a value in a list must be as good as the best."""
-_MENTIONS = 48
-"""Places in the text that are tried as one argument's values."""
 _LISTS, _SINGLES, _BEAM = 4, 6, 48
 """Lists and single values of an argument that are tried, and tables that are kept at each step."""
 _KEPT = 2
 """Tables of each count and number of listed arguments that are handed on."""
+_PRODUCTS = 32
+"""Pairs of lists, the likeliest first, that are tried each value with each."""
 _CROSSED, _INTERRUPTED = 5.0, 1.0
 """Nats against lists that are told neither row by row nor one after the other, and against a value for all
 that stands between two rows."""
 LISTABLE = ("string", "number", "options")
+JOINTS = frozenset(("and", "or", "then", "also", "plus"))
 _LINK = re.compile(r"[,;&/\"'’”-]")
 _UNIT = re.compile(r"\s?([^\W\d_]+|[%°])")
 
@@ -49,21 +49,13 @@ class _List:
     worst: float
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A table in the making: nats, single values, and lists."""
-
-    score: float = 0.0
-    single: tuple[tuple[Parameter, Candidate], ...] = ()
-    listed: tuple[tuple[Parameter, _List], ...] = ()
-
-
 def tables(sheet: Sheet) -> Iterator[Split]:
     """For each count of rows and of listed arguments the likeliest tables; then products of two lists."""
     lists = {p: _lists(sheet, p) for p in sheet.parameters if p.type in LISTABLE}
+    singles = {p: [_Choice(p, (c,), cost) for c, cost in costs[:_SINGLES]] for p, costs in sheet.costs.items()}
     for count in range(2, LIMITS.calls_per_request + 1):
         if any(count in found for found in lists.values()):
-            for table in _best(sheet, {p: found.get(count, []) for p, found in lists.items()}):
+            for table in _best(singles, {p: found.get(count, []) for p, found in lists.items()}):
                 yield _rows(sheet.reading, table, count)
     yield from _products(sheet, {p: {n: found[0] for n, found in by.items()} for p, by in lists.items()})
 
@@ -73,40 +65,56 @@ def tables(sheet: Sheet) -> Iterator[Split]:
 
 def _lists(sheet: Sheet, parameter: Parameter) -> dict[int, list[_List]]:
     """By their count, the likeliest lists of values that stand one behind the other."""
-    chosen = mentions(sheet, parameter)
+    chosen = sheet.mentions[parameter]
     looks = [_look(sheet.reading, c) for c, _ in chosen]
-    ending: list[dict[int, list[_List]]] = []
+    ending: list[dict[int, list[_End]]] = []
     for j, (candidate, cost) in enumerate(chosen):
-        mine = {1: [_List((candidate,), cost, 0.0, cost)]}
+        mine = {1: [_End(cost, 0.0, cost, candidate)]}
         for i in range(j):
             if chosen[i][0].last >= candidate.first:
                 continue
             unlike = _unlike(sheet.reading, looks[i], looks[j])
             for count, before in ending[i].items():
                 if count < LIMITS.calls_per_request:
-                    longer = [
-                        _List((*b.items, candidate), b.cost + cost + unlike, b.apart + unlike, max(b.worst, cost))
-                        for b in before
-                    ]
-                    mine[count + 1] = heapq.nsmallest(2, [*mine.get(count + 1, []), *longer], key=_cost)
+                    _keep_two(mine.setdefault(count + 1, []), before, candidate, cost, unlike)
         ending.append(mine)
-    found: dict[int, list[_List]] = {}
+    found: dict[int, list[_End]] = {}
     for mine in ending:
-        for count, made in mine.items():
+        for count, ends in mine.items():
             if count > 1:
-                found[count] = heapq.nsmallest(_LISTS, [*found.get(count, []), *made], key=_cost)
-    return found
+                found[count] = nsmallest(_LISTS, [*found.get(count, []), *ends], key=_COST)
+    return {count: [end.whole() for end in ends] for count, ends in found.items()}
 
 
-def mentions(sheet: Sheet, parameter: Parameter) -> list[tuple[Candidate, float]]:
-    """The likely values of an argument in the text, in its order, with their costs in nats."""
-    near = [(c, cost) for c, cost in sheet.costs[parameter] if c.covers and cost < NEAR]
-    chosen = heapq.nsmallest(_MENTIONS, near, key=lambda pair: pair[1])
-    return sorted(chosen, key=lambda pair: (pair[0].first, pair[0].last))
+@dataclass(frozen=True)
+class _End:
+    """The last value of a list in the making, and what it has cost up to here."""
+
+    cost: float
+    apart: float
+    worst: float
+    candidate: Candidate
+    before: _End | None = None
+
+    def whole(self) -> _List:
+        items, end = [self.candidate], self.before
+        while end:
+            items.append(end.candidate)
+            end = end.before
+        return _List(tuple(reversed(items)), self.cost, self.apart, self.worst)
 
 
-def _cost(made: _List) -> float:
-    return made.cost
+_COST = attrgetter("cost")
+
+
+def _keep_two(kept: list[_End], ends: Sequence[_End], candidate: Candidate, cost: float, unlike: float) -> None:
+    """The two best of those that are known and those that this candidate makes longer."""
+    for end in ends:
+        nats = end.cost + cost + unlike
+        if len(kept) < 2 or nats < kept[-1].cost:
+            kept.append(_End(nats, end.apart + unlike, max(end.worst, cost), candidate, end))
+            kept.sort(key=_COST)
+            del kept[2:]
 
 
 @dataclass(frozen=True)
@@ -118,9 +126,6 @@ class _Look:
     kind: str
     unit: str
     words: int
-
-
-JOINTS = frozenset(("and", "or", "then", "also", "plus"))
 
 
 def _look(reading: Reading, candidate: Candidate) -> _Look:
@@ -143,13 +148,10 @@ def _look(reading: Reading, candidate: Candidate) -> _Look:
 
 def _unlike(reading: Reading, left: _Look, right: _Look) -> float:
     """Nats against two values as one argument's, next to each other in the table."""
-    between = [w.lower for w in reading.words[left.candidate.last + 1 : right.candidate.first]]
-    joined = not between or all(word in JOINTS for word in between)
     nats = 0.3 * min(4, abs(left.words - right.words))
     nats += 1.5 * (left.kind != right.kind)
-    if joined:
-        gap = reading.words[right.candidate.first].gap
-        return nats + (0.0 if between or _LINK.search(gap) else 1.5)
+    if _only_joints(reading, left.candidate, right.candidate):
+        return nats + (0.0 if joined(reading, left.candidate, right.candidate) else 1.5)
     nats += 0.0 if left.before == right.before else 1.0
     return nats + (1.0 if left.unit != right.unit and left.unit and right.unit else 0.0)
 
@@ -157,55 +159,91 @@ def _unlike(reading: Reading, left: _Look, right: _Look) -> float:
 # --- all arguments together ----------------------------------------------------------------------
 
 
-def _best(sheet: Sheet, lists: dict[Parameter, list[_List]]) -> Iterator[_Table]:
+class _Choice:
+    """What an argument takes in a table: one value for all rows, or a list with one for each."""
+
+    def __init__(self, parameter: Parameter, items: tuple[Candidate, ...], cost: float, made: _List | None = None):
+        self.parameter, self.items, self.cost, self.made = parameter, items, cost, made
+        self.beside = _Beside(self)
+
+
+class _Beside(dict[_Choice, float]):
+    """Nats against a choice beside one that was made before; worked out once for each pair."""
+
+    def __init__(self, own: _Choice) -> None:
+        super().__init__()
+        self._own = own
+
+    def __missing__(self, other: _Choice) -> float:
+        self[other] = nats = _beside(self._own, other)
+        return nats
+
+
+def _beside(own: _Choice, other: _Choice) -> float:
+    if own.made and other.made:
+        return _together(own, other)
+    if own.made or other.made:
+        made, single = (own, other) if own.made else (other, own)
+        candidate, first, last = single.items[0], made.items[0], made.items[-1]
+        if not candidate.covers:
+            return 0.0
+        nats = ELSEWHERE * any(_meets(candidate, item) for item in made.items)
+        between = other.made and first.last < candidate.first and candidate.last < last.first
+        return nats + (_INTERRUPTED if between else 0.0)
+    return SHARED * _meets(own.items[0], other.items[0])
+
+
+def _together(own: _Choice, other: _Choice) -> float:
+    """Two lists: they take none of each other's words, are told one way or the other, and rather in the order of
+    the parameters."""
+    nats = SHARED * sum(_meets(a, b) for a in own.items for b in other.items) + _arranged(own.items, other.items)
+    if other.parameter.type == own.parameter.type:
+        ordered = (other.parameter.index < own.parameter.index) == (other.items[0].first < own.items[0].first)
+        weight = SIBLINGS if siblings(own.parameter, other.parameter) else IN_ORDER
+        nats += -weight if ordered else weight
+    return nats
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table in the making: nats, and what its arguments take."""
+
+    score: float = 0.0
+    choices: tuple[_Choice, ...] = ()
+
+
+def _best(
+    singles: Mapping[Parameter, Sequence[_Choice]], lists: Mapping[Parameter, Sequence[_List]]
+) -> Iterator[_Table]:
     """The likeliest tables for each number of listed arguments, by a beam search over the parameters."""
-    singles = {p: heapq.nsmallest(_SINGLES, costs, key=lambda pair: pair[1]) for p, costs in sheet.costs.items()}
-    order = sorted(sheet.parameters, key=lambda p: (not lists.get(p), p.index))
     beam: dict[int, list[_Table]] = {0: [_Table()]}
-    for parameter in order:
-        wider: dict[int, list[_Table]] = {}
-        for depth, tables_ in beam.items():
-            for table in tables_:
-                for candidate, cost in singles[parameter]:
-                    wider.setdefault(depth, []).append(_with_single(table, parameter, candidate, cost))
+    for parameter in sorted(singles, key=lambda p: (not lists.get(p), p.index)):
+        listed = [_Choice(parameter, made.items, made.cost, made) for made in lists.get(parameter, ())]
+        wider: dict[int, list[tuple[float, _Table, _Choice | None]]] = {}
+        for depth, found in beam.items():
+            for table in found:
+                alone = wider.setdefault(depth, [])
+                alone += [(table.score - _price(c, table), table, c) for c in singles[parameter]]
                 if not singles[parameter]:
-                    wider.setdefault(depth, []).append(table)
-                for made in lists.get(parameter, ()):
-                    wider.setdefault(depth + 1, []).append(_with_list(table, parameter, made))
-        beam = {depth: heapq.nlargest(_BEAM, found, key=_score) for depth, found in wider.items()}
+                    alone.append((table.score, table, None))
+                if listed:
+                    deeper = wider.setdefault(depth + 1, [])
+                    deeper += [(table.score - _price(c, table), table, c) for c in listed]
+        beam = {depth: [_with(*way) for way in nlargest(_BEAM, ways, itemgetter(0))] for depth, ways in wider.items()}
     for depth, found in beam.items():
         if depth:
             yield from found[:_KEPT]
 
 
-def _score(table: _Table) -> float:
-    return table.score
+def _price(choice: _Choice, table: _Table) -> float:
+    nats, beside = choice.cost, choice.beside
+    for other in table.choices:
+        nats += beside[other]
+    return nats
 
 
-def _with_single(table: _Table, parameter: Parameter, candidate: Candidate, cost: float) -> _Table:
-    """With one value for all rows; it is taken from none of their own words, and rather not from between them."""
-    nats = cost
-    if candidate.covers:
-        for _, other in table.single:
-            nats += SHARED * _meets(candidate, other)
-        for _, made in table.listed:
-            nats += ELSEWHERE * any(_meets(candidate, other) for other in made.items)
-            nats += _INTERRUPTED * (made.items[0].last < candidate.first and candidate.last < made.items[-1].first)
-    return _Table(table.score - nats, (*table.single, (parameter, candidate)), table.listed)
-
-
-def _with_list(table: _Table, parameter: Parameter, made: _List) -> _Table:
-    nats = made.cost
-    for peer, other in table.listed:
-        nats += SHARED * sum(_meets(a, b) for a in made.items for b in other.items)
-        nats += _arranged(made.items, other.items)
-        if peer.type == parameter.type:
-            ordered = (peer.index < parameter.index) == (other.items[0].first < made.items[0].first)
-            weight = SIBLINGS if siblings(parameter, peer) else IN_ORDER
-            nats += -weight if ordered else weight
-    for _, single in table.single:
-        nats += ELSEWHERE * any(_meets(single, item) for item in made.items)
-    return _Table(table.score - nats, table.single, (*table.listed, (parameter, made)))
+def _with(score: float, table: _Table, choice: _Choice | None) -> _Table:
+    return _Table(score, (*table.choices, choice) if choice else table.choices)
 
 
 def _meets(one: Candidate, other: Candidate) -> bool:
@@ -224,10 +262,14 @@ def _arranged(one: Sequence[Candidate], other: Sequence[Candidate]) -> float:
 
 
 def _rows(reading: Reading, table: _Table, count: int) -> Split:
-    calls = [{p: made.items[row] for p, made in table.listed} for row in range(count)]
+    listed = {choice.parameter: choice.made for choice in table.choices if choice.made}
+    calls = [{p: made.items[row] for p, made in listed.items()} for row in range(count)]
     starts = [min(c.first for c in call.values()) for call in calls]
-    told_apart = not any(_side_by_side(reading, made.items) for _, made in table.listed)
-    for parameter, candidate in table.single:
+    told_apart = not any(_side_by_side(reading, made.items) for made in listed.values())
+    for choice in table.choices:
+        parameter, candidate = choice.parameter, choice.items[0]
+        if choice.made:
+            continue
         row = bisect_right(starts, candidate.first) - 1
         own = told_apart and not parameter.required and candidate.covers and row >= 0
         for number, call in enumerate(calls):
@@ -238,9 +280,9 @@ def _rows(reading: Reading, table: _Table, count: int) -> Split:
     return Split(
         tuple(calls),
         table.score,
-        listed=tuple(p for p, _ in table.listed),
-        apart=sum(made.apart for _, made in table.listed),
-        worst=max(made.worst for _, made in table.listed),
+        listed=tuple(listed),
+        apart=sum(made.apart for made in listed.values()),
+        worst=max(made.worst for made in listed.values()),
     )
 
 
@@ -251,9 +293,14 @@ def _side_by_side(reading: Reading, items: Sequence[Candidate]) -> bool:
 
 def joined(reading: Reading, left: Candidate, right: Candidate) -> bool:
     """Whether two values stand in one enumeration, the one right behind the other."""
-    between = reading.words[left.last + 1 : right.first]
-    linked = bool(between) or bool(_LINK.search(reading.words[right.first].gap))
-    return linked and all(word.lower in JOINTS for word in between)
+    if not _only_joints(reading, left, right):
+        return False
+    return right.first - left.last > 1 or bool(_LINK.search(reading.words[right.first].gap))
+
+
+def _only_joints(reading: Reading, left: Candidate, right: Candidate) -> bool:
+    """Whether all words between two values are such as join, or there are none."""
+    return all(reading.words[i].lower in JOINTS for i in range(left.last + 1, right.first))
 
 
 # --- each with each ------------------------------------------------------------------------------
@@ -262,21 +309,16 @@ def joined(reading: Reading, left: Candidate, right: Candidate) -> bool:
 def _products(sheet: Sheet, lists: dict[Parameter, dict[int, _List]]) -> Iterator[Split]:
     """Each value of one list with each of another: `in Rome and Lyon for both 2020 and 2021` is four calls."""
     pairs = [(p, made) for p, by in lists.items() for made in by.values() if _side_by_side(sheet.reading, made.items)]
-    for (one, left), (other, right) in combinations(pairs, 2):
-        count = len(left.items) * len(right.items)
-        if one is other or count > LIMITS.calls_per_request:
-            continue
-        if any(_meets(a, b) for a in left.items for b in right.items) or _arranged_apart(left, right):
-            continue
+    met = [(one, left, other, right) for (one, left), (other, right) in combinations(pairs, 2) if one is not other]
+    few = [way for way in met if len(way[1].items) * len(way[3].items) <= LIMITS.calls_per_request]
+    free = [way for way in few if _free(way[1], way[3])]
+    for one, left, other, right in nsmallest(_PRODUCTS, free, key=lambda way: way[1].cost + way[3].cost):
         used = (*left.items, *right.items)
-        ways = {
-            p: sorted(
-                ((c, -cost - ELSEWHERE * any(_meets(c, u) for u in used)) for c, cost in costs),
-                key=lambda pair: -pair[1],
-            )[:CONSIDERED]
-            for p, costs in sheet.costs.items()
-            if p is not one and p is not other
-        }
+
+        def price(candidate: Candidate, used: Sequence[Candidate] = used) -> float:
+            return ELSEWHERE * any(_meets(candidate, item) for item in used)
+
+        ways = {p: considered(way, ELSEWHERE, price) for p, way in sheet.costs.items() if p not in (one, other)}
         shared, score = assigned(ways)
         yield Split(
             tuple({**shared, one: a, other: b} for a in left.items for b in right.items),
@@ -288,6 +330,6 @@ def _products(sheet: Sheet, lists: dict[Parameter, dict[int, _List]]) -> Iterato
         )
 
 
-def _arranged_apart(left: _List, right: _List) -> bool:
-    """Whether the lists are mingled: then they are rows, and no product."""
-    return not (left.items[-1].last < right.items[0].first or right.items[-1].last < left.items[0].first)
+def _free(left: _List, right: _List) -> bool:
+    """Whether two lists stand one behind the other; those that are mingled are rows, and no product."""
+    return left.items[-1].last < right.items[0].first or right.items[-1].last < left.items[0].first

@@ -7,13 +7,14 @@ part must not keep the others from being seen.
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 from linnet import __version__
 from linnet.errors import LinnetError
-from linnet.hardware import budget, probe
+from linnet.hardware import accelerators, budget, probe
+from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine, Measurement
 from linnet.interfaces.cli import options
 from linnet.settings import Settings
@@ -42,6 +43,7 @@ class Diagnosis:
     machine: Facts
     model: Facts
     engine: Facts
+    prospects: tuple[Facts, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -59,6 +61,7 @@ def diagnose(model: str | None = None) -> Diagnosis:
     versions = _versions(findings)
     settings = _settings(model, findings)
     machine = probe.probe()
+    machine = replace(machine, gpus=accelerators.ask_nvidia(machine.gpus))
     measured = _machine(machine, findings)
     known: Facts = {}
     engine: Facts = {}
@@ -68,7 +71,7 @@ def diagnose(model: str | None = None) -> Diagnosis:
     except LinnetError as error:
         findings.append(Finding("problem", "engine" if known else "model", error.message, error.hint))
     _keep(machine, measured, engine, findings)
-    return Diagnosis(versions, measured, known, engine, tuple(findings))
+    return Diagnosis(versions, measured, known, engine, _prospects(machine, measured, known, engine), tuple(findings))
 
 
 # --- the installation ----------------------------------------------------------------------------
@@ -98,14 +101,15 @@ def _settings(model: str | None, findings: list[Finding]) -> Settings:
 
 def _machine(machine: Machine, findings: list[Finding]) -> Facts:
     busy = probe.contention(0.2)
-    findings += [Finding("warning", "quirk", quirk.name, quirk.advice) for quirk in machine.quirks]
+    fallbacks = list(accelerators.fallbacks(machine, accelerators.build()))
+    findings += [Finding("warning", "quirk", quirk.name, quirk.advice) for quirk in (*machine.quirks, *fallbacks)]
     findings += _isolation(machine)
     cores = machine.affinity or machine.cores or 1
     if busy is not None and busy >= max(0.5, cores / 4):
         told = f"other programs keep {busy:.1f} of {cores} cores busy"
         findings.append(Finding("warning", "load", told, "Answers and measurements are slow until they end."))
     facts = asdict(machine)
-    facts["quirks"] = [quirk.name for quirk in machine.quirks]
+    facts["quirks"] = [quirk.name for quirk in (*machine.quirks, *fallbacks)]
     bandwidth = probe.bandwidth() or probe.bandwidth()
     return {**facts, "bandwidth": bandwidth, "busy": busy, "threads": asdict(budget.threads(machine, busy))}
 
@@ -129,20 +133,33 @@ def _keep(machine: Machine, measured: Facts, engine: Facts, findings: list[Findi
         findings.append(Finding("warning", "cache", told, "Set LINNET_CACHE to a folder that can be written."))
 
 
+def _prospects(machine: Machine, measured: Facts, known: Facts, engine: Facts) -> tuple[Facts, ...]:
+    """What would fit, at the share of the memory's speed with which the model here decoded just now."""
+    from linnet.hardware.prospects import prospects
+
+    bandwidth, speed = measured["bandwidth"], engine.get("tokens_per_second")
+    share = min(1.0, speed * known["read_bytes"] / (bandwidth * 1e9)) if bandwidth and speed else None
+    return tuple(asdict(prospect) for prospect in prospects(machine, bandwidth, share))
+
+
 # --- the model -----------------------------------------------------------------------------------
 
 
 def _model(settings: Settings, machine: Machine, findings: list[Finding]) -> Facts:
-    from linnet.models import family, gguf, store
-    from linnet.runtime.local import DEFAULT_CONTEXT, kv_per_token
+    from linnet.models import gguf, store
+    from linnet.models.configuration import configure, layers
+    from linnet.models.integrity import checked_header
+    from linnet.models.shape import shape_of
 
     located = store.locate(settings.model)
     with gguf.open_model(located.path) as file:
+        header = checked_header(file)
         digest = store.verify(located, file)
-        header = gguf.read_header(file.fileno())
-    spoken = family.detect(header)
-    wanted = settings.context or min(spoken.context, DEFAULT_CONTEXT)
-    fit = budget.fit(header.file_size, kv_per_token(header), machine.memory_available, wanted)
+    configuration = configure(header, layers(settings.model, located, settings.context, settings.models))
+    spoken, wanted = configuration.family, configuration.context
+    shape = shape_of(header, machine.features or ())
+    parts = footprint(shape, wanted)
+    fit = budget.plan(shape, machine.memory_available, wanted)
     seen = "its bytes are those of the catalogue" if digest else "a file of your own, its header is sound"
     findings.append(Finding("ok", "model", f"{located.name}: {seen}"))
     findings += [*_family(spoken, wanted), _memory(fit)]
@@ -156,9 +173,13 @@ def _model(settings: Settings, machine: Machine, findings: list[Finding]) -> Fac
         "detected": list(spoken.detected),
         "trained_context": spoken.context,
         "context": wanted,
-        "kv_bytes_per_token": kv_per_token(header),
-        "needed_bytes": fit.worker_bytes,
+        "memory": parts.describe(),
+        "needed_bytes": parts.needed,
         "fits": fit.fits,
+        "largest_context": fit.context,
+        "largest_by_cache": dict(fit.by_cache),
+        "gpu_layers": [budget.gpu_layers(shape, one.memory, wanted) for one in machine.gpus if one.memory],
+        "read_bytes": shape.weights - shape.idle + shape.copied,
     }
 
 

@@ -32,7 +32,7 @@ def doctor(model: options.Model = None, as_json: options.Json = False) -> None:
         if as_json:
             output.say_json(found.describe())
         else:
-            output.show(_facts(found), "", _findings(found.findings))
+            output.show(_facts(found), "", _prospects(found), "", _findings(found.findings))
         raise typer.Exit(0 if found.healthy else FAILED)
 
 
@@ -61,6 +61,29 @@ def _findings(findings: tuple[Finding, ...]) -> Table:
     return table
 
 
+def _prospects(found: Diagnosis) -> Table:
+    """What would fit. The speed is a guess, and its heading says so."""
+    from linnet.hardware.budget import size
+    from linnet.hardware.prospects import CONTEXT
+    from linnet.hardware.typical import QUANTISATIONS
+
+    table = output.table("would fit", "type", f"with {CONTEXT} tokens", "", "largest context", "tokens/s (guess)")
+    for column in (2, 4, 5):
+        table.columns[column].justify = "right"
+    answers = {True: ("fits", "green"), False: ("too big", "red"), None: ("unknown", "")}
+    for row in found.prospects:
+        place, speed = QUANTISATIONS.index(row["quantisation"]), row["tokens_per_second"]
+        table.add_row(
+            output.cell((row["size"], row["like"])[place] if place < 2 else ""),
+            output.cell(row["quantisation"]),
+            output.cell(size(row["needed_bytes"])),
+            output.cell(*answers[row["fits"]]),
+            output.cell(f"{row['largest_context']:,}" if row["largest_context"] else "none"),
+            output.cell("unknown" if speed is None else f"{speed:.1f}"),
+        )
+    return table
+
+
 Rows = list[tuple[str, str]]
 
 
@@ -85,8 +108,17 @@ def _of_machine(machine: Facts) -> Rows:
         ("memory", f"{memory(machine['memory_available'])} available of {memory(machine['memory'])}"),
         ("bandwidth", "not measured" if speed is None else f"{speed:.1f} GB/s, one thread"),
         ("load", "unknown" if busy is None else f"{busy:.1f} cores busy with other programs"),
-        ("accelerators", ", ".join(machine["accelerators"]) or "none (and none is used)"),
+        ("accelerators", _accelerators(machine)),
     ]
+
+
+def _accelerators(machine: Facts) -> str:
+    from linnet.hardware.budget import size
+
+    gpus = machine["gpus"]
+    named = [f"{one['name']} ({one['kind']}{', ' + size(one['memory']) if one['memory'] else ''})" for one in gpus]
+    found = ", ".join(named or machine["accelerators"])
+    return f"{found}; none is used" if found else "none"
 
 
 def _cores(machine: Facts) -> str:
@@ -100,11 +132,22 @@ def _of_model(model: Facts) -> Rows:
 
     if not model:
         return []
+    memory = model["memory"]
     digest = f"SHA-256 {model['sha256'][:16]}... as in the catalogue" if model["sha256"] else "not in the catalogue"
     return [
         ("model", f"{model['name']}, {size(model['bytes'])}, {digest}"),
         ("", model["path"]),
         ("family", f"{model['family']}, from {'; '.join(model['detected'])}"),
         ("context", f"{model['context']} tokens, trained for {model['trained_context']}"),
-        ("needs", f"{size(model['needed_bytes'])} with that context"),
+        (
+            "needs",
+            f"{size(memory['resident'])} with that context full, up to {size(memory['peak'])} while it scores "
+            f"texts; of it weights {size(memory['weights'] + memory['copied'])}, KV cache {size(memory['cache'])}",
+        ),
+        *_of_layers(model),
     ]
+
+
+def _of_layers(model: Facts) -> Rows:
+    told = ", ".join(f"{count} of its layers" for count in model["gpu_layers"])
+    return [("GPU", f"there would be room for {told} (arithmetic only: never tried)")] if told else []

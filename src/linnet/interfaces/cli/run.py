@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from linnet.messages import ToolResult
     from linnet.requests import Usage
 
+NOT_RUN = ("tool_denied", "tool_unbound")
+"""Errors of calls that were never begun: what would have been done is told."""
+
 EXAMPLE = 'Example: linnet run "What is 17 times 24?" --json'
 
 
@@ -28,6 +31,10 @@ def run(
     tools: Annotated[
         list[str] | None,
         typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+    ] = None,
+    standard: Annotated[
+        list[str] | None,
+        typer.Option("--standard", metavar="NAME,...", help="Standard tools to offer, such as web_search,shell."),
     ] = None,
     as_json: options.Json = False,
     context: options.Context = None,
@@ -52,7 +59,7 @@ def run(
             "require_sandbox": require_sandbox or None,
             "request_seconds": timeout,
         }
-        result = _answer(text, tools or [], chosen)
+        result = _answer(text, tools or [], standard or [], chosen)
         if as_json:
             output.say_json(result.describe())
         else:
@@ -60,23 +67,23 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], chosen: dict[str, Any]) -> Result:
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
 
     # What a tool prints is not the answer.
     with (
         contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, _tools(tools)) as agent,
+        open_agent(settings, _tools(tools, standard)) as agent,
         output.working("thinking"),
     ):
         return agent.run(request)
 
 
-def _tools(names: list[str]) -> tuple[Any, ...]:
-    from linnet.interfaces.cli.tool_files import load_tools, split
+def _tools(names: list[str], standard: list[str]) -> tuple[Any, ...]:
+    from linnet.interfaces.cli.tool_files import load_tools, split, standard_tools
 
-    return load_tools(split(names))
+    return (*load_tools(split(names)), *standard_tools(standard))
 
 
 # --- the request ---------------------------------------------------------------------------------
@@ -111,6 +118,9 @@ def _standard_input() -> bytes:
 
 def _tell(result: Result, verbose: bool) -> None:
     output.say(result.answer)
+    for done in result.calls:
+        if done.error is not None and done.error["code"] in NOT_RUN:
+            output.complain(f"not run: {_call(done)}")
     for remark in result.degraded:
         output.complain(f"note: {remark}")
     for left_out in result.dropped:

@@ -1,4 +1,4 @@
-"""Tools from Python files that the user names: every Tool at the top level of each.
+"""Tools that the user names: every Tool at the top level of a Python file, and the standard ones.
 
 Hides the import: the module gets a name that clashes with nothing, its folder is on the path only while it
 is imported, and last, so that a file beside it can be imported but shadows nothing.
@@ -27,6 +27,15 @@ def load_tools(files: Iterable[Path], hint: str = "Name a Python file.") -> tupl
     imported, and whatever LinnetError the making of a tool raises.
     """
     return tuple(dict.fromkeys(tool for file in files for tool in _tools(file, hint)))
+
+
+def standard_tools(names: Iterable[str] | None = None) -> tuple[Tool, ...]:
+    """The standard tools of `["web_search,shell", ...]`, or all. Raises ToolInvalid for an unknown name."""
+    from linnet.agent.tools import standard
+
+    if names is None:
+        return standard.tools()
+    return standard.tools(part.strip() for name in names for part in name.split(",") if part.strip())
 
 
 def split(names: Iterable[str]) -> list[Path]:

@@ -27,14 +27,20 @@ Files = Annotated[
     typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
 ]
 
+Standard = Annotated[
+    bool, typer.Option("--standard", help="Also the standard tools: files, web search, database, shell.")
+]
+
 app = typer.Typer(no_args_is_help=True, help="Which tools there are, and are they understood.", epilog=EXAMPLE)
 
 
 @app.command("list", epilog="Example: linnet tools list --tools examples/tools.py")
-def list_tools(tools: Files = None, root: options.Folder = None, as_json: options.Json = False) -> None:
-    """The tools on offer: those of the files, and the built-in ones."""
+def list_tools(
+    tools: Files = None, standard: Standard = False, root: options.Folder = None, as_json: options.Json = False
+) -> None:
+    """The tools on offer: those of the files, and the built-in ones. Those without a function cannot run."""
     with output.reporting(as_json):
-        offered = _offered(_loaded(tools), root)
+        offered = _offered(_loaded(tools, standard), root)
         if as_json:
             output.say_json({"tools": [_described(tool) for tool in offered]})
         else:
@@ -44,6 +50,7 @@ def list_tools(tools: Files = None, root: options.Folder = None, as_json: option
 @app.command(epilog=EXAMPLE)
 def check(
     tools: Files = None,
+    standard: Standard = False,
     root: options.Folder = None,
     model: options.Model = None,
     per_tool: Annotated[
@@ -64,7 +71,7 @@ def check(
     with output.reporting(as_json):
         from linnet.evals.toolcheck import report
 
-        own = _loaded(tools)
+        own = _loaded(tools, standard)
         asked = own or _offered((), root)
         tried = _tried(own, asked, root, model, per_tool, seed, out)
         found = report(asked, tried)
@@ -78,11 +85,11 @@ def check(
 # --- tools ---------------------------------------------------------------------------------------
 
 
-def _loaded(names: Sequence[str] | None) -> tuple[Tool, ...]:
-    from linnet.interfaces.cli.tool_files import load_tools, split
+def _loaded(names: Sequence[str] | None, standard: bool) -> tuple[Tool, ...]:
+    from linnet.interfaces.cli.tool_files import load_tools, split, standard_tools
 
     with contextlib.redirect_stdout(sys.stderr):
-        return load_tools(split(names or ()))
+        return (*load_tools(split(names or ())), *(standard_tools() if standard else ()))
 
 
 def _offered(tools: Sequence[Tool], root: Path | None) -> tuple[Tool, ...]:
@@ -134,17 +141,21 @@ def _described(tool: Tool) -> dict[str, Any]:
     return {
         **told,
         "permissions": sorted(tool.permissions),
+        "runs": tool.function is not None,
         "rules": len(tool.rules),
         "examples": list(tool.examples),
     }
 
 
 def _tools_table(tools: Sequence[Tool]) -> Table:
-    table = output.table("tool", "arguments", "what it does", "permissions")
+    """With a column more where a tool has no function."""
+    bound = all(tool.function is not None for tool in tools)
+    table = output.table("tool", "arguments", "what it does", "permissions", *(() if bound else ("runs",)))
     for tool in tools:
         required = tool.parameters["required"]
         names = [name if name in required else f"[{name}]" for name in tool.parameters["properties"]]
-        cells = (tool.name, ", ".join(names), tool.description, ", ".join(sorted(tool.permissions)))
+        runs = () if bound else ("no" if tool.function is None else "yes",)
+        cells = (tool.name, ", ".join(names), tool.description, ", ".join(sorted(tool.permissions)), *runs)
         table.add_row(*map(output.cell, cells))
     return table
 

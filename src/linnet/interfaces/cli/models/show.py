@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,7 +33,8 @@ def show_model(
 
 
 def _described(model: str) -> dict[str, Any]:
-    """`{model, path, architecture, family, title, detected, configuration: {name: {value, from}}}`"""
+    """`{model, path, architecture, family, title, detected, configuration: {name: {value, from}}, profile}`"""
+    from linnet.calling import profile as profiles
     from linnet.models import gguf, store
     from linnet.models.configuration import configure, layers
 
@@ -40,6 +42,8 @@ def _described(model: str) -> dict[str, Any]:
     located = store.locate(model)
     with gguf.open_model(located.path) as file:
         header = gguf.read_header(file.fileno())
+        # hashing takes long, and is for nothing where no model was ever probed
+        profile, note = profiles.load(store.fingerprint(file)) if profiles.any_stored() else (None, "")
     found = configure(header, layers(model, located, settings.context, settings.models))
     _check_dialect(found)
     return {
@@ -52,6 +56,8 @@ def _described(model: str) -> dict[str, Any]:
         "trained_context": found.family.context,
         "configuration": {name: {"value": value, "from": origin} for name, value, origin in found.rows()},
         "not_applied": found.beside,
+        "profile": {"way_in_words": str(profile.way), **profile.describe()} if profile else None,
+        "profile_note": note,
     }
 
 
@@ -75,7 +81,34 @@ def _shown(told: dict[str, Any]) -> list[Any]:
     parts += [output.cell(""), _configured(told["configuration"])]
     if told["not_applied"]:
         parts.append(output.cell(f"\nrecommended too, and not applied: {told['not_applied']}"))
+    profile = told["profile"]
+    if profile is not None:
+        parts.append(output.cell(f"\ncalls: {profile['way_in_words']}, as probed on {profile['date']}"))
+        parts.append(scores_table(profile["scores"], profile["arm"]))
+    else:
+        parts.append(output.cell(f"\ncalls: guided; {told['profile_note'] or 'the model was not probed'}"))
     return parts
+
+
+def scores_table(scores: Sequence[dict[str, Any]], taken: str) -> Table:
+    """What each way of calling tools came to; `taken` is the arm that was chosen."""
+    table = output.table("way", "right", "share", "95 %", "median", "")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for row in scores:
+        share = f"{100 * row['right'] / row['of']:.1f}" if row["of"] else "-"
+        remarks = ["taken"] if row["arm"] == taken else []
+        remarks += [f"{row['errors']} errors"] if row["errors"] else []
+        remarks += [row["stopped"]] if row["stopped"] else []
+        table.add_row(
+            output.cell(row["arm"]),
+            f"{row['right']}/{row['of']}",
+            share,
+            f"{100 * row['low']:.1f}-{100 * row['high']:.1f}",
+            f"{row['seconds']:.2f} s",
+            output.cell(", ".join(remarks)),
+        )
+    return table
 
 
 def _configured(rows: dict[str, dict[str, Any]]) -> Table:

@@ -1,0 +1,71 @@
+"""Which way calls are made: the one that was measured best for this model file, else guided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Protocol
+
+from linnet.calling import profile as profiles
+from linnet.calling.guided import Guide, Guided
+from linnet.calling.profile import Profile, Way
+from linnet.messages import Step
+from linnet.requests import Model
+from linnet.tools import Tool
+
+
+class Caller(Protocol):
+    """Makes calls of requests, over a fixed set of tools."""
+
+    def call(self, request: str) -> Guided: ...
+
+    def over(self, model: Model) -> Caller: ...
+
+
+def stored_profile(model: Model) -> tuple[Profile | None, str]:
+    """`(profile, note)` of a Model that has a file, as `linnet.calling.profile.load` has them."""
+    fingerprint = getattr(model, "fingerprint", None)
+    if not callable(fingerprint) or not profiles.any_stored():
+        return None, ""
+    return profiles.load(fingerprint())
+
+
+def caller_for(model: Model, tools: Sequence[Tool], way: Way) -> Caller:
+    """Raises SettingsInvalid for a way that is not open to the model."""
+    from linnet.calling.native import Native
+
+    return Guide(model, tools) if way.by == "guided" else Native(model, tools, way)
+
+
+def guide_for(
+    model: Model, tools: Sequence[Tool], profile: Profile | None, note: str = "", *, margin: float | None = None
+) -> Caller:
+    """The way that the profile says, guided without one. A note, or why the profile's way was not taken, is a step
+    of every result. A `margin` that was set means guided: there is nothing else that could keep it."""
+    way = profile.way if profile else Way()
+    if way.by == "native":
+        from linnet.calling.native import Native, speech_of, why_not  # 50 ms, for those who need it
+
+        reason = "a margin is set" if margin is not None else why_not(way, speech_of(model))
+        if not reason:
+            return Native(model, tools, way)
+        note = f"guided, though its profile says {way}: {reason}"
+    guide = Guide(model, tools, margin=margin)
+    return _Noted(guide, note) if note else guide
+
+
+class _Noted:
+    """A caller whose results begin with a note."""
+
+    def __init__(self, caller: Caller, note: str) -> None:
+        self._caller, self._note = caller, note
+
+    def over(self, model: Model) -> _Noted:
+        noted = copy(self)
+        noted._caller = self._caller.over(model)
+        return noted
+
+    def call(self, request: str) -> Guided:
+        guided = self._caller.call(request)
+        return replace(guided, steps=(Step("way", self._note), *guided.steps))
