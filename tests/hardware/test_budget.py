@@ -15,11 +15,15 @@ from linnet.hardware.budget import (
     WORKER_BYTES,
     Threads,
     fit,
+    gpu_layers,
     kv_bytes,
+    largest,
+    plan,
     size,
     threads,
 )
-from linnet.hardware.probe import Machine
+from linnet.hardware.footprint import Block, Shape, footprint
+from linnet.hardware.machine import Machine
 from linnet.limits import MIB
 
 SMOLLM2 = kv_bytes(1, layers=30, kv_heads=3, head_dim_k=64, head_dim_v=64)
@@ -80,6 +84,60 @@ def test_an_offer_never_exceeds_the_wish_or_the_memory(
         assert found.fits or (found.context >= CONTEXT_LEAST and found.context % CONTEXT_STEP == 0)
     more = fit(weights, per_token, available + (1 << 30), wanted)
     assert more.context >= found.context
+
+
+# --- from a shape --------------------------------------------------------------------------------
+
+SHAPE = Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 49_152, 48_900)
+
+
+def enough(need: int) -> int:
+    """The least available memory of which so much is usable."""
+    return next(n for n in range(int(need / (1 - HEADROOM)) - 2, 2 * need) if int(n * (1 - HEADROOM)) >= need)
+
+
+def test_a_plan_that_fits_is_left_as_wanted() -> None:
+    need = footprint(SHAPE, 4_096).needed
+    found = plan(SHAPE, enough(need), 4_096)
+    assert (found.context, found.fits, found.worker_bytes, found.by_cache) == (4_096, True, need, ())
+    assert plan(SHAPE, None, 4_096).fits and "unknown" in plan(SHAPE, None, 4_096).why
+
+
+def test_a_plan_that_does_not_fit_offers_the_largest_that_does() -> None:
+    found = plan(SHAPE, enough(footprint(SHAPE, 4_096).needed) - 2, 4_096)
+    assert (found.fits, found.context) == (False, 4_096 - CONTEXT_STEP)
+    assert dict(found.by_cache) == {"f16": 3_840, "q8_0": 4_096, "q4_0": 4_096}
+    assert found.worker_bytes == footprint(SHAPE, 3_840).needed
+    assert "3840 tokens fit" in found.why
+
+
+def test_a_plan_without_hope_says_what_would_be_needed() -> None:
+    found = plan(SHAPE, 100 * MIB, 4_096)
+    assert (found.fits, found.context) == (False, 0)
+    assert found.by_cache == (("f16", 0), ("q8_0", 0), ("q4_0", 0))
+    assert f"even 512 tokens need {size(footprint(SHAPE, 512).needed)}" in found.why
+
+
+@given(usable=st.integers(0, 2_000 * MIB), most=st.integers(128, 1 << 17))
+def test_the_largest_context_fits_and_the_next_one_does_not(usable: int, most: int) -> None:
+    found = largest(SHAPE, usable, most)
+    assert found in (0, most) or found % CONTEXT_STEP == 0
+    assert 0 <= found <= most
+    if found:
+        assert footprint(SHAPE, found).needed <= usable
+    if found != most and most > CONTEXT_LEAST:
+        assert footprint(SHAPE, min(most, max(found + CONTEXT_STEP, CONTEXT_LEAST))).needed > usable
+
+
+def test_layers_for_a_gpu() -> None:
+    each = (92 * MIB + footprint(SHAPE, 4_096).cache) / 30
+    beside = footprint(SHAPE, 4_096).compute + footprint(SHAPE, 4_096).logits
+    assert gpu_layers(SHAPE, 0, 4_096) == gpu_layers(SHAPE, beside, 4_096) == 0
+    assert gpu_layers(SHAPE, int((beside + 10.5 * each) / (1 - HEADROOM)), 4_096) == 10
+    assert gpu_layers(SHAPE, 8_192 * MIB, 4_096) == 30, "all of them, and no more"
+
+
+# --- threads -------------------------------------------------------------------------------------
 
 
 def machine(**facts: Any) -> Machine:

@@ -99,10 +99,10 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
 
 
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
-    """Each once; a tool without a function gives way to the built-in one that it defines."""
+    """Built-in tools once; a tool without a function gives way to the built-in one that it defines."""
     doing = {tool.name: tool.parameters for tool in builtin}
-    kept = [tool for tool in tools if tool.function is not None or doing.get(tool.name) != tool.parameters]
-    return tuple(dict.fromkeys((*kept, *builtin)))
+    own = (tool for tool in tools if tool not in builtin)
+    return (*(t for t in own if t.function is not None or doing.get(t.name) != t.parameters), *builtin)
 
 
 def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | None:

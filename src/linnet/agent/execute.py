@@ -35,8 +35,8 @@ def execute(
 def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None) -> Any:
     missing = sorted(tool.permissions - set(granted))
     if missing and not (approve is not None and tool.function is not None and approve(tool, call)):
-        message = f"{tool.name} needs the permission {', '.join(missing)}, and was not run"
-        hint = None if tool.function else f"It has no function either, so nobody was asked. {tool.how_to_bind}"
+        message = f"{tool.name} needs the permission {', '.join(missing)}"
+        hint = f"Nothing was run: it has no function either. {tool.how_to_bind}" if tool.function is None else None
         raise ToolDenied(message, hint=hint, tool=tool.name, missing=missing)
     outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 

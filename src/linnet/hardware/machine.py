@@ -6,6 +6,7 @@ Hides nothing: it stands below the modules that find the facts out, so that each
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,16 @@ class Quirk:
 
 
 @dataclass(frozen=True)
+class Accelerator:
+    """What could compute beside the processor: `memory` in bytes and `driver` as a major version, where known."""
+
+    kind: Literal["cuda", "rocm", "vulkan", "metal"]
+    name: str
+    memory: int | None = None
+    driver: str | None = None
+
+
+@dataclass(frozen=True)
 class Machine:
     """Facts about a machine; None is unknown, or for `quota` and `memory_limit` that none is set.
 
@@ -24,7 +35,7 @@ class Machine:
     the physical ones among these, and `quota` the cores that the cgroups really give. Memory is in bytes;
     `memory_available` is what can still be taken here: the least room of the system and of every cgroup.
     `landlock` is the version the kernel offers, 0 for none. `tier` (linux, macos, windows) says how
-    strongly children can be isolated.
+    strongly children can be isolated. `accelerators` are device files, `gpus` what a driver tells of.
     """
 
     tier: str
@@ -41,6 +52,7 @@ class Machine:
     features: tuple[str, ...] | None = None
     load: tuple[float, float, float] | None = None
     accelerators: tuple[str, ...] = ()
+    gpus: tuple[Accelerator, ...] = ()
     landlock: int = 0
     seccomp: bool | None = None
     quirks: tuple[Quirk, ...] = ()

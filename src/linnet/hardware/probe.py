@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from linnet.hardware import cgroups
+from linnet.hardware import accelerators, cgroups
 from linnet.hardware.machine import Machine, Measurement, Quirk
 from linnet.hardware.quirks import quirks
 from linnet.hardware.reading import field, least, numbers, text
@@ -51,9 +51,11 @@ def probe(root: Path = ROOT) -> Machine:
     are those of the running system all the same.
     """
     allowed, share, cpuinfo = _allowed(root), cgroups.share(root), text(root / "proc/cpuinfo") or ""
+    tier = {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
+    architecture = platform.machine().lower()
     machine = Machine(
-        tier={"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform),
-        architecture=platform.machine().lower(),
+        tier=tier,
+        architecture=architecture,
         kernel=(text(root / "proc/sys/kernel/osrelease") or "").strip() or _ask(root, platform.release),
         cpu=_cpu(cpuinfo),
         cores=len(_cpu_list(text(root / "sys/devices/system/cpu/online"))) or _ask(root, os.cpu_count),
@@ -66,6 +68,7 @@ def probe(root: Path = ROOT) -> Machine:
         features=_features(cpuinfo),
         load=_load(root) or _ask(root, os.getloadavg),
         accelerators=_accelerators(root),
+        gpus=accelerators.accelerators(root, tier, architecture),
         landlock=landlock_abi(),
         seccomp=_seccomp(root),
     )
@@ -185,6 +188,7 @@ def _ask(root: Path, question: Callable[[], T]) -> T | None:
 
 _FEATURES = (
     *(
+        "ssse3",
         "sse4_2",
         "f16c",
         "fma",

@@ -78,7 +78,7 @@ def test_denied_beats_all_and_nobody_is_asked_for_what_cannot_run() -> None:
 
     done = execute(shell, ToolCall("shell", {"command": "id"}), (), approve)
     assert done.error is not None and done.error["code"] == "tool_denied" and asked == []
-    assert "was not run" in done.error["message"] and "standard.tool('shell', run=" in done.error["hint"]
+    assert "Nothing was run" in done.error["hint"] and "standard.tool('shell', run=" in done.error["hint"]
     assert outcome(standard.tool("shell", run=lambda command: command), approve=approve, command="id")[0] == "id"
     assert asked == ["shell"]
     assert outcome(standard.tool("shell", run=lambda command: command), command="id")[1] == "tool_denied"
