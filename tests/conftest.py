@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from linnet.runtime.supervisor import Supervisor
 
 hypothesis.settings.register_profile("linnet", deadline=None, database=None)
 hypothesis.settings.load_profile("linnet")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def children() -> dict[int, str]:

@@ -36,7 +36,8 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
         start, end = quotation.start, quotation.end
         yield from standing(reading.text[start:end].strip(), "quoted", reading, start, end)
     for first, last in spans(reading):
-        yield Candidate(reading.phrase(first, last), "span", first, last)
+        if not _cuts_time(reading, first, last):
+            yield Candidate(reading.phrase(first, last), "span", first, last)
     yield from _completed(parameter, reading)
     if "clause" in parameter.senses:
         yield from _clauses(reading)
@@ -48,6 +49,12 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     for example in parameter.examples:
         if _alluded(example, reading):
             yield Candidate(example, "example")
+
+
+def _cuts_time(reading: Reading, first: int, last: int) -> bool:
+    """Whether a run reaches into a phrase of time and not to its other end: `dentist tomorrow` at 9."""
+    start, end = reading.words[first].start, reading.words[last].end
+    return any((start < a < end < b) or (a < start < b < end) for a, b in reading.moments)
 
 
 def _alluded(example: str, reading: Reading) -> bool:
