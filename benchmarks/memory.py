@@ -4,8 +4,8 @@
 
 MODEL is what `linnet run --model` takes. Two ways of measuring: `worker` is a real worker (`runtime/local.py`)
 after a constrained answer to a prompt that fills its context, resident memory by /proc; it works in steps as
-long as this machine is fast. `engine` is the worker's engine alone in a process, driven in steps of 512 tokens,
-with any type of cache; after the prompt (`full`), and after a step whose logits were all wanted (`scoring`).
+long as this machine is fast. `engine` is the worker's engine alone in a process, driven in steps of 512 tokens:
+after the prompt (`full`), and after a step of which as many logits were wanted as a step may want (`scoring`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from linnet.hardware import probe
-from linnet.hardware.footprint import CACHE_TYPES, STEP, Footprint, footprint
+from linnet.hardware.footprint import STEP, Footprint, footprint
 from linnet.limits import MIB
 from linnet.models import gguf, store
 from linnet.models.shape import shape_of
+from linnet.protocol import CacheType
 from linnet.requests import Choice, Count, Generate, Segment, complete
 
 
@@ -65,30 +66,18 @@ def of_engine(path: Path, context: int, cache: str = "f16") -> dict[str, int]:
     return found
 
 
-def _engine(path: Path, context: int, cache: str) -> dict[str, int]:
+def _engine(path: Path, context: int, cache: Any) -> dict[str, int]:
     """What `of_engine` measures, in this process: as the worker does it, but for the size of a step."""
     from linnet.protocol import Load
     from linnet.worker import llama
     from linnet.worker import main as worker
+    from linnet.worker.batch import ROWS
 
     llama.warm_imports()
     assert worker, "its imports are part of a worker's memory"
 
-    class Typed(llama.Llama):
-        """With a type of cache that workers cannot be asked for yet."""
-
-        def _open(self, load: Load) -> Any:
-            plain = self._c.llama_context_default_params
-
-            def typed() -> Any:
-                params = plain()
-                params.type_k = params.type_v = getattr(self._c, f"GGML_TYPE_{cache.upper()}")
-                return params
-
-            self._c.llama_context_default_params = typed
-            return super()._open(load)
-
-    model = Typed(Load(model_fd=os.open(path, os.O_RDONLY), context=context), lambda fraction: None)
+    load = Load(model_fd=os.open(path, os.O_RDONLY), context=context, cache=cache)
+    model = llama.Llama(load, lambda fraction: None)
     vocabulary = model.vocabulary.size
     assert model.matcher_tokenizer
     tokens = [(17 * i) % vocabulary for i in range(context)]
@@ -97,7 +86,7 @@ def _engine(path: Path, context: int, cache: str) -> dict[str, int]:
         model.decode([llama.Entry(t, start + i, 0, i + 1 == len(part)) for i, t in enumerate(part)])
     full = resident()
     model.cut(0)
-    model.decode([llama.Entry(t, i, 0, True) for i, t in enumerate(tokens[:STEP])])
+    model.decode([llama.Entry(t, i, 0, i < ROWS) for i, t in enumerate(tokens[:STEP])])
     return {"full": full, "scoring": resident()}
 
 
@@ -105,7 +94,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("models", nargs="*", default=["default"])
     options.add_argument("--contexts", type=int, nargs="+", default=[512, 2_048, 8_192])
-    options.add_argument("--caches", nargs="+", default=["f16"], choices=sorted(CACHE_TYPES))
+    options.add_argument("--caches", nargs="+", default=["f16"], choices=get_args(CacheType))
     options.add_argument("--engine", type=Path, help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.engine:

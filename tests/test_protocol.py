@@ -52,18 +52,18 @@ HOLES = Holes(
         Hole("n", Number((1.5, -2.0), True)),
     )
 )
-GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD)
-SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD)
+GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD, owner="ann")
+SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann")
 SCRIPT = p.Script(
     (p.Say("00ff"), p.Die(11, 0), p.Hang(0.5), p.Flood(3), p.Garble("ff")), (p.Die(0, 3),), (1, 3), "bad", 0.25
 )
 SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, required=True)
 
 TO_CHILD = [
-    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2),
-    p.Submit(7, GENERATE, (1, 2, 49151)),
-    p.Submit(8, SCORE, (5,)),
-    p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,)),
+    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0"),
+    p.Submit(7, GENERATE, (1, 2, 49151), "home"),
+    p.Submit(8, SCORE, (5,), "home"),
+    p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,), "home"),
     p.Cancel(7),
     p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
     p.Stop(),

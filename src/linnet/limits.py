@@ -38,6 +38,11 @@ class Limits:
     restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
+    # several models side by side
+    pool_queue: int = _limit(128, "requests", "that wait for memory which models in use hold")
+    pool_patience_seconds: float = _limit(10.0, "s", "that one waits so while others still begin on those models")
+    pool_events: int = _limit(256, "events", "of loading and unloading models that are remembered, the newest")
+    idle_seconds: float = _limit(600.0, "s", "without a request before a model is unloaded, unless set otherwise")
     # templates and model files
     template_seconds: float = _limit(1.0, "s", "rendering one chat template")
     template_memory: int = _limit(64 * MIB, "bytes", "rendering one chat template, above its process's own")
@@ -56,6 +61,9 @@ class Limits:
     model_blocks: int = _limit(512, "blocks", "layers of one model, the engine's own limit")
     model_experts: int = _limit(1_024, "experts", "in one layer of a model, the engine's own limit")
     model_size: int = _limit(16 * MIB, "units", "any one width, length or count that a model file declares")
+    owner_chars: int = _limit(256, "characters", "name of the owner of a request")
+    adapters: int = _limit(16, "adapters", "of one model that a worker holds")
+    adapter_rank: int = _limit(1_024, "columns", "rank of a LoRA adapter")
     context_least: int = _limit(128, "tokens", "smallest context that a model is loaded with")
     # the store of models, and the hub that it is filled from
     hub_reply_bytes: int = _limit(16 * MIB, "bytes", "one listing of a repository, as JSON")
@@ -66,6 +74,22 @@ class Limits:
     hub_reference_chars: int = _limit(512, "characters", "a name that says where a model comes from")
     model_name_chars: int = _limit(96, "characters", "name of a stored model")
     disk_spare_bytes: int = _limit(64 * MIB, "bytes", "left free on the disk beside a model that is fetched")
+    # encodings of a model, and how far apart they are
+    encode_seconds: float = _limit(3_600.0, "s", "re-encoding one model, unless the caller says otherwise")
+    encode_memory: int = _limit(256 * MIB, "bytes", "re-encoding one model, beside its header and a stack per thread")
+    encode_rows_bytes: int = _limit(64 * MIB, "bytes", "rows of a tensor that are re-encoded at once")
+    stall_seconds: float = _limit(120.0, "s", "without progress before re-encoding or comparing is given up")
+    compare_seconds: float = _limit(
+        3_600.0, "s", "one model's predictions on texts, unless the caller says otherwise"
+    )
+    compared_texts: int = _limit(128, "texts", "on which two encodings of a model are compared")
+    compared_text_bytes: int = _limit(16 * KIB, "bytes", "one of those texts, UTF-8")
+    predictions_bytes: int = _limit(
+        8 << 30, "bytes", "file of one model's predictions, with which others are compared"
+    )
+    encodings_tried: int = _limit(8, "types", "of weights that one `models encode --for-host` tries")
+    encoding_record_bytes: int = _limit(64 * KIB, "bytes", "record of what was found out of a model's encodings")
+    mix_tokens: int = _limit(100_000, "tokens", "prompt or answer of the mix that encodings are measured for")
     # calls in a model's text
     parse_chars: int = _limit(8 * MIB, "characters", "one text in which calls are looked for")
     parse_calls: int = _limit(128, "calls", "in one text; what follows is text")
@@ -106,6 +130,7 @@ class Sandbox:
     `files`: no path at all may be opened, listed or made; descriptors handed over stay usable.
     `network`: no socket may be made. `processes`: no program may be run, no process signalled or traced.
     `memory`: bytes of private data (RLIMIT_DATA), 0 for none; mapped weights do not count.
+    `file_bytes`: what a file that was handed over for writing may grow to; with `files` only.
     `required`: refuse to start rather than run with less.
     """
 
@@ -113,4 +138,5 @@ class Sandbox:
     network: bool = True
     processes: bool = True
     memory: int = 0
+    file_bytes: int = 0
     required: bool = False

@@ -87,6 +87,19 @@ class Script:
 # --- caller to child -----------------------------------------------------------------------------
 
 
+CacheType = Literal["f16", "q8_0", "q4_0"]
+"""How keys and values are stored: 2 bytes an element, or about 1.06 and 0.56."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Adapter:
+    """A LoRA adapter of the model, by the name that requests ask for it by; `fd` is an inherited descriptor."""
+
+    name: str
+    fd: int
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, config=STRICT)
 class Load:
     """The first record: what to load and within which bounds.
@@ -104,16 +117,22 @@ class Load:
     sandbox: Sandbox = Sandbox()
     script: Script | None = None
     generation: int = 1
+    adapters: tuple[Adapter, ...] = Field(default=(), max_length=LIMITS.adapters)
+    cache: CacheType = "f16"
     record: Literal["load"] = "load"
 
 
 @dataclass(frozen=True, config=STRICT)
 class Submit:
-    """Take on a request. `emitted` are the tokens that a dead worker had already sent for it."""
+    """Take on a request. `emitted` are the tokens that a dead worker had already sent for it.
+
+    `adapter` names one of those that were loaded; "" is the model as it is.
+    """
 
     id: int
     request: Request
     emitted: tuple[int, ...] = ()
+    adapter: str = ""
     record: Literal["submit"] = "submit"
 
 
@@ -147,13 +166,64 @@ class Render:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Loop:
+    """Run a plain loop over a model, in the child that is measured against; ids of tokens are made up.
+
+    Each of `streams` sequences is fed `prompt` tokens in batches of `step` (the last is the rest); then all of
+    them `run` tokens in one batch; then `generate` tokens are decoded greedily, one of each stream in a batch.
+    """
+
+    id: int
+    prompt: int = Field(ge=1)
+    run: int = Field(default=0, ge=0)
+    generate: int = Field(default=0, ge=0)
+    streams: int = Field(default=1, ge=1)
+    step: int = Field(default=512, ge=1)
+    record: Literal["loop"] = "loop"
+
+
+Kind = Literal[
+    "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0",
+    "iq4_nl", "iq4_xs", "q3_k_l", "q3_k_m", "q3_k_s", "q2_k",
+]  # fmt: skip
+"""Encodings of weights that can be made from a model alone, by llama.cpp's names."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Encode:
+    """Write the model behind `source_fd` to the file behind `target_fd`, its weights encoded as `kind`."""
+
+    source_fd: int
+    target_fd: int
+    kind: Kind
+    threads: int = Field(default=1, ge=1)
+    sandbox: Sandbox = Sandbox()
+    record: Literal["encode"] = "encode"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Compare:
+    """Compute what a model predicts on texts: written to the file behind `fd`, or held against what is written there.
+
+    `load.context` holds the longest text, in tokens; the texts are nobody's in particular, so not trusted.
+    """
+
+    load: Load
+    texts: Annotated[tuple[str, ...], Field(min_length=1, max_length=LIMITS.compared_texts)]
+    fd: int
+    writes: bool
+    record: Literal["compare"] = "compare"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Stop:
     """Leave at once, with exit status 0."""
 
     record: Literal["stop"] = "stop"
 
 
-ToChild = Annotated[Load | Submit | Cancel | Render | Stop, Field(discriminator="record")]
+Order = Load | Submit | Cancel | Render | Loop | Encode | Compare | Stop
+ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
 
@@ -213,6 +283,54 @@ class Rendered:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Looped:
+    """The one good end of a loop: seconds of its parts as the child measured them; 0 for a part without tokens."""
+
+    id: int
+    prefill: float
+    run: float
+    decode: float
+    record: Literal["looped"] = "looped"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Recoded:
+    """The one good end of an `Encode`; `missing` lists what of the sandbox could not be enforced."""
+
+    seconds: float
+    missing: tuple[str, ...] = ()
+    record: Literal["recoded"] = "recoded"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Distance:
+    """How far predictions are from those of a reference: Kullback-Leibler divergences in nats, over all positions.
+
+    `same_top` is the share of positions at which both hold the same token for the likeliest.
+    """
+
+    mean: float
+    standard_error: float
+    p99: float
+    largest: float
+    same_top: float
+    reference_perplexity: float
+
+
+@dataclass(frozen=True, config=STRICT)
+class Compared:
+    """The one good end of a `Compare`; `distance` only where there was a reference."""
+
+    positions: int
+    vocabulary: int
+    perplexity: float
+    seconds: float
+    distance: Distance | None = None
+    missing: tuple[str, ...] = ()
+    record: Literal["compared"] = "compared"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Failed:
     """The one bad end of a request; with id 0, of the start itself."""
 
@@ -232,8 +350,9 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-FromChild = Annotated[Ready | Beat | Emitted | Ended | Rendered | Failed, Field(discriminator="record")]
-Record = Load | Submit | Cancel | Render | Stop | Ready | Beat | Emitted | Ended | Rendered | Failed
+Report = Ready | Beat | Emitted | Ended | Rendered | Looped | Recoded | Compared | Failed
+FromChild = Annotated[Report, Field(discriminator="record")]
+Record = Order | Report
 
 _TO_CHILD: TypeAdapter[Any] = TypeAdapter(ToChild)
 _FROM_CHILD: TypeAdapter[Any] = TypeAdapter(FromChild)

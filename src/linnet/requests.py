@@ -117,6 +117,9 @@ class Sampling:
 TemplateOptions = Annotated[dict[str, Any], Field(max_length=LIMITS.template_options)]
 """What else a chat template is told, as JSON values by name: `enable_thinking`, `documents`, ..."""
 
+Owner = Annotated[str, Field(max_length=LIMITS.owner_chars)]
+"""Whose request it is: computed prefixes are shared between requests of one owner, and of nobody else."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class Generate:
@@ -138,6 +141,7 @@ class Generate:
     tools: tuple[ToolSpec, ...] = ()
     template_options: TemplateOptions = Field(default_factory=dict)
     continues: bool = False
+    owner: Owner = ""
     kind: Literal["generate"] = Field(default="generate", repr=False)
 
 
@@ -152,6 +156,7 @@ class Score:
     tools: tuple[ToolSpec, ...] = ()
     template_options: TemplateOptions = Field(default_factory=dict)
     continues: bool = False
+    owner: Owner = ""
     kind: Literal["score"] = Field(default="score", repr=False)
 
 
@@ -227,12 +232,17 @@ Event = Piece | Done
 
 @dataclass(frozen=True, config=STRICT)
 class Capabilities:
-    """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes."""
+    """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
+
+    `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
+    file as it is.
+    """
 
     name: str
     context: int
     constraints: bool = True
     scores: bool = True
+    encoding: str = ""
 
 
 def check_size(texts: Iterable[str]) -> int:

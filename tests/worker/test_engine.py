@@ -20,6 +20,7 @@ from linnet.errors import (
     DeadlineExceeded,
     EmptyRequest,
     QueueFull,
+    RequestError,
 )
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Submit
@@ -487,7 +488,7 @@ def test_a_request_that_must_wait_costs_nobody_its_prefix(bench: Any, llama: Any
     first = one.one(Generate(story, constraint=Pattern("[ab]"), max_tokens=4))
     running = one.submit(Generate(plain("1 2 3"), max_tokens=40, constraint=Pattern("[0-9 ]{200}")))
     one.step()
-    waiting = one.submit(Generate(plain("x"), max_tokens=llama.context - 10, constraint=Fixed("b")))
+    waiting = one.submit(Generate(plain("a" + " a" * (llama.context - 40)), max_tokens=4, constraint=Fixed("b")))
     for _ in range(3):
         one.step()
     assert isinstance(one.engine.cancel(waiting)[0].error(), Cancelled)
@@ -544,3 +545,106 @@ def test_a_word_of_half_a_megabyte_is_refused_in_good_time(supervisor: Any, outc
         got = outcome(supervisor.stream(Generate(plain(character * (LIMITS.request_bytes // 2)))))
         assert isinstance(got.error, ContextOverflow)
         assert time.monotonic() - started < LIMITS.progress_seconds
+
+
+# --- room for many -------------------------------------------------------------------------------
+
+
+def digits(count: int) -> Pattern:
+    """An answer of exactly so many tokens: digits are single tokens in this vocabulary."""
+    return Pattern(f"[0-9]{{{count}}}")
+
+
+def test_answers_run_together_although_their_limits_do_not_fit(bench: Any, llama: Any) -> None:
+    """Reserving every limit in full would let one of these run at a time."""
+    one = bench()
+    for i in range(3):
+        one.submit(Generate(plain(f"Number {i}:"), max_tokens=llama.context))
+    one.step()
+    assert len({record.id for sent in one.sent.values() for record in sent}) == 3
+
+
+def test_the_youngest_makes_room_and_goes_on_later(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(llama, "context", 128)
+    monkeypatch.setattr("linnet.worker.generate.ROOM", 8)
+    one = bench()
+    ids = [one.submit(Generate(plain(f"Number {i}:"), constraint=digits(50), max_tokens=60)) for i in range(3)]
+    one.run()
+    done = [one.done(id) for id in ids]
+    assert all(
+        end.finish == "constraint" and len(end.text) == 50 and end.text == one.text(id)
+        for id, end in zip(ids, done, strict=True)
+    )
+    assert all(end.usage.generated_tokens == len(one.tokens(id)) for id, end in zip(ids, done, strict=True))
+    assert done[0].degraded == () and done[1].degraded == ()
+    assert "paused" in done[2].degraded[0] and "computed again" in done[2].degraded[0]
+
+
+def test_an_answer_may_fill_the_whole_context_beside_kept_prefixes(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(llama, "context", 96)
+    one = bench()
+    for i in range(4):
+        one.one(Generate(plain(f"{i} is a number that somebody wrote down."), max_tokens=2))
+    done = one.one(Generate(plain("Number:"), constraint=digits(90), max_tokens=90))
+    assert done.finish == "constraint" and len(done.text) == 90 and done.degraded == ()
+
+
+def test_a_waiting_request_can_be_cancelled(bench: Any, llama: Any) -> None:
+    one = bench()
+    full = "a" + " a" * (llama.context // 2)
+    first, second = (one.submit(Generate(plain(full), max_tokens=4)) for _ in range(2))
+    one.step()
+    one._note(one.engine.cancel(second))
+    one.run()
+    assert one.done(first) and isinstance(one.error(second), Cancelled)
+
+
+def test_the_beginning_that_all_share_is_kept_when_room_is_short(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(llama, "context", 128)
+    one = bench()
+    system = " ".join(f"rule{i}" for i in range(8)) + "\n"
+    shared = len(llama.tokenise(system))
+    usages = [one.one(Generate(plain(f"{system}{i}{i}{i} and what of it"), max_tokens=8)).usage for i in range(12)]
+    assert usages[0].cached_tokens == 0
+    assert all(usage.cached_tokens >= shared for usage in usages[1:]), "every later one starts behind it"
+
+
+def test_prefixes_are_shared_within_an_owner_only(bench: Any) -> None:
+    one = bench()
+    prompt = plain("The secret of the house is that the key lies under the third stone.")
+    first, other, again = (one.one(Generate(prompt, max_tokens=2, owner=who)).usage for who in ("ann", "bob", "ann"))
+    assert (first.cached_tokens, other.cached_tokens) == (0, 0)
+    assert again.cached_tokens == again.prompt_tokens - 1
+    scored = one.one(Score(prompt, (" a", " b c"), owner="bob")).usage
+    assert scored.cached_tokens > 0
+
+
+def test_prompts_computed_side_by_side_are_kept_once(bench: Any) -> None:
+    one = bench()
+    text = "Twelve people have twelve opinions on the weather of today."
+    ids = [one.submit(Generate(plain(f"{text} {i}"), max_tokens=2)) for i in range(4)]
+    one.run()
+    alone = bench()
+    alone.one(Generate(plain(f"{text} 0"), max_tokens=2))
+    assert all(one.done(id).usage.cached_tokens == 0 for id in ids)
+    assert one.engine._prefixes.cells <= alone.engine._prefixes.cells + 3 * 6
+    assert one.one(Generate(plain(f"{text} 2"), max_tokens=2)).usage.cached_tokens > 10
+
+
+def test_an_adapter_that_is_not_there_is_refused(bench: Any) -> None:
+    one = bench()
+    (refused,) = one.engine.submit(Submit(1, Generate(plain("x")), adapter="nowhere"))
+    assert isinstance(refused, Failed) and isinstance(refused.error(), RequestError)
+
+
+def test_a_step_asks_for_no_more_rows_than_it_may(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    from linnet.worker.batch import ROWS
+
+    rows: list[int] = []
+    decode = llama.decode
+    monkeypatch.setattr(
+        llama, "decode", lambda entries: (rows.append(sum(e.logits for e in entries)), decode(entries))
+    )
+    texts = tuple("a long continuation of many words " * 2 + str(i) for i in range(16))
+    assert len(bench().one(Score(plain("Say:"), texts)).scores) == 16
+    assert 1 < max(rows) <= ROWS and sum(rows) > ROWS

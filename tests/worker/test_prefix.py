@@ -1,94 +1,190 @@
-"""Which prefixes stay computed: the longest match is found, and the least recently used gives way."""
+"""Which prefixes stay computed: the longest match is found, what is shared counts once, leaves give way first."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from linnet.worker.prefix import PrefixCache
+from linnet.worker.prefix import Prefix, PrefixTree
+
+NONE = (-1, 0)
 
 
-def test_an_empty_cache_knows_nothing() -> None:
-    cache = PrefixCache(4)
-    assert cache.longest([1, 2, 3]) == (-1, 0)
-    assert (cache.cells, cache.evict()) == (0, -1)
+def tree(*kept: list[int]) -> PrefixTree:
+    """Sequences 0, 1, ... with these tokens, kept in this order."""
+    made = PrefixTree()
+    for sequence, tokens in enumerate(kept):
+        made.keep("", sequence, tokens)
+    return made
+
+
+def test_an_empty_tree_knows_nothing() -> None:
+    empty = PrefixTree()
+    assert empty.take("", [1, 2, 3]) is None and empty.longest("", [1]) == 0
+    assert (empty.cells, empty.leaves, empty.pinned, empty.evict()) == (0, 0, 0, None)
 
 
 def test_the_longest_common_start_is_found() -> None:
-    cache = PrefixCache(4)
-    cache.keep(0, [1, 2, 3, 4])
-    cache.keep(1, [1, 2, 9])
-    assert cache.longest([1, 2, 3, 8]) == (0, 3)
-    assert cache.longest([1, 2, 9, 9]) == (1, 3)
-    assert cache.longest([1, 2, 3, 4, 5, 6]) == (0, 4)
-    assert cache.longest([1]) in [(0, 1), (1, 1)]
-    assert cache.longest([2, 3]) == (-1, 0)
-    assert cache.longest([]) == (-1, 0)
+    made = tree([1, 2, 3, 4], [1, 2, 9])
+    assert made.longest("", [1, 2, 3, 8]) == 3
+    assert made.longest("", [1, 2, 9, 9]) == 3
+    assert made.longest("", [1, 2, 3, 4, 5, 6]) == 4
+    assert made.longest("", [1]) == 1
+    assert made.longest("", [2, 3]) == made.longest("", []) == 0
+    taken = made.take("", [1, 2, 9, 9])
+    assert taken and (taken.sequence, taken.length) == (1, 3)
 
 
-def test_cells_are_the_tokens_that_are_held() -> None:
-    cache = PrefixCache(4)
-    cache.keep(0, [1, 2, 3])
-    cache.keep(1, [4])
-    assert cache.cells == 4
-    cache.evict()
-    assert cache.cells == 1
+def test_shared_tokens_count_once() -> None:
+    made = tree([1, 2, 3], [4])
+    assert (made.cells, made.leaves) == (4, 2)
+    assert made.keep("", 2, [1, 2, 8, 9]) == ([], (0, 2))
+    assert (made.cells, made.leaves) == (6, 3)
 
 
-def test_what_is_known_already_is_not_kept() -> None:
-    cache = PrefixCache(4)
-    assert cache.keep(0, [1, 2, 3]) == []
-    assert cache.keep(1, [1, 2]) == [1]
-    assert cache.keep(2, [1, 2, 3]) == [2]
-    assert cache.keep(3, []) == [3]
-    assert cache.cells == 3
+def test_what_is_held_already_is_not_kept() -> None:
+    made = tree([1, 2, 3])
+    assert made.keep("", 1, [1, 2]) == ([1], NONE)
+    assert made.keep("", 2, [1, 2, 3]) == ([2], NONE)
+    assert made.keep("", 3, []) == ([3], NONE)
+    assert (made.cells, made.leaves) == (3, 1)
 
 
-def test_what_a_longer_one_covers_gives_way() -> None:
-    cache = PrefixCache(4)
-    cache.keep(0, [1, 2])
-    cache.keep(1, [1, 3])
-    assert cache.keep(2, [1, 2, 3]) == [0]
-    assert cache.longest([1, 2, 3]) == (2, 3)
-    assert cache.longest([1, 3]) == (1, 2)
+def test_what_goes_on_from_another_takes_its_place() -> None:
+    made = tree([1, 2], [1, 3])
+    assert made.keep("", 2, [1, 2, 3]) == ([0], (0, 2))
+    assert (made.cells, made.leaves) == (4, 2)
 
 
-def test_the_least_recently_used_goes_first() -> None:
-    cache = PrefixCache(2)
-    cache.keep(0, [1, 1])
-    cache.keep(1, [2, 2])
-    assert cache.longest([1, 1]) == (0, 2)  # used again
-    assert cache.keep(2, [3, 3]) == [1]
-    assert cache.longest([2, 2]) == (-1, 0)
-    assert cache.evict() == 0 and cache.evict() == 2 and cache.evict() == -1
+def test_keys_share_nothing() -> None:
+    made = PrefixTree()
+    made.keep("anna", 0, [1, 2, 3])
+    assert made.longest("bert", [1, 2, 3]) == 0 and made.take("bert", [1, 2, 3]) is None
+    assert made.keep("bert", 1, [1, 2, 3]) == ([], NONE)
+    assert (made.cells, made.leaves) == (6, 2)
 
 
-TOKENS = st.lists(st.integers(0, 2), max_size=6)
+def test_keys_that_hold_nothing_are_forgotten() -> None:
+    made = PrefixTree()
+    for i in range(50):
+        made.longest(i, [1])
+        made.keep(i, i, [1])
+        made.evict()
+    assert len(made._roots) <= 1
 
 
-@given(st.lists(TOKENS, max_size=20), TOKENS, st.integers(1, 4))
-def test_no_sequence_is_lost_and_none_is_given_back_twice(
-    kept: list[list[int]], asked: list[int], limit: int
-) -> None:
-    cache, free = PrefixCache(limit), set(range(len(kept)))
-    held: dict[int, list[int]] = {}
-    for sequence, tokens in enumerate(kept):
-        free.discard(sequence)
-        held[sequence] = tokens
-        for gone in cache.keep(sequence, tokens):
-            assert gone in held
-            del held[gone]
-            free.add(gone)
-        assert len(held) <= limit and len(held) + len(free) == len(kept)
-        assert cache.cells == sum(map(len, held.values()))
-    sequence, length = cache.longest(asked)
-    best = max((common(tokens, asked) for tokens in held.values()), default=0)
-    assert length == best
-    if length:
-        assert held[sequence][:length] == asked[:length]
-    evicted = [cache.evict() for _ in range(len(held) + 1)]
-    assert sorted(evicted) == sorted([*held, -1])
+def test_the_least_recently_used_leaf_goes_first() -> None:
+    made = tree([1, 1], [2, 2], [3, 3])
+    used = made.take("", [1, 1])
+    assert used
+    made.release(used)
+    assert [made.evict() for _ in range(4)] == [(1, 0), (2, 0), (0, 0), None]
+
+
+def test_a_beginning_outlives_what_was_added_to_it() -> None:
+    """The system prompt of many requests is what is worth keeping."""
+    made = tree([1, 2, 3, 7, 7], [1, 2, 3, 8, 8, 8], [1, 2, 3, 9])
+    assert made.evict() == (0, 0) and made.evict() == (1, 0)
+    assert made.evict() == (2, 3), "the last one that has the beginning keeps it"
+    assert (made.cells, made.leaves) == (3, 1) and made.longest("", [1, 2, 3, 4]) == 3
+    assert made.evict() == (2, 0) and made.cells == 0
+
+
+def test_what_a_request_stands_on_stays() -> None:
+    made = tree([1, 2, 3, 4], [5])
+    held = made.take("", [1, 2, 9])
+    assert held and held.length == 2 and made.pinned == 2
+    assert made.evict() == (0, 2), "only what the request does not use"
+    assert made.evict() == (1, 0)
+    assert made.evict() is None and made.cells == 2
+    made.release(held)
+    assert made.pinned == 0 and made.evict() == (0, 0)
+
+
+def test_pins_survive_a_split_above_them() -> None:
+    made = tree([1, 2, 3, 4])
+    held = made.take("", [1, 2, 3, 4])
+    made.keep("", 1, [1, 2, 9])
+    assert held and made.pinned == 4
+    assert made.evict() == (1, 0) and made.evict() is None
+    made.release(held)
+    assert made.pinned == 0
+
+
+class Cache(RuleBasedStateMachine):
+    """Against the plainest model there is: a list of sequences with all of their tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree, self.next = PrefixTree(), 0
+        self.held: dict[int, tuple[str, list[int]]] = {}
+        self.taken: list[tuple[Prefix, str, list[int]]] = []
+
+    tokens = st.lists(st.integers(0, 2), max_size=7)
+    keys = st.sampled_from("ab")
+
+    @rule(key=keys, tokens=tokens)
+    def keep(self, key: str, tokens: list[int]) -> None:
+        sequence, self.next = self.next, self.next + 1
+        best = max((common(other, tokens) for k, other in self.held.values() if k == key), default=0)
+        gone, (holder, length) = self.tree.keep(key, sequence, tokens)
+        if sequence not in gone:
+            assert length == best
+            assert not length or self.held[holder][1][:length] == tokens[:length]
+        self.held[sequence] = (key, tokens)
+        for other in gone:
+            _, covered = self.held.pop(other)
+            assert any(k == key and kept[: len(covered)] == covered for k, kept in self.held.values()) or not covered
+
+    @rule(key=keys, tokens=tokens)
+    def take(self, key: str, tokens: list[int]) -> None:
+        best = max((common(other, tokens) for k, other in self.held.values() if k == key), default=0)
+        assert self.tree.longest(key, tokens) == best
+        taken = self.tree.take(key, tokens)
+        assert (taken.length if taken else 0) == best
+        if taken:
+            holder = self.held[taken.sequence]
+            assert holder[0] == key and holder[1][: taken.length] == tokens[: taken.length]
+            self.taken.append((taken, key, tokens[: taken.length]))
+
+    @precondition(lambda self: self.taken)
+    @rule(which=st.integers(0, 99))
+    def release(self, which: int) -> None:
+        self.tree.release(self.taken.pop(which % len(self.taken))[0])
+
+    @rule()
+    def evict(self) -> None:
+        given = self.tree.evict()
+        if given is None:
+            assert self.tree.cells == self.tree.pinned
+            return
+        sequence, length = given
+        key, tokens = self.held.pop(sequence)
+        assert length < len(tokens)
+        if length:
+            self.held[sequence] = (key, tokens[:length])
+
+    @invariant()
+    def it_counts_what_is_held(self) -> None:
+        distinct = {(key, *tokens[: i + 1]) for key, tokens in self.held.values() for i in range(len(tokens))}
+        assert self.tree.cells == len(distinct) and self.tree.leaves == len(self.held)
+        under = {(key, *tokens[: i + 1]) for _, key, tokens in self.taken for i in range(len(tokens))}
+        assert self.tree.pinned == len(under) and under <= distinct
+
+
+TestCache = Cache.TestCase
 
 
 def common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=12), max_size=25))
+def test_evicting_ends_with_nothing(kept: list[list[int]]) -> None:
+    made = tree(*kept)
+    steps = 0
+    while made.evict():
+        steps += 1
+        assert steps <= 400
+    assert (made.cells, made.leaves) == (0, 0)

@@ -14,6 +14,9 @@ from linnet.limits import LIMITS, MIB
 STEP = 512
 """Tokens of the largest step, for which the engine lays out its scratch memory (`worker/batch.py`, LARGEST)."""
 
+ROWS = 64
+"""Rows of logits that one step may want (`worker/batch.py`)."""
+
 SEQUENCES = 4 * LIMITS.sequences
 """Sequences that a context is opened for (`Load.sequences`): each has a row of logits, and a state if any has."""
 
@@ -73,7 +76,7 @@ class Shape:
 class Footprint:
     """Bytes of one worker by what they are for.
 
-    `scoring` is what comes on top when the logits of a whole step are wanted at once: when long texts are scored.
+    `scoring` is what comes on top when as many logits are wanted as a step may want: when texts are scored.
     """
 
     process: int
@@ -126,7 +129,7 @@ def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footpri
         compute=scratch,
         logits=SEQUENCES * row,
         # logits lie where the scratch of the layers was; afterwards they are copied out, row by row
-        scoring=max(0, STEP * row - scratch) + (STEP - SEQUENCES) * row,
+        scoring=max(0, ROWS * row - scratch) + max(0, ROWS - SEQUENCES) * row,
         idle=shape.idle,
     )
 

@@ -14,6 +14,10 @@ from linnet.limits import LIMITS
 SMALLEST, LARGEST = 16, 512
 """Tokens of one step: below 16 the batch overhead dominates; 512 is the engine's own batch."""
 
+ROWS = 64
+"""Tokens of one step whose logits are wanted. Each takes a row as wide as the vocabulary, which the engine keeps room
+for ever after: 512 rows are 0.5 GiB with the 262,144 tokens of Gemma 3. An answer wants one row a step."""
+
 
 @dataclass
 class Lane:
@@ -32,17 +36,18 @@ class Lane:
         del self.pending[:count]
 
 
-def plan(lanes: Iterable[Lane], budget: int) -> list[tuple[Lane, int]]:
-    """How many tokens of which lane make the next step, at most `budget` together.
+def plan(lanes: Iterable[Lane], budget: int, rows: int = ROWS) -> list[tuple[Lane, int]]:
+    """How many tokens of which lane make the next step: at most `budget` together, and at most `rows` with logits.
 
     Short lanes (a decoded token, a forced run) go before long ones; equal ones keep their order.
     """
     chosen = []
     for lane in sorted(lanes, key=lambda lane: len(lane.pending) > SMALLEST):
-        count = min(len(lane.pending), budget)
-        if count:
+        count = min(len(lane.pending), budget, rows if lane.every else budget)
+        if count and rows:
             chosen.append((lane, count))
             budget -= count
+            rows -= count if lane.every else count == len(lane.pending)
     return chosen
 
 

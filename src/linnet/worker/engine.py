@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from linnet.errors import Cancelled, ContextOverflow, EmptyRequest, LinnetError, OutOfMemory, QueueFull
+from linnet.errors import (
+    Cancelled,
+    ContextOverflow,
+    EmptyRequest,
+    LinnetError,
+    QueueFull,
+    RequestError,
+)
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
 from linnet.worker.batch import Lane, StepSizer, plan
 from linnet.worker.generate import Generation
 from linnet.worker.llama import Entry, Llama, Logits
-from linnet.worker.prefix import PrefixCache
+from linnet.worker.prefix import Prefix, PrefixTree
 from linnet.worker.score import Scoring
 from linnet.worker.tokenise import tokenise
 
@@ -24,13 +32,22 @@ Phase = Literal["load", "prefill", "decode", "idle"]
 
 
 class Job(Protocol):
-    """A request in the making: it says what is to be computed, and is told when it was."""
+    """A request in the making: it says what is to be computed, and is told when it was.
+
+    Of cells of the KV cache it wants `now` at once, `soon` to be held ready, and `cells` at most.
+    """
 
     id: int
+    owner: str
+    adapter: str
     prompt: list[int]
     done: Done | None
     lane: Lane
 
+    @property
+    def now(self) -> int: ...
+    @property
+    def soon(self) -> int: ...
     @property
     def cells(self) -> int: ...
     @property
@@ -39,24 +56,40 @@ class Job(Protocol):
     def fed(self) -> list[int]: ...
     def lanes(self) -> list[Lane]: ...
     def start(self, sequences: list[int], cached: int) -> None: ...
+    def pause(self) -> bool: ...
     def computed(self, lane: Lane, logits: list[Logits]) -> None: ...
     def records(self) -> list[Emitted]: ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job that was let in, the sequences it has, and the kept prefix that it stands on."""
+
+    job: Job
+    sequences: list[int]
+    prefix: Prefix | None
+
+    @property
+    def shared(self) -> int:
+        return self.prefix.length if self.prefix else 0
 
 
 class Engine:
     """The worker's side of every request on one loaded model.
 
-    Cells of the KV cache are promised before a request starts, so none ever fails for the sake of another:
-    what does not fit yet waits, oldest first.
+    A request is let in when there is room for its prompt and some answer; what does not fit yet waits, oldest
+    first. Where answers then grow into each other, kept prefixes go first, and next the youngest request starts
+    again later: none ever fails for the sake of another.
     """
 
     def __init__(self, llama: Llama, sequences: int) -> None:
         self._llama = llama
         self._waiting: deque[Job] = deque()
-        self._running: dict[int, tuple[Job, list[int]]] = {}
+        self._running: dict[int, Running] = {}
         self._free = list(range(sequences))
-        self._prefixes = PrefixCache(KEPT)
+        self._prefixes = PrefixTree()
         self._sizer = StepSizer()
+        self._turn: deque[str] = deque()  # adapters, the one that computed last at the end
         self.progress = 0
 
     @property
@@ -65,7 +98,7 @@ class Engine:
 
     @property
     def phase(self) -> Phase:
-        lanes = [len(lane.pending) for job, _ in self._running.values() for lane in job.lanes()]
+        lanes = [len(lane.pending) for running in self._running.values() for lane in running.job.lanes()]
         return ("prefill" if max(lanes) > 1 else "decode") if lanes else "idle"
 
     # --- requests --------------------------------------------------------------------------------
@@ -88,7 +121,7 @@ class Engine:
         for job in self._waiting:
             if job.id == id:
                 self._waiting.remove(job)
-                return [failed(id, Cancelled("cancelled before it started"))]
+                return [failed(id, Cancelled("cancelled while it waited"))]
         if id in self._running:
             self._release(id)
             return [failed(id, Cancelled("cancelled by the caller"))]
@@ -96,6 +129,8 @@ class Engine:
 
     def _job(self, submit: Submit) -> Job | Done:
         request = submit.request
+        if submit.adapter and submit.adapter not in self._llama.adapters:
+            raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
         prompt = self._tokens(request.prompt)
         match request:
             case Count():
@@ -103,11 +138,11 @@ class Engine:
             case Score(continuations=texts):
                 continuations = [self._llama.tokenise(text) for text in texts]
                 self._check_room(len(prompt), sum(map(len, continuations)))
-                return Scoring(submit.id, prompt, continuations, self._llama)
+                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter)
             case Generate(max_tokens=wanted):
                 self._check_room(len(prompt), 1)
                 limit = min(wanted, self._llama.context - len(prompt))
-                return Generation(submit.id, request, prompt, self._llama, limit, submit.emitted)
+                return Generation(submit.id, request, prompt, self._llama, limit, submit.emitted, submit.adapter)
 
     def _tokens(self, prompt: Any) -> list[int]:
         return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
@@ -126,10 +161,12 @@ class Engine:
     # --- stepping --------------------------------------------------------------------------------
 
     def step(self) -> list[Outgoing]:
-        """Compute one batch for all running requests, and return what it led to."""
-        out = self._admit()
-        lanes = {id(lane): (job, lane) for job, _ in self._running.values() for lane in job.lanes()}
+        """Compute one batch for running requests of one adapter, and return what it led to."""
+        self._admit()
+        self._relieve()
+        lanes = {id(lane): (job, lane) for job in self._next() for lane in job.lanes()}
         chosen = plan((lane for _, lane in lanes.values()), self._sizer.budget)
+        out: list[Outgoing] = []
         if chosen:
             started = time.monotonic()
             rows = self._compute(chosen)
@@ -140,6 +177,19 @@ class Engine:
                 lane.advance(count)
                 out += self._tell(lanes[id(lane)][0], lane, wanted)
         return out + self._collect()
+
+    def _next(self) -> list[Job]:
+        """The running jobs of the adapter whose turn it is: all of a batch share one."""
+        jobs = [running.job for running in self._running.values() if running.job.lanes()]
+        wanted = {job.adapter for job in jobs}
+        if not wanted:
+            return []
+        self._turn.extend(sorted(wanted.difference(self._turn)))
+        adapter = next(name for name in self._turn if name in wanted)
+        self._turn.remove(adapter)
+        self._turn.append(adapter)
+        self._llama.adapt(adapter)
+        return [job for job in jobs if job.adapter == adapter]
 
     def _tell(self, job: Job, lane: Lane, logits: list[Logits]) -> list[Outgoing]:
         """What a job cannot go on from ends that job alone."""
@@ -163,22 +213,13 @@ class Engine:
                 if needed:
                     wanted[-1].append(len(entries))
                 entries.append(Entry(token, lane.position + i, lane.sequence, needed))
-        self._decode(entries)
+        self._llama.decode(entries)
         return [[self._llama.logits(i) for i in indices] for indices in wanted]
-
-    def _decode(self, entries: list[Entry]) -> None:
-        while True:
-            try:
-                self._llama.decode(entries)
-                return
-            except OutOfMemory:
-                # Promises count shared cells once per user, so kept prefixes are all that can be in the way.
-                if not self._evict():
-                    raise
 
     def _collect(self) -> list[Outgoing]:
         out: list[Outgoing] = []
-        for job, _ in list(self._running.values()):
+        for running in list(self._running.values()):
+            job = running.job
             out += job.records()
             if job.done:
                 out.append(Ended(job.id, job.done))
@@ -187,54 +228,89 @@ class Engine:
 
     # --- room ------------------------------------------------------------------------------------
 
-    def _admit(self) -> list[Outgoing]:
-        out: list[Outgoing] = []
-        while self._waiting and len(self._running) < LIMITS.sequences and self._make_room(self._waiting[0]):
-            job = self._waiting.popleft()
-            sequences = [self._free.pop() for _ in range(min(job.sequences, len(self._free)))]
-            job.start(sequences, self._reuse(job, sequences[0]))
-            self._running[job.id] = (job, sequences)
-        return out
+    def _admit(self) -> None:
+        while self._waiting and len(self._running) < LIMITS.sequences and self._let_in(self._waiting[0]):
+            self._waiting.popleft()
 
-    def _make_room(self, job: Job) -> bool:
-        promised = sum(other.cells for other, _ in self._running.values())
-        if promised + job.cells > self._llama.context:
-            return False  # no kept prefix is in the way, so none is given up
-        while (
-            len(self._free) < job.sequences
-            or promised + self._prefixes.cells + job.cells - self._shared(job)[1] > self._llama.context
-        ):
+    def _let_in(self, job: Job) -> bool:
+        prefix = self._share(job)
+        running = Running(job, [], prefix)
+        if not self._make_room(running):
+            if prefix:
+                self._prefixes.release(prefix)
+            return False
+        running.sequences.extend(self._free.pop() for _ in range(min(job.sequences, len(self._free))))
+        if prefix:
+            self._llama.copy(prefix.sequence, running.sequences[0], prefix.length)
+        job.start(running.sequences, running.shared)
+        self._running[job.id] = running
+        return True
+
+    def _share(self, job: Job) -> Prefix | None:
+        """The kept prefix to start behind; the last token of a prompt is always computed, for its logits."""
+        if not self._llama.can_cut:
+            return None
+        return self._prefixes.take((job.owner, job.adapter), job.lane.pending[:-1])
+
+    def _make_room(self, new: Running) -> bool:
+        """Free cells and sequences for one that is to start; False if it has to wait for others to end."""
+        taken = sum(running.job.soon - running.shared for running in (*self._running.values(), new))
+        if self._prefixes.pinned + taken > self._llama.context:
+            return False
+        while self._prefixes.cells + taken > self._llama.context or len(self._free) < new.job.sequences:
             if not self._evict():
                 break
-        return len(self._free) >= min(2, job.sequences)
+        return len(self._free) >= min(2, new.job.sequences)
 
-    def _shared(self, job: Job) -> tuple[int, int]:
-        """The kept sequence to share with and for how long; the last prompt token is computed for its logits."""
-        if not self._llama.can_cut:
-            return -1, 0
-        source, length = self._prefixes.longest(job.prompt)
-        return source, min(length, len(job.prompt) - 1)
+    def _relieve(self) -> None:
+        """See that the tokens there are have cells: prefixes go first, then the youngest request that can."""
+        while self._prefixes.cells + self._own() > self._llama.context and (self._evict() or self._pause()):
+            pass
 
-    def _reuse(self, job: Job, sequence: int) -> int:
-        source, length = self._shared(job)
-        if length > 0:
-            self._llama.copy(source, sequence, length)
-        return length
+    def _own(self) -> int:
+        return sum(running.job.now - running.shared for running in self._running.values())
+
+    def _pause(self) -> bool:
+        for running in [*self._running.values()][:0:-1]:  # the oldest goes on: alone it always fits
+            if running.job.pause():
+                self._leave(running)
+                self._waiting.appendleft(running.job)
+                return True
+        return False
 
     def _release(self, id: int) -> None:
-        job, sequences = self._running.pop(id)
-        kept = [sequences[0]] if self._llama.can_cut else []
-        gone = [s for s in sequences if s not in kept]
-        for sequence in kept:
-            gone += self._prefixes.keep(sequence, job.fed)
-        for sequence in gone:
+        running = self._running[id]
+        job, sequence = running.job, running.sequences[0]
+        if not self._llama.can_cut:
+            self._leave(running)
+            return
+        gone, (holder, length) = self._prefixes.keep((job.owner, job.adapter), sequence, job.fed)
+        if length > running.shared:
+            self._llama.share(holder, sequence, length)
+        self._leave(running, kept=sequence)
+        self._drop(*gone)
+        while self._prefixes.leaves > KEPT and self._evict():
+            pass
+
+    def _leave(self, running: Running, kept: int = -1) -> None:
+        """Take a job off the running ones, and its sequences back but for one that is kept."""
+        del self._running[running.job.id]
+        if running.prefix:
+            self._prefixes.release(running.prefix)
+        self._drop(*(sequence for sequence in running.sequences if sequence != kept))
+
+    def _drop(self, *sequences: int) -> None:
+        for sequence in sequences:
             self._llama.cut(sequence)
             self._free.append(sequence)
 
     def _evict(self) -> bool:
-        sequence = self._prefixes.evict()
-        if sequence < 0:
+        given = self._prefixes.evict()
+        if given is None:
             return False
-        self._llama.cut(sequence)
-        self._free.append(sequence)
+        sequence, length = given
+        if length:
+            self._llama.cut(sequence, length)
+        else:
+            self._drop(sequence)
         return True

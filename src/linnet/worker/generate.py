@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from linnet.protocol import Emitted
 from linnet.requests import Done, Finish, Generate, Usage
@@ -11,6 +11,9 @@ from linnet.worker.constrain import Guide
 from linnet.worker.llama import Llama, Logits
 from linnet.worker.sample import sample
 from linnet.worker.text import TextStream
+
+ROOM = 128
+"""Tokens that an answer is given room for ahead of those it has: most answers are over by then."""
 
 
 class Generation:
@@ -28,8 +31,10 @@ class Generation:
         llama: Llama,
         limit: int,
         emitted: tuple[int, ...] = (),
+        adapter: str = "",
     ) -> None:
         self.id = id
+        self.owner, self.adapter = request.owner, adapter
         self.prompt = prompt
         self.done: Done | None = None
         self._request, self._llama = request, llama
@@ -40,7 +45,8 @@ class Generation:
         self._whole = ""
         self._fresh = ""
         self._forced = 0
-        self._cached = 0
+        self._cached: int | None = None
+        self._paused = 0
         self._guide = Guide(llama.matcher_tokenizer, request.constraint) if request.constraint else None
         self.lane = Lane(pending=[*prompt, *emitted])
         self._replay(emitted)
@@ -50,6 +56,16 @@ class Generation:
     def cells(self) -> int:
         """KV cells that it may come to need."""
         return len(self.prompt) + self._limit
+
+    @property
+    def now(self) -> int:
+        """KV cells for the tokens that it has."""
+        return len(self.prompt) + len(self._tokens)
+
+    @property
+    def soon(self) -> int:
+        """KV cells to hold ready: it is paused once at most, and has all of them reserved from then on."""
+        return self.cells if self._paused else min(self.cells, self.now + ROOM)
 
     @property
     def sequences(self) -> int:
@@ -68,7 +84,16 @@ class Generation:
         """Take a sequence whose first `cached` positions are computed already."""
         self.lane.sequence = sequences[0]
         self.lane.advance(cached)
-        self._cached = min(cached, len(self.prompt))
+        if self._cached is None:
+            self._cached = min(cached, len(self.prompt))
+
+    def pause(self) -> bool:
+        """Give up what is computed, to start again later from the same tokens; whether it can."""
+        if self._paused:
+            return False
+        self._paused = self.lane.position
+        self.lane = Lane(pending=[*self.prompt, *self._tokens])
+        return True
 
     def computed(self, lane: Lane, logits: list[Logits]) -> None:
         """The lane's tokens stand in the cache; when none is left, the last logits say what comes next."""
@@ -140,11 +165,16 @@ class Generation:
         # What was held back until now comes with Done only. As a piece it would be sent again by the next
         # worker if this one died between the two, for no token stands for it.
         self._whole += self._text.feed(b"", final=True)
-        cut = finish == "length" and self._limit < self._request.max_tokens
         self.done = Done(
             text=self._whole,
             finish=finish,
-            usage=Usage(len(self.prompt), self._cached, len(self._tokens), self._forced),
+            usage=Usage(len(self.prompt), self._cached or 0, len(self._tokens), self._forced),
             captures=self._guide.captures(self._whole) if self._guide else {},
-            degraded=(f"answer cut at {self._limit} tokens by the context",) if cut else (),
+            degraded=tuple(self._degraded(finish)),
         )
+
+    def _degraded(self, finish: Finish) -> Iterator[str]:
+        if finish == "length" and self._limit < self._request.max_tokens:
+            yield f"answer cut at {self._limit} tokens by the context"
+        if self._paused:
+            yield f"paused for want of room in the context; {self._paused} tokens were computed again"

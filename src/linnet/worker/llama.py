@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
-from linnet.protocol import Load
+from linnet.protocol import Adapter, Kind, Load
 from linnet.worker.batch import LARGEST
 
 Logits = NDArray[np.float32]
@@ -79,6 +79,8 @@ class Llama:
         self._vocab = self._c.llama_model_get_vocab(self._model)
         self._context = self._open(load)
         self._memory = self._c.llama_get_memory(self._context)
+        self._adapters = {adapter.name: self._adapt(adapter) for adapter in load.adapters}
+        self._adapted = ""
         self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
@@ -98,14 +100,16 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.fdopen.restype = ctypes.c_void_p
-        os.lseek(fd, 0, os.SEEK_SET)
-        file = libc.fdopen(fd, b"rb")
-        model = self._c.llama_model_load_from_file_ptr(ctypes.c_void_p(file), params)
+        model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
             raise ModelInvalid("llama.cpp refused the model file")
         return model
+
+    def _adapt(self, adapter: Adapter) -> tuple[Any, float]:
+        loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
+        if not loaded:
+            raise ModelInvalid(f"llama.cpp refused the adapter {adapter.name}", adapter=adapter.name)
+        return loaded, adapter.scale
 
     def _open(self, load: Load) -> Any:
         params = self._c.llama_context_default_params()
@@ -114,6 +118,7 @@ class Llama:
         params.n_seq_max = load.sequences
         params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
         params.kv_unified = True
+        params.type_k = params.type_v = getattr(self._c, f"GGML_TYPE_{load.cache.upper()}")
         params.no_perf = True
         opened = self._c.llama_init_from_model(self._model, params)
         if not opened:
@@ -174,6 +179,23 @@ class Llama:
 
     # --- computing -------------------------------------------------------------------------------
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Names of the adapters that were loaded."""
+        return tuple(self._adapters)
+
+    def adapt(self, name: str) -> None:
+        """Compute with this adapter from now on; "" is the model as it is. All sequences of a batch share it."""
+        if name == self._adapted:
+            return
+        chosen = [self._adapters[name]] if name else []
+        loras = (self._c.llama_adapter_lora_p_ctypes * 1)(*(lora for lora, _ in chosen))
+        scales = (ctypes.c_float * 1)(*(scale for _, scale in chosen))
+        status = self._c.llama_set_adapters_lora(self._context, loras, len(chosen), scales)
+        if status != 0:
+            raise WorkerCrashed(f"the adapter {name!r} cannot be set: status {status}", status=status)
+        self._adapted = name
+
     def decode(self, entries: Sequence[Entry]) -> None:
         """Compute a batch. `logits(i)` is then valid for each entry i that wanted them, until the next decode."""
         batch = self._batch
@@ -203,11 +225,62 @@ class Llama:
         """Forget all positions of a sequence from `length` on."""
         self._c.llama_memory_seq_rm(self._memory, sequence, length, -1)
 
+    def share(self, source: int, target: int, length: int) -> None:
+        """As `copy`, where `target` has these positions already, computed by itself: its own are forgotten."""
+        self._c.llama_memory_seq_rm(self._memory, target, 0, length)
+        self.copy(source, target, length)
+
     @cached_property
     def can_cut(self) -> bool:
         """False for recurrent and hybrid models, whose state cannot be shortened."""
         recurrent = self._c.llama_model_is_recurrent(self._model)
         return not (recurrent or self._c.llama_model_is_hybrid(self._model))
+
+
+def _stream(fd: int) -> ctypes.c_void_p:
+    """A C stream over an open file, from its start: native code never learns a path."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.fdopen.restype = ctypes.c_void_p
+    os.lseek(fd, 0, os.SEEK_SET)
+    return ctypes.c_void_p(libc.fdopen(fd, b"rb"))
+
+
+_FILE_TYPES = {"f32": "ALL_F32"}
+"""Names of llama.cpp's file types that do not follow from that of the encoding."""
+
+
+def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int) -> None:
+    """Write the model behind one descriptor to the file behind another, its weights encoded as `kind`.
+
+    llama.cpp takes paths and nothing else, so both files are opened again by the names that /proc has for
+    descriptors. `rows_bytes` bounds what it holds of a tensor at once. Blocks until it is done; a target may be half
+    written when this raises ModelInvalid, with llama.cpp's own last words, or OutOfMemory.
+    """
+    c = _bindings()
+    words = [""]
+
+    def told(level: int, text: bytes, data: object) -> None:
+        if level == _LOG_ERROR:
+            words[0] = text.decode(errors="replace").strip()
+
+    log = c.llama_log_callback(told)
+    params = c.llama_model_quantize_default_params()
+    params.ftype = getattr(c, f"LLAMA_FTYPE_{_FILE_TYPES.get(kind, f'MOSTLY_{kind.upper()}')}")
+    params.nthread, params.max_buf_size = threads, rows_bytes
+    params.allow_requantize = True  # else only files with 32 and 16 bits are taken
+    c.llama_log_set(log, None)
+    try:
+        names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
+        status = c.llama_model_quantize(*names, params)
+    finally:
+        c.llama_log_set(c.llama_log_callback(), None)  # the default again: ours ends here
+    if status and "bad_alloc" in words[0]:
+        raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
+    if status:
+        raise ModelInvalid(f"llama.cpp did not re-encode the model as {kind}: {words[0][:300]}", last_words=words[0])
+
+
+_LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
 
 
 def warm_imports() -> None:

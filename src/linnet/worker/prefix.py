@@ -1,47 +1,185 @@
-"""Which prefixes stay computed after their request has ended: policy over token ids and sequence numbers."""
+"""Which prefixes stay computed after their requests have ended: a radix tree over token ids, policy only.
+
+A leaf is a sequence of the KV cache; an edge above several leaves is cells that their sequences share. What is not
+used gives way leaf by leaf, so that the beginning which many requests share outlives what each of them added.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 
-class PrefixCache:
-    """Finished sequences, kept whole until their room is wanted; least recently used goes first."""
+@dataclass(eq=False)
+class Node:
+    """The end of an edge: the tokens on it, what goes on from it, and how many running requests stand on it.
 
-    def __init__(self, entries: int) -> None:
-        self._limit = entries
-        self._kept: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+    `sequence` is that of a leaf, -1 for all others; `used` orders nodes by their last use.
+    """
+
+    tokens: tuple[int, ...]
+    parent: Node | None = None
+    children: dict[int, Node] = field(default_factory=dict)
+    sequence: int = -1
+    used: int = 0
+    pins: int = 0
 
     @property
-    def cells(self) -> int:
-        """Tokens held."""
-        return sum(map(len, self._kept.values()))
+    def depth(self) -> int:
+        """Tokens from the root to the end of this edge."""
+        return sum(len(node.tokens) for node in self.path())
 
-    def longest(self, tokens: Sequence[int]) -> tuple[int, int]:
-        """`(sequence, length)` of the kept sequence that shares most with the start of `tokens`; (-1, 0) if none."""
-        best = max(((_common(kept, tokens), seq) for seq, kept in self._kept.items()), default=(0, -1))
-        length, sequence = best
+    def path(self) -> Iterator[Node]:
+        """This node and those above it, up to the root."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def leaf(self) -> Node:
+        """Any leaf below this node; all of them hold its tokens."""
+        node = self
+        while node.children:
+            node = next(iter(node.children.values()))
+        return node
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What a request shares: the first `length` positions of `sequence`. `node` is where they end."""
+
+    sequence: int
+    length: int
+    node: Node
+
+
+class PrefixTree:
+    """Finished sequences, by key: requests of different keys never share, whatever their tokens are.
+
+    The tree decides and counts; whoever holds it copies and cuts the sequences that it names.
+    """
+
+    def __init__(self) -> None:
+        self._roots: dict[Hashable, Node] = {}
+        self._clock = count(1)
+        self.cells = 0
+        """Tokens held; those that several sequences share count once."""
+        self.leaves = 0
+        """Sequences held."""
+
+    @property
+    def pinned(self) -> int:
+        """Tokens that running requests stand on; they cannot give way."""
+        return sum(len(node.tokens) for node in self._nodes() if node.pins)
+
+    def longest(self, key: Hashable, tokens: Sequence[int]) -> int:
+        """How many of the first tokens are held."""
+        return self._walk(key, tokens)[1]
+
+    def take(self, key: Hashable, tokens: Sequence[int]) -> Prefix | None:
+        """The longest held beginning of `tokens`, to be given back with `release`; None if there is none."""
+        node, length, inside = self._walk(key, tokens)
         if not length:
-            return -1, 0
-        self._kept.move_to_end(sequence)
-        return sequence, length
+            return None
+        if inside < len(node.tokens):
+            node = self._split(node, inside)
+        now = next(self._clock)
+        for above in node.path():
+            above.pins += 1
+            above.used = now
+        return Prefix(node.leaf().sequence, length, node)
 
-    def keep(self, sequence: int, tokens: Sequence[int]) -> list[int]:
-        """Keep a finished sequence; returns the sequences that had to give way, itself included if useless."""
-        if not tokens or any(kept[: len(tokens)] == tuple(tokens) for kept in self._kept.values()):
-            return [sequence]
-        covered = [seq for seq, kept in self._kept.items() if tuple(tokens[: len(kept)]) == kept]
-        for seq in covered:
-            del self._kept[seq]
-        self._kept[sequence] = tuple(tokens)
-        while len(self._kept) > self._limit:
-            covered.append(self.evict())
-        return covered
+    def release(self, prefix: Prefix) -> None:
+        """A request no longer stands on it."""
+        for node in prefix.node.path():
+            node.pins -= 1
 
-    def evict(self) -> int:
-        """Give up the least recently used sequence and return it; -1 when nothing is kept."""
-        return self._kept.popitem(last=False)[0] if self._kept else -1
+    def keep(self, key: Hashable, sequence: int, tokens: Sequence[int]) -> tuple[list[int], tuple[int, int]]:
+        """Keep a finished sequence: `(sequences that it makes superfluous, (holder, length))`.
+
+        The first may be the sequence itself. Another sequence, `holder`, has the first `length` tokens as well
+        (-1 and 0 if none has): they count once, so they are to be shared.
+        """
+        if not tokens:
+            return [sequence], (-1, 0)
+        self._roots.setdefault(key, Node(()))
+        node, length, inside = self._walk(key, tokens)
+        shared = (node.leaf().sequence, length) if length else (-1, 0)
+        now = next(self._clock)
+        if length == len(tokens):
+            self._touch(node, now)
+            return [sequence], (-1, 0)
+        if inside < len(node.tokens):
+            node = self._split(node, inside)
+        gone = []
+        if node.sequence >= 0:  # a leaf that this one goes on from
+            gone.append(node.sequence)
+            node.sequence = -1
+            self.leaves -= 1
+        leaf = Node(tuple(tokens[length:]), node, sequence=sequence)
+        node.children[leaf.tokens[0]] = leaf
+        self.cells += len(leaf.tokens)
+        self.leaves += 1
+        self._touch(leaf, now)
+        return gone, shared
+
+    def evict(self) -> tuple[int, int] | None:
+        """Give up the least recently used leaf: `(sequence, positions of it to keep)`; None if nothing can go.
+
+        Positions are kept where the sequence is the last to hold a beginning that was shared before.
+        """
+        candidates = [node for node in self._nodes() if node.sequence >= 0 and not node.pins]
+        if not candidates:
+            return None
+        leaf = min(candidates, key=lambda node: node.used)
+        above = leaf.parent
+        assert above is not None, "a root is no leaf"
+        del above.children[leaf.tokens[0]]
+        self.cells -= len(leaf.tokens)
+        if above.parent is None or above.children:
+            self.leaves -= 1
+            self._forget_empty()
+            return leaf.sequence, 0
+        above.sequence = leaf.sequence
+        return leaf.sequence, above.depth
+
+    # --- the tree --------------------------------------------------------------------------------
+
+    def _walk(self, key: Hashable, tokens: Sequence[int]) -> tuple[Node, int, int]:
+        """The node that the tokens lead to, how many of them are held, and how many of those on its edge."""
+        node = self._roots.get(key) or Node(())
+        length = inside = 0
+        while length < len(tokens) and (below := node.children.get(tokens[length])):
+            inside = _common(below.tokens, tokens[length : length + len(below.tokens)])
+            node, length = below, length + inside
+            if inside < len(below.tokens):
+                return node, length, inside
+        return node, length, len(node.tokens)
+
+    def _split(self, node: Node, at: int) -> Node:
+        """A node in the middle of an edge; whoever stands on the end of it stands on its beginning too."""
+        upper = Node(node.tokens[:at], node.parent, used=node.used, pins=node.pins)
+        assert node.parent is not None, "the root has no edge"
+        node.parent.children[upper.tokens[0]] = upper
+        node.tokens, node.parent = node.tokens[at:], upper
+        upper.children[node.tokens[0]] = node
+        return upper
+
+    def _touch(self, node: Node, now: int) -> None:
+        for above in node.path():
+            above.used = now
+
+    def _nodes(self) -> Iterator[Node]:
+        waiting = list(self._roots.values())
+        while waiting:
+            node = waiting.pop()
+            waiting += node.children.values()
+            yield node
+
+    def _forget_empty(self) -> None:
+        """Keys come from outside and are never used up, so roots without anything below them go."""
+        self._roots = {key: root for key, root in self._roots.items() if root.children}
 
 
 def _common(kept: Sequence[int], tokens: Sequence[int]) -> int:

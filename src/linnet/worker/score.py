@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from linnet.protocol import Emitted
-from linnet.requests import Done, Usage
+from linnet.requests import Done, Score, Usage
 from linnet.worker.batch import Lane
 from linnet.worker.llama import Llama, Logits
 from linnet.worker.sample import log_probabilities
@@ -20,8 +20,17 @@ class Scoring:
     A continuation of n tokens needs n - 1 of them computed: the first is judged by the prompt's own logits.
     """
 
-    def __init__(self, id: int, prompt: list[int], continuations: list[list[int]], llama: Llama) -> None:
+    def __init__(
+        self,
+        id: int,
+        request: Score,
+        prompt: list[int],
+        continuations: list[list[int]],
+        llama: Llama,
+        adapter: str = "",
+    ) -> None:
         self.id = id
+        self.owner, self.adapter = request.owner, adapter
         self.prompt = prompt
         self.done: Done | None = None
         self._llama = llama
@@ -36,6 +45,18 @@ class Scoring:
     @property
     def cells(self) -> int:
         return len(self.prompt) + sum(map(len, self._continuations))
+
+    @property
+    def now(self) -> int:
+        return self.cells
+
+    @property
+    def soon(self) -> int:
+        return self.cells
+
+    def pause(self) -> bool:
+        """Never: it is short, and has taken all its cells at once."""
+        return False
 
     @property
     def sequences(self) -> int:
