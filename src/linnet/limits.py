@@ -88,6 +88,7 @@ class Limits:
         8 << 30, "bytes", "file of one model's predictions, with which others are compared"
     )
     encodings_tried: int = _limit(8, "types", "of weights that one `models encode --for-host` tries")
+    encoding_rounds: int = _limit(99, "rounds", "in which one of those types is timed against the original")
     encoding_record_bytes: int = _limit(64 * KIB, "bytes", "record of what was found out of a model's encodings")
     mix_tokens: int = _limit(100_000, "tokens", "prompt or answer of the mix that encodings are measured for")
     # calls in a model's text

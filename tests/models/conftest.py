@@ -48,6 +48,13 @@ def gguf_bytes() -> Callable[..., bytes]:
     return make
 
 
+@pytest.fixture(scope="session")
+def adapter_bytes() -> bytes:
+    """A small adapter, of the models that `gguf_bytes` makes."""
+    writer = beside("gguf_writer")
+    return writer.adapter(writer.small()).write()
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store, a cache and a home of their own, and no setting of whoever runs the tests. Returns the store."""

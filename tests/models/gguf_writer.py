@@ -146,6 +146,34 @@ def small(architecture: str = "llama") -> Small:
     return Small({"general.architecture": (STRING, named), **kept, **_TOKENIZER}, tensors)
 
 
+EMBEDDING = "token_embd.weight"
+
+
+def adapter(
+    base: Small,
+    names: Iterable[str] = ("blk.0.attn_q.weight", "blk.0.attn_v.weight", "blk.1.ffn_down.weight"),
+    *,
+    rank: int = 4,
+    alpha: float = 8.0,
+    kind: int = 0,
+) -> Small:
+    """A sound LoRA adapter of these matrices of a small model, as `convert_lora_to_gguf.py` lays one out."""
+    tensors: dict[str, tuple[tuple[int, ...], int]] = {}
+    for name in names:
+        (inner, outer, *experts), _ = base.tensors[name]
+        looked_up = name == EMBEDDING
+        tensors[f"{name}.lora_a"] = ((rank, outer) if looked_up else (inner, rank, *experts), kind)
+        tensors[f"{name}.lora_b"] = ((rank, inner) if looked_up else (rank, outer, *experts), kind)
+    fields: dict[str, Field] = {
+        "general.architecture": base.fields["general.architecture"],
+        "general.type": (STRING, "adapter"),
+        "general.name": (STRING, "small adapter"),
+        "adapter.type": (STRING, "lora"),
+        "adapter.lora.alpha": (F32, alpha),
+    }
+    return Small(fields, tensors)
+
+
 _COMMON: dict[str, Field | None] = {
     "block_count": (U32, BLOCKS),
     "context_length": (U32, 512),

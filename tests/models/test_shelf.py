@@ -227,3 +227,20 @@ def test_links_in_the_place_of_a_record_or_other_files_do_no_harm(shelf: Shelf, 
     put(b"else", name="n")
     assert [found.name for found in shelf.records()] == ["m", "n"]
     assert (home / "blobs" / "mine.gguf").exists(), "what is not ours is not swept"
+
+
+def test_a_record_from_before_there_were_adapters_is_one_of_a_model(shelf: Shelf, put, home: Path) -> None:
+    made = put()
+    path = home / "names" / "m.json"
+    old = json.loads(path.read_text())
+    assert old.pop("kind") == "model"
+    path.write_text(json.dumps(old))
+    assert shelf.records() == [made]
+
+
+def test_an_adapter_keeps_its_kind(shelf: Shelf, put, home: Path) -> None:
+    assert put(kind="adapter", architecture="llama").kind == "adapter"
+    assert [(record.kind, record.architecture) for record in shelf.records()] == [("adapter", "llama")]
+    path = home / "names" / "m.json"
+    path.write_text(path.read_text().replace('"adapter"', '"other"'))
+    assert shelf.records() == []

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from linnet.errors import ModelMismatch, ModelNotFound
+from linnet.errors import InputInvalid, ModelMismatch, ModelNotFound
 from linnet.models import catalogue, gguf, locks, store
+from linnet.models.pull import pull
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +205,56 @@ def test_the_cache_keeps_the_newest(small, verify, cache):
     kept = json.loads(cache.read_bytes())
     assert len(kept) == 256
     assert list(kept.values())[-1] == small.sha256 and "old:0" not in kept and "old:299" in kept
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(tmp_path: Path, gguf_bytes, adapter_bytes: bytes) -> None:
+    """A model `mine` and an adapter `house` of it."""
+    for name, body in (("mine", gguf_bytes()), ("house", adapter_bytes)):
+        (tmp_path / f"{name}.gguf").write_bytes(body)
+        pull(str(tmp_path / f"{name}.gguf"), offline=True)
+
+
+def test_a_stored_adapter_is_found_and_verified(stored, verify, adapter_bytes: bytes):
+    located = store.locate_adapter("house")
+    assert (located.name, located.path.read_bytes()) == ("house", adapter_bytes)
+    assert verify(located) == located.sha256 == hashlib.sha256(adapter_bytes).hexdigest()
+    assert store.locate("house") == located, "by itself it is a file like others, which no worker loads as a model"
+
+
+def test_an_adapter_by_its_path():
+    assert store.locate_adapter("./a+b.gguf") == store.Located(Path("a+b.gguf"), "a+b", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("hause", "did you mean 'house'"),
+        ("nothing-like-it", "stored are house"),
+        ("mine", "'mine' is a model, not an adapter"),
+        ("default", "no adapter is called 'default'"),
+        ("../house", None),
+        ("hf:o/r:Q8_0", "is not stored, and nothing is fetched unasked"),
+    ],
+)
+def test_what_is_no_stored_adapter(stored, text: str, what: str | None):
+    if what is None:
+        assert store.locate_adapter(text).path == Path(text), "a path is not looked at yet"
+        return
+    with pytest.raises(ModelNotFound, match=what) as caught:
+        store.locate_adapter(text)
+    assert "linnet models pull" in caught.value.hint
+
+
+def test_no_adapter_at_all():
+    with pytest.raises(ModelNotFound, match=r"no adapter is called 'house'$"):
+        store.locate_adapter("house")
+
+
+@pytest.mark.parametrize("text", ["default+house", "./m.gguf+./a.gguf", "hf:o/r+house"])
+def test_a_model_with_an_adapter_is_not_one_file(text: str):
+    with pytest.raises(InputInvalid, match="names a model and an adapter"):
+        store.locate(text)

@@ -1,4 +1,6 @@
-"""Whether a model file is one that the engine may see: its header read, and held against what the engine takes.
+"""Whether a file is one that the engine may see: its header read, and held against what the engine takes.
+
+A file is a model, or an adapter that changes one, as it says of itself.
 
 A file that passes may still be refused by the engine, which knows the shape of every tensor; it then says so and
 does not die. What the weights themselves hold is not looked at.
@@ -10,7 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from linnet.models import dimensions, vocabulary, weights
+from linnet.errors import ModelInvalid
+from linnet.models import adapters, dimensions, vocabulary, weights
+from linnet.models.adapters import AdapterInfo
 from linnet.models.architectures import RUNNABLE
 from linnet.models.faults import Broken, Fault, Faults, shown
 from linnet.models.fields import Fields
@@ -22,6 +26,7 @@ class Report:
     """What a file is, and what is wrong with it. `size` in bytes, `context` in tokens.
 
     `quantisation` is the type that takes most of the bytes; None and zero stand for what the file does not say.
+    `kind` is "model" or "adapter"; `adapter` is what a sound adapter changes of its model.
     """
 
     size: int
@@ -33,36 +38,57 @@ class Report:
     context: int | None
     vocabulary: int
     faults: tuple[Fault, ...]
+    kind: str = "model"
+    adapter: AdapterInfo | None = None
 
     @property
     def sound(self) -> bool:
         return not self.faults
 
     def describe(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self.__slots__ if name != "faults"}
-        return {**values, "sound": self.sound, "faults": [fault.describe() for fault in self.faults]}
+        values = {name: getattr(self, name) for name in self.__slots__ if name not in ("faults", "adapter")}
+        adapter = {"adapter": self.adapter.describe()} if self.adapter else {}
+        return {**values, **adapter, "sound": self.sound, "faults": [fault.describe() for fault in self.faults]}
 
 
-def examine(file: ModelFile) -> Report:
-    """Everything that is wrong with a file, up to the limit. Raises nothing for what is in it."""
+def examine(file: ModelFile, base: Header | None = None) -> Report:
+    """Everything that is wrong with a file, up to the limit. Raises nothing for what is in it.
+
+    With the header of a sound model as `base`, the file has to be an adapter of it.
+    """
     header, faults = survey(file.fileno())
     if header is None:
         return Report(file.size, None, None, None, 0, 0, None, 0, faults)
     if not faults:
-        faults = faults_of(header)
+        faults = _faults(header)
+    if not faults and base is not None:
+        faults = adapters.faults_with(header, base)
     return _report(header, faults)
 
 
 def checked_header(file: ModelFile) -> Header:
-    """The header of a file that a worker may be given. Raises ModelInvalid for the first fault."""
+    """The header of a model that a worker may be given. Raises ModelInvalid for the first fault."""
+    header = sound_header(file)
+    if adapters.is_adapter(header):
+        message = "the file is an adapter: it changes a model, and is none by itself"
+        raise ModelInvalid(message, hint="Name it behind its model: MODEL+ADAPTER, such as default+./adapter.gguf.")
+    return header
+
+
+def sound_header(file: ModelFile) -> Header:
+    """The header of a model, or of an adapter. Raises ModelInvalid for the first fault."""
     header = read_header(file.fileno())
-    for fault in faults_of(header):
+    for fault in _faults(header):
         raise fault.error()
     return header
 
 
+def _faults(header: Header) -> tuple[Fault, ...]:
+    return adapters.faults_of(header) if adapters.is_adapter(header) else faults_of(header)
+
+
 def faults_of(header: Header) -> tuple[Fault, ...]:
-    """What the engine would stumble over in a header that is well formed."""
+    """What the engine would stumble over in the header of a model that is well formed."""
     faults = Faults()
     try:
         fields = Fields(header, faults)
@@ -105,4 +131,6 @@ def _report(header: Header, faults: tuple[Fault, ...]) -> Report:
         context=header.integer(f"{header.architecture}.context_length"),
         vocabulary=len(header.texts("tokenizer.ggml.tokens")),
         faults=faults,
+        kind="adapter" if adapters.is_adapter(header) else "model",
+        adapter=adapters.info(header) if adapters.is_adapter(header) and not faults else None,
     )

@@ -1,4 +1,4 @@
-"""Every model that can be named without a path: stored, half fetched, and carried by an installed package."""
+"""Every model and adapter that can be named without a path: stored, half fetched, carried by a package."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Literal, TypeAlias
 
 from linnet.errors import InputInvalid, ModelError, ModelNotFound
 from linnet.models import catalogue, family, gguf, quantisation, store
-from linnet.models.shelf import Incomplete, Record, Shelf
+from linnet.models.shelf import Incomplete, Kind, Record, Shelf
 
 State: TypeAlias = Literal["complete", "incomplete", "fetching"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """`size` is that of the whole file and `have` what is here of it, in bytes.
+    """A model, or an adapter for models of an `architecture`.
 
-    `revision` is what was asked for and `commit` what that meant, `stored` the time in seconds since 1970; they
-    are None where there is none. `incomplete` models go on with `models pull SOURCE`; one that is `fetching` is
-    being pulled by the process `owner`.
+    `size` is that of the whole file and `have` what is here of it, in bytes. `revision` is what was asked for and
+    `commit` what that meant, `stored` the time in seconds since 1970; they are None where there is none.
+    `incomplete` ones go on with `models pull SOURCE`; one that is `fetching` is being pulled by the process `owner`.
     """
 
     name: str
@@ -35,6 +35,8 @@ class Model:
     commit: str | None = None
     stored: float | None = None
     owner: int | None = None
+    kind: Kind = "model"
+    architecture: str = "unknown"
 
 
 def inventory(shelf: Shelf | None = None) -> list[Model]:
@@ -65,7 +67,8 @@ def _packaged(name: str) -> Model | None:
         return None
     size, kind = header.file_size, quantisation.of_header(header)
     spoken, source = family.detect(header).name, f"pkg:{entry.package}:{Path(entry.file).name}"
-    return Model(name, "complete", size, size, kind, spoken, source, str(located.path), entry.sha256)
+    path, made = str(located.path), header.architecture
+    return Model(name, "complete", size, size, kind, spoken, source, path, entry.sha256, architecture=made)
 
 
 def _stored(shelf: Shelf, record: Record) -> Model:
@@ -99,4 +102,6 @@ def _of(
         record.commit,
         stored,
         owner,
+        record.kind,
+        record.architecture,
     )

@@ -4,6 +4,7 @@
     hf:owner/repo[@revision][:file-or-quant]    a file on a hub: `hf:o/r:Q4_K_M`, `hf:o/r@main:sub/m.gguf`
     pkg:distribution[:file.gguf]                a file that an installed package carries
     ./m.gguf, ~/m.gguf, m.gguf                  a path: has a separator, a leading `~`, or ends in .gguf
+    BASE+ADAPTER                                a model of any of these kinds, with an adapter (see `split_adapter`)
 
 Hides which characters are let through. No name is ever joined to a path before it has passed here.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -73,6 +75,33 @@ def parse(text: str) -> Reference:
     if _is_path(text):
         return OnDisk(_expanded(Path(text)))
     return Named(text)
+
+
+def split_adapter(text: str) -> tuple[str, str]:
+    """What names the model, and what names the adapter behind it: `("default", "./a.gguf")` for
+    `default+./a.gguf`, and "" in the second place where there is none. Each part is for `parse`.
+
+    A `+` parts the two where a whole model stands before it: a name, a reference without a file, or anything that
+    ends in .gguf. In any other place (`./c++/m.gguf`, `hf:o/r:a+b.gguf`) it is a character of a path, and so it is
+    in the path of a file that exists. Raises InputInvalid where a part is missing, or for a second adapter.
+    """
+    if "+" not in text or _is_there(text):
+        return text, ""
+    at = next((at for at, sign in enumerate(text) if sign == "+" and _is_whole(text[:at], text)), None)
+    if at is None:
+        return text, ""
+    base, adapter = text[:at], text[at + 1 :]
+    if not base or not adapter:
+        missing = "no adapter behind the '+'" if base else "no model before the '+'"
+        raise _odd("the model", text, f"there is {missing}", _ADAPTER_HINT)
+    if adapter.startswith("+") or split_adapter(adapter)[1]:
+        raise _odd("the model", text, "there is more than one adapter, and one is used at a time", _ADAPTER_HINT)
+    return base, adapter
+
+
+_ADAPTER_HINT = (
+    "Write MODEL+ADAPTER, such as default+home or default+./home.gguf; begin paths that hold a '+' with ./."
+)
 
 
 def check_name(name: str) -> str:
@@ -152,6 +181,38 @@ def _in_package(text: str, rest: str) -> InPackage:
 def _is_path(text: str) -> bool:
     separators = {os.sep, os.altsep or os.sep}
     return text.startswith("~") or text.lower().endswith(".gguf") or any(s in text for s in separators)
+
+
+def _is_whole(base: str, text: str) -> bool:
+    """Whether what stands before a `+` of the text is a model by itself, rather than a piece of a path."""
+    if base.lower().endswith(".gguf"):
+        return True
+    scheme, _, rest = base.partition(":")
+    if scheme.lower() in ("hf", "pkg"):
+        # behind a second colon stands a quantisation, or the beginning of a file's name
+        return ":" not in rest or (scheme.lower() == "hf" and not any(map(_is_reference, _files(text))))
+    return not _is_path(base)
+
+
+def _files(text: str) -> Iterator[str]:
+    """The text up to each end of a .gguf file's name in it."""
+    return (text[: found.end()] for found in re.finditer(r"\.gguf(?=\+|$)", text, re.IGNORECASE))
+
+
+def _is_reference(text: str) -> bool:
+    try:
+        parse(text)
+    except InputInvalid:
+        return False
+    return True
+
+
+def _is_there(text: str) -> bool:
+    """Whether this is the path of something that exists; a name never is."""
+    try:
+        return _is_path(text) and _expanded(Path(text)).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _expanded(path: Path) -> Path:

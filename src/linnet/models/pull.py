@@ -1,4 +1,4 @@
-"""Bring a model into the store: from a hub, or from a path; whole, checked, and once.
+"""Bring a model, or an adapter of one, into the store: from a hub, or from a path; whole, checked, and once.
 
 Hides what it takes that a model is either there and right or not there: room is asked for first, one process fetches
 while the others wait, bytes are held against the SHA-256 before they get a name, and so is the header.
@@ -15,9 +15,9 @@ from pathlib import Path
 from linnet.errors import HubOffline, InputInvalid, ModelInvalid, ModelMismatch, StorageFull
 from linnet.hardware import budget, probe
 from linnet.limits import LIMITS
-from linnet.models import addresses, catalogue, choice, family, gguf, locks, naming, quantisation, store
+from linnet.models import adapters, addresses, catalogue, choice, family, gguf, locks, naming, quantisation, store
 from linnet.models.hub import Hub, Sink
-from linnet.models.integrity import checked_header
+from linnet.models.integrity import sound_header
 from linnet.models.part import Part, Watch
 from linnet.models.shelf import Record, Shelf, writing
 
@@ -72,6 +72,8 @@ def pull(
     folder, `host` the machine that a quantisation is chosen for (None: this one); `pause` and `patience` are the
     hub's. Raises a ModelError, InputInvalid or SettingsInvalid; what has come until then is gone on with next time.
     """
+    if naming.split_adapter(text)[1]:
+        raise InputInvalid(f"{text[:200]!r} names a model and an adapter", hint="Pull each of the two by itself.")
     wanted = naming.parse(text)
     job = _Job(shelf or Shelf(), watch, free)
     if name is not None:
@@ -115,7 +117,7 @@ def _stored(job: _Job, wanted: naming.OnHub, name: str | None) -> Pulled | None:
 
 def _from_disk(job: _Job, path: Path, name: str | None) -> Pulled:
     with gguf.open_model(path) as file:
-        header = checked_header(file)
+        header = sound_header(file)
         job.watch("checking", 0, header.file_size)
         digest = store.digest(file.fileno())
         chosen = name or naming.default_name(path.name)
@@ -268,13 +270,11 @@ def _sound_header(job: _Job, record: Record) -> Record:
 
 def _described(record: Record, path: Path) -> Record:
     with gguf.open_model(path) as file:
-        header = checked_header(file)
-    return replace(
-        record,
-        quantisation=quantisation.of_header(header),
-        architecture=header.architecture,
-        family=family.detect(header).name,
-    )
+        header = sound_header(file)
+    known = replace(record, quantisation=quantisation.of_header(header), architecture=header.architecture)
+    if adapters.is_adapter(header):
+        return replace(known, kind="adapter")
+    return replace(known, family=family.detect(header).name)
 
 
 def _is_sound(path: Path, record: Record) -> bool:

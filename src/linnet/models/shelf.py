@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -27,15 +27,17 @@ from linnet.errors import InputInvalid, ModelInUse, ModelInvalid, PullFailed, St
 from linnet.messages import STRICT
 from linnet.models import locks, naming, quantisation
 
+Kind: TypeAlias = Literal["model", "adapter"]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Record:
-    """A stored model. `size` in bytes, `stored` in seconds since 1970 (0: not stored yet).
+    """A stored model, or an adapter of one. `size` in bytes, `stored` in seconds since 1970 (0: not stored yet).
 
     `source` is a reference to exactly this file (`hf:owner/repo@commit:file`) or where it was copied from;
     `endpoint` is the hub that it came from, `revision` what was asked for and `commit` what that meant.
+    `architecture` of an adapter is that of the models that it may be for.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Record:
     commit: str | None = None
     endpoint: str | None = None
     stored: float = 0
+    kind: Kind = "model"
 
     def describe(self) -> dict[str, object]:
         return asdict(self)

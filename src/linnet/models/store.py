@@ -1,4 +1,4 @@
-"""Where a model's file is, and whether it is the file that is meant.
+"""Where the file of a model or an adapter is, and whether it is the file that is meant.
 
 Hides packages (asked for their metadata, never imported), the shelf of stored models, and a cache of digests: hashing
 98 MB takes a tenth of a second, hashing 10 GB does not, and a file that has not changed need not be read twice.
@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from linnet import storage
-from linnet.errors import ModelInvalid, ModelMismatch, ModelNotFound
+from linnet.errors import InputInvalid, ModelInvalid, ModelMismatch, ModelNotFound
 from linnet.models import catalogue, locks, naming
 from linnet.models.gguf import ModelFile
 from linnet.models.shelf import Shelf
@@ -37,9 +37,12 @@ def locate(text: str) -> Located:
     """The file of a model, by what a user may write (see `linnet.models.naming`): a known model's name, a stored
     model's name or the reference it was pulled by, a package that carries one, or a path.
 
-    Raises ModelNotFound for what is not there, InputInvalid for what cannot name anything. A path is not looked
-    at yet.
+    Raises ModelNotFound for what is not there, InputInvalid for what cannot name one file, such as a model with an
+    adapter: those are two (`naming.split_adapter`). A path is not looked at yet.
     """
+    if naming.split_adapter(text)[1]:
+        message = f"{text[:200]!r} names a model and an adapter, and one file is wanted here"
+        raise InputInvalid(message, hint="Give the model alone.", given=text[:200])
     wanted = naming.parse(text)
     if isinstance(wanted, naming.OnDisk):
         return Located(wanted.path, wanted.path.stem, None)
@@ -52,6 +55,33 @@ def locate(text: str) -> Located:
         hint = f"Fetch it first: linnet models pull {wanted}"
         raise ModelNotFound(f"{wanted} is not stored, and nothing is fetched unasked", hint=hint, name=str(wanted))
     return _named(shelf, wanted.name)
+
+
+def locate_adapter(text: str) -> Located:
+    """The file of an adapter, by what stands behind the `+`: the name of a stored one or the reference that it was
+    pulled by, or a path.
+
+    Raises ModelNotFound for what is not there or is a whole model, InputInvalid for what cannot name an adapter.
+    A path is not looked at yet, and nothing in the file: that is for `linnet.models.adapters`.
+    """
+    wanted = naming.parse(text)
+    if isinstance(wanted, naming.OnDisk | naming.InPackage):
+        return locate(text)
+    shelf = Shelf()
+    record = shelf.match(wanted) if isinstance(wanted, naming.OnHub) else shelf.find(wanted.name)
+    if record is not None and record.kind == "adapter":
+        return Located(shelf.blob(record.sha256), record.name, record.sha256)
+    if record is not None:
+        raise ModelNotFound(f"{record.name!r} is a model, not an adapter", hint=_NO_ADAPTER, name=record.name)
+    if isinstance(wanted, naming.OnHub):
+        return locate(text)
+    known = [one.name for one in shelf.records() if one.kind == "adapter"]
+    near = difflib.get_close_matches(text[:100].lower(), known, n=1)
+    guess = f"; did you mean {near[0]!r}?" if near else f"; stored are {', '.join(known)}" if known else ""
+    raise ModelNotFound(f"no adapter is called {text[:100]!r}{guess}", hint=_NO_ADAPTER, name=text[:100], near=near)
+
+
+_NO_ADAPTER = "Store one: linnet models pull ADAPTER.gguf --as NAME. Or give the path of one: default+./adapter.gguf."
 
 
 def verify(located: Located, file: ModelFile) -> str | None:

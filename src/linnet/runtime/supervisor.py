@@ -12,12 +12,13 @@ import queue
 import threading
 import time
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, check
+from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, check
 from linnet.requests import Done, Event, Piece, Request
 from linnet.runtime import child, postmortem
 
@@ -86,8 +87,8 @@ class Stream:
 class Supervisor:
     """Runs requests on a worker that `load` describes, and starts it with the first of them.
 
-    `model_fd` stays the caller's; each worker gets a descriptor of its own, because an offset that two
-    loaders share would mislead both.
+    `model_fd` and those of `load.adapters` stay the caller's; each worker gets descriptors of its own, because an
+    offset that two loaders share would mislead both.
     """
 
     def __init__(self, load: Load, model_fd: int = -1) -> None:
@@ -102,6 +103,8 @@ class Supervisor:
         self._ready: Ready | None = None
         self._closed = False
         self._wanted = False  # a worker is to be started although nobody waits for it
+        self._given: tuple[Adapter, ...] = ()  # what the running worker was started with
+        self._renewing = False  # the worker was told to leave, for another with more adapters
         self._beat = Beat("load", 0.0)
         self._advanced = 0.0
         self._starts = 0
@@ -113,9 +116,9 @@ class Supervisor:
 
     # --- what the caller sees --------------------------------------------------------------------
 
-    def stream(self, request: Request) -> Stream:
+    def stream(self, request: Request, adapter: str = "") -> Stream:
         """Submit a request and return its events. Closing the stream early cancels it."""
-        return Stream(self, self._accept(request), time.monotonic() + request.deadline)
+        return Stream(self, self._accept(request, adapter), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
@@ -123,6 +126,16 @@ class Supervisor:
             self._wanted = self._child is None
             self._ensure_thread()
             self._wake.notify_all()
+
+    def adapt(self, adapter: Adapter) -> None:
+        """Give workers this adapter too. One that runs without it is replaced as soon as nothing runs in it."""
+        with self._lock:
+            self._load = replace(self._load, adapters=(*self._load.adapters, adapter))
+            self._dispatch()
+
+    def use_context(self, context: int) -> None:
+        """Load the next worker with a context of so many tokens. One that runs keeps its own."""
+        self._load = replace(self._load, context=context)
 
     @property
     def ready(self) -> Ready | None:
@@ -150,8 +163,8 @@ class Supervisor:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def _accept(self, request: Request) -> Ticket:
-        ticket = Ticket(Submit(next(self._ids), request))
+    def _accept(self, request: Request, adapter: str) -> Ticket:
+        ticket = Ticket(Submit(next(self._ids), request, adapter=adapter))
         check(ticket.submit)
         with self._lock:
             if not self._tickets:
@@ -172,7 +185,12 @@ class Supervisor:
 
     def _dispatch(self) -> None:
         """Hand the worker what it may have: everything, or one suspect at a time until a token clears it."""
-        if self._ready is None:
+        if self._ready is None or self._renewing:
+            return
+        if self._given != self._load.adapters:
+            if not any(ticket.sent for ticket in self._tickets.values()):
+                self._renewing = self._wanted = True
+                self._send(Stop())
             return
         suspects = [ticket for ticket in list(self._tickets.values()) if ticket.deaths]
         for ticket in suspects[:1] or list(self._tickets.values()):
@@ -208,19 +226,30 @@ class Supervisor:
     def _start(self) -> child.Child:
         self._starts += 1
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
-        self._confession, self._productive, self._wanted = None, False, False
-        fds = [os.open(f"/proc/self/fd/{self._model_fd}", os.O_RDONLY | os.O_CLOEXEC)] if self._model_fd >= 0 else []
-        try:
-            running = child.start("linnet.worker.main", fds)
-        finally:
-            for fd in fds:
-                os.close(fd)
+        self._confession, self._productive, self._wanted, self._renewing = None, False, False, False
+        self._given = self._load.adapters
+        with ExitStack() as opened:
+            load = self._inherited(opened)
+            fds = [load.model_fd, *(adapter.fd for adapter in load.adapters)]
+            running = child.start("linnet.worker.main", [fd for fd in fds if fd >= 0])
         with self._lock:
             self._child = running
-            self._send(replace(self._load, model_fd=fds[0] if fds else -1, generation=self._starts))
+            self._send(load)
             if self._closed:
                 running.kill()
         return running
+
+    def _inherited(self, opened: ExitStack) -> Load:
+        """The load with descriptors for one worker, which are closed here with `opened`."""
+
+        def again(fd: int) -> int:
+            copy = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+            opened.callback(os.close, copy)
+            return copy
+
+        adapters = tuple(replace(adapter, fd=again(adapter.fd)) for adapter in self._given)
+        model_fd = again(self._model_fd) if self._model_fd >= 0 else -1
+        return replace(self._load, model_fd=model_fd, adapters=adapters, generation=self._starts)
 
     def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
@@ -309,11 +338,12 @@ class Supervisor:
     def _recover(self, error: LinnetError) -> bool:
         """Decide who goes on. False when the worker is given up."""
         with self._lock:
-            if not self._outside:
+            if not self._outside and not self._renewing:
                 self._charge(error)
             for ticket in list(self._tickets.values()):
-                ticket.sent, ticket.fresh, ticket.resumed = False, False, True
-            if self._spent():
+                ticket.resumed = ticket.resumed or ticket.sent
+                ticket.sent = ticket.fresh = False
+            if not self._renewing and self._spent():
                 return False
             # Back-off doubles with every barren start. Nothing is started for nobody.
             self._wake.wait_for(lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0)

@@ -77,10 +77,11 @@ class Llama:
         self._silence()
         self._model = self._load(load.model_fd, loading)
         self._vocab = self._c.llama_model_get_vocab(self._model)
-        self._context = self._open(load)
-        self._memory = self._c.llama_get_memory(self._context)
+        # before the context: it lays out its graphs with room for what adapters add
         self._adapters = {adapter.name: self._adapt(adapter) for adapter in load.adapters}
         self._adapted = ""
+        self._context = self._open(load)
+        self._memory = self._c.llama_get_memory(self._context)
         self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
@@ -274,13 +275,14 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
         status = c.llama_model_quantize(*names, params)
     finally:
         c.llama_log_set(c.llama_log_callback(), None)  # the default again: ours ends here
-    if status and "bad_alloc" in words[0]:
+    if status and any(word in words[0] for word in _NO_MEMORY):
         raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
     if status:
         raise ModelInvalid(f"llama.cpp did not re-encode the model as {kind}: {words[0][:300]}", last_words=words[0])
 
 
 _LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
+_NO_MEMORY = ("bad_alloc", "Resource temporarily unavailable")  # for data, and for the stack of a thread
 
 
 def warm_imports() -> None:

@@ -16,7 +16,7 @@ from linnet.interfaces.cli.commands import app
 
 sys.path.append(str(Path(__file__).parents[2] / "models"))
 
-from gguf_writer import F32, STRING, U32, small
+from gguf_writer import F32, STRING, U32, adapter, small
 
 
 def check(*arguments: str | Path) -> Result:
@@ -94,3 +94,48 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(tmp_path: Path) 
     path.write_bytes(small().but(general__architecture=(STRING, "\x1b[2Jllama")).write())
     done = check(path)
     assert done.exit_code == 3 and "\x1b" not in done.stderr
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lora(tmp_path: Path) -> Path:
+    path = tmp_path / "lora.gguf"
+    path.write_bytes(adapter(small(), rank=4, alpha=6.0).write())
+    return path
+
+
+def test_an_adapter_by_itself(lora: Path) -> None:
+    done = check(lora)
+    assert done.exit_code == 0 and done.stdout.splitlines()[-1] == "sound"
+    assert (
+        "adapter for llama, 0.0 MiB, F32, 6 tensors with 0.0 M parameters, rank 4, alpha 6, 3 matrices" in done.stdout
+    )
+
+
+def test_an_adapter_behind_its_model(lora: Path, sound: Path) -> None:
+    told = json.loads(check(f"{sound}+{lora}", "--json").stdout)["models"][0]
+    assert told["sound"] and (told["kind"], told["path"]) == ("adapter", str(lora))
+    assert told["adapter"]["rank"] == 4 and told["adapter"]["scale"] == 1.5 and len(told["adapter"]["tensors"]) == 3
+
+
+def test_an_adapter_behind_another_model(lora: Path) -> None:
+    done = check(f"default+{lora}")
+    assert done.exit_code == 3 and done.stderr.count("fault: at byte ") == 6
+    assert "has the dimensions (64, 4), not (576, 4), for (576, 576) of the model's" in done.stderr
+
+
+def test_one_for_the_other(lora: Path, sound: Path, wrong: Path) -> None:
+    done = check(f"{sound}+{sound}")
+    assert done.exit_code == 3 and "the file is a model, not an adapter" in done.stderr
+    told = json.loads(check(f"{lora}+{lora}", f"{wrong}+{lora}", "default+none", "a+b+c", "--json").stdout)["models"]
+    assert [one["exit_code"] for one in told] == [3, 3, 2, 2]
+    assert "is none by itself" in told[0]["error"]["message"] and "MODEL+ADAPTER" in told[0]["error"]["hint"]
+
+
+def test_a_run_with_an_adapter_for_a_model_says_how_to_use_it(lora: Path) -> None:
+    command = [sys.executable, "-m", "linnet", "run", "--model", str(lora), "Tell me a story"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3 and "it changes a model, and is none by itself" in done.stderr
+    assert "hint: Name it behind its model: MODEL+ADAPTER" in done.stderr

@@ -236,3 +236,39 @@ def test_pulling_imports_no_transport_of_its_own(hub: Any) -> None:
     code += f"pull('hf:o/r:Q8_0', endpoint={hub.url!r})\nprint('hf_xet' in sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_adapters_are_told_apart(file: Path, tmp_path: Path) -> None:
+    writer = module("gguf_writer")
+    lora = tmp_path / "Home.gguf"
+    lora.write_bytes(writer.adapter(writer.small()).write())
+    told("pull", file, "--as", "mine")
+    assert told("pull", lora)["model"]["kind"] == "adapter"
+    kinds = {model["name"]: (model["kind"], model["architecture"]) for model in told("list")["models"]}
+    assert kinds["home"] == ("adapter", "llama") and kinds["mine"] == ("model", "llama")
+    (line,) = [line for line in models("list").stdout.splitlines() if "adapter for llama" in line]
+    assert line.split()[0] == "home"
+    assert told("check", "mine+home")["models"][0]["sound"] and told("show", "mine+home")["adapter"]["rank"] == 4
+    assert models("pull", "mine+home").exit_code == 2 and models("rm", "mine+home").exit_code == 2
+    assert models("rm", "home").stdout == "home is removed, 0.0 MiB are free again\n"
+    assert [record.name for record in Shelf().records()] == ["mine"]
+
+
+def test_where_a_pulled_adapter_belongs(tmp_path: Path) -> None:
+    """The advice is for a terminal, which standard error is here."""
+    writer = module("gguf_writer")
+    lora = tmp_path / "home.gguf"
+    lora.write_bytes(writer.adapter(writer.small()).write())
+    ours, theirs = pty.openpty()
+    run = [sys.executable, "-P", "-m", "linnet", "models", "pull", str(lora)]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=theirs, stdin=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while block := os.read(ours, 65_536):
+                seen += block
+        except OSError:  # the other end is closed
+            pass
+        assert process.stdout and b"home is stored" in process.stdout.read()
+    os.close(ours)
+    assert process.returncode == 0 and b"--model MODEL+home" in seen.replace(b"\r\n", b"")

@@ -114,3 +114,52 @@ def test_what_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"GGUF" + bytes(60))
     assert show(tmp_path / "x.gguf").exit_code == 3
     assert show("no-such-model").exit_code == show(tmp_path / "none.gguf").exit_code == show().exit_code == 2
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lora(tmp_path: Path) -> Path:
+    w = writer()
+    path = tmp_path / "lora.gguf"
+    names = [f"blk.{i}.{kind}.weight" for i in range(2) for kind in ("attn_q", "ffn_up")]
+    path.write_bytes(w.adapter(w.small("qwen3"), names, rank=4, alpha=6.0).write())
+    return path
+
+
+def test_what_of_a_model_an_adapter_changes(model: Path, lora: Path) -> None:
+    found = told(f"{model}+{lora}")
+    assert (found["model"], found["family"], found["adapter"]["model"]) == ("gemma-3-1b-it", "qwen3", "lora")
+    changed = found["adapter"]
+    assert (changed["rank"], changed["alpha"], changed["scale"], changed["name"]) == (4, 6.0, 1.5, "small adapter")
+    assert changed["bytes"] == 2 * 4 * 4 * (64 + 64 + 64 + 96) and len(changed["tensors"]) == 4
+    assert found["configuration"] == told(model)["configuration"]
+    done = show(f"{model}+{lora}")
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 0 and "adapter: lora" in lines and "  blk.*.attn_q.weight: 2" in lines
+    assert any(line.startswith("  scale 1.5 = alpha 6 / rank 4, 0.0 MiB, 4 matrices changed") for line in lines)
+
+
+def test_settings_of_the_model_hold_behind_an_adapter(model: Path, lora: Path, config: Path) -> None:
+    config.write_text(f'[models."{model}"]\ntop_k = 7\n')
+    assert told(f"{model}+{lora}")["configuration"]["top_k"]["value"] == 7
+
+
+def test_an_adapter_by_itself(lora: Path) -> None:
+    found = told(lora)
+    assert set(found) == {"model", "path", "architecture", "adapter"} and found["architecture"] == "qwen3"
+    assert show(lora).stdout.startswith("lora: an adapter for models of the architecture qwen3\n  small adapter\n")
+
+
+def test_an_adapter_that_does_not_fit(model: Path, lora: Path) -> None:
+    assert show(f"default+{lora}").exit_code == show(f"{lora}+{lora}").exit_code == 3
+    assert show(f"{model}+{model}").exit_code == 3
+    assert show(f"{model}+none").exit_code == show(f"{model}+a+b").exit_code == 2
+
+
+def test_what_an_adapter_says_does_not_drive_the_terminal(model: Path, lora: Path) -> None:
+    w = writer()
+    lora.write_bytes(w.adapter(w.small("qwen3")).but(general__name=(w.STRING, "\x1b[2J[bold]x")).write())
+    done = show(f"{model}+{lora}")
+    assert done.exit_code == 0 and "\x1b[2J" not in done.stdout and "[bold]x" in done.stdout

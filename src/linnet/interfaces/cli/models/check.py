@@ -1,4 +1,4 @@
-"""`linnet models check`: what model files are, and whether the engine may see them."""
+"""`linnet models check`: what files of models and adapters are, and whether the engine may see them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ EXAMPLE = "Example: linnet models check default"
 
 
 def check_models(
-    models: Annotated[list[str], typer.Argument(metavar="FILE|NAME...", help="Model files, or names of models.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|NAME...", help="Files or names of models and adapters, or MODEL+ADAPTER."),
+    ],
     digest: Annotated[
         bool, typer.Option("--digest", help="Also hash the whole file, and compare it with what is known of it.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Say what model files are, and every fault in them. No process is started, and nothing native sees them."""
+    """Say what the files are, and every fault in them. An adapter behind a model is held against that model too.
+    No process is started, and nothing native sees them."""
     with output.reporting(as_json):
         results = [_result(model, digest) for model in models]
         if as_json:
@@ -36,14 +40,19 @@ def check_models(
 
 def _result(model: str, digest: bool) -> dict[str, Any]:
     """`{model, path, exit_code, ...}` with what a Report says, `sha256` if it was asked for, or an `error`."""
-    from linnet.models import store
+    from linnet.models import naming, store
     from linnet.models.gguf import open_model
-    from linnet.models.integrity import examine
+    from linnet.models.integrity import checked_header, examine
 
     try:
-        located = store.locate(model)
+        name, adapter = naming.split_adapter(model)
+        located, base = store.locate(name), None
+        if adapter:
+            with open_model(located.path) as file:
+                base = checked_header(file)
+            located = store.locate_adapter(adapter)
         with open_model(located.path) as file:
-            report, found = examine(file), store.digest(file.fileno()) if digest else None
+            report, found = examine(file, base), store.digest(file.fileno()) if digest else None
     except LinnetError as error:
         return {"model": model, "path": None, "error": error.describe(), "exit_code": error.exit_code}
     result = {"model": model, "path": str(located.path), "exit_code": _code(report), **report.describe()}
@@ -80,10 +89,14 @@ def _tell(result: dict[str, Any]) -> None:
 
 
 def _what(result: dict[str, Any]) -> str:
-    """`llama, 93.8 MiB, Q4_1, 272 tensors with 134.5 M parameters, context 8,192, 49,152 tokens in the vocabulary`"""
+    """`llama, 93.8 MiB, Q4_1, 272 tensors with 134.5 M parameters, context 8,192, 49,152 tokens in the vocabulary`
+
+    or `adapter for llama, 0.2 MiB, F32, 4 tensors with 0.1 M parameters, rank 4, alpha 8, 2 matrices changed`
+    """
     from linnet.hardware.budget import size
 
-    parts = [result["architecture"] or "not known what", size(result["size"])]
+    made = result["architecture"] or "not known what"
+    parts = [f"adapter for {made}" if result["kind"] == "adapter" else made, size(result["size"])]
     if result["quantisation"]:
         parts.append(result["quantisation"])
     if result["tensors"]:
@@ -92,4 +105,7 @@ def _what(result: dict[str, Any]) -> str:
         parts.append(f"context {result['context']:,}")
     if result["vocabulary"]:
         parts.append(f"{result['vocabulary']:,} tokens in the vocabulary")
+    if changed := result.get("adapter"):
+        parts.append(f"rank {changed['rank']}, alpha {changed['alpha']:g}")
+        parts.append(f"{len(changed['tensors'])} matrices changed")
     return ", ".join(parts)

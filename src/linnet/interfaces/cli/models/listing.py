@@ -1,4 +1,4 @@
-"""`linnet models list`: which models are here, and which are half here."""
+"""`linnet models list`: which models and adapters are here, and which are half here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE = "Example: linnet models list"
 
 
 def list_models(as_json: options.Json = False) -> None:
-    """The models that can be named: stored ones, those that packages carry, and what a cut pull has left."""
+    """Models and adapters that can be named: stored ones, those that packages carry, and what a cut pull has left."""
     with output.reporting(as_json):
         from linnet import storage
         from linnet.models.inventory import inventory
@@ -42,7 +42,8 @@ def _whats(models: Sequence[Model]) -> Table:
     table.columns[1].justify = "right"
     for model in models:
         style = "" if model.state == "complete" else "yellow"
-        told = (model.name, _size(model), model.quantisation, model.family, _when(model))
+        spoken = model.family if model.kind == "model" else f"adapter for {model.architecture}"
+        told = (model.name, _size(model), model.quantisation, spoken, _when(model))
         table.add_row(*(output.cell(text, style) for text in told))
     return table
 

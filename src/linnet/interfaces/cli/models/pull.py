@@ -1,4 +1,4 @@
-"""`linnet models pull`: bring a model here, whole and checked."""
+"""`linnet models pull`: bring a model or an adapter here, whole and checked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pull_model(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no hub: end well only if it is here.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Fetch a model from a hub, or copy a file, into the store, and check every byte of it.
+    """Fetch a model or an adapter from a hub, or copy a file, into the store, and check every byte of it.
 
     What was cut goes on where it ended. Without a file or quantisation, one is chosen that suits this machine.
     """
@@ -80,7 +80,10 @@ def _tell(done: Pulled) -> None:
     else:
         kept = f", {size(done.kept)} were here" if done.kept else ""
         output.say(f"{done.name} is stored ({size(done.fetched)} came{kept}): {done.path}")
-    output.note(f'try: linnet run "What is 17 times 24?" --model {done.name}')
+    if done.record and done.record.kind == "adapter":
+        output.note(f"it changes models of the architecture {done.record.architecture}: --model MODEL+{done.name}")
+    else:
+        output.note(f'try: linnet run "What is 17 times 24?" --model {done.name}')
 
 
 # --- progress ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`linnet models rm`: remove a stored model, or what a cut pull has left."""
+"""`linnet models rm`: remove a stored model or adapter, or what a cut pull has left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def remove_models(
     force: Annotated[bool, typer.Option("--force", help="Also what a running Linnet has open.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Remove models from the store. One that a running Linnet has open is left alone, unless forced."""
+    """Remove models and adapters from the store. One that a running Linnet has open is left alone, unless forced."""
     with output.reporting(as_json):
         from linnet.hardware.budget import size
         from linnet.models.inventory import check_removable

@@ -1,8 +1,9 @@
-"""`linnet models show`: what a model was taken for, from what, and how it will be run."""
+"""`linnet models show`: what a model was taken for, from what, and how it will be run; what an adapter changes."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from linnet.models.configuration import Configuration
+    from linnet.models.gguf import Header
 
 EXAMPLE = "Example: linnet models show default"
 
 
 def show_model(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="The name of a model, or a model file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="The name or file of a model or adapter, or MODEL+ADAPTER.")
+    ],
     as_json: options.Json = False,
 ) -> None:
     """Say which family a model is of, by which fields of its file, and its configuration with where each value is
-    from. Only the header of the file is read, and no process is started."""
+    from; of an adapter, what it changes. Only headers are read, and no process is started."""
     with output.reporting(as_json):
         told = _described(model)
         if as_json:
@@ -33,19 +37,27 @@ def show_model(
 
 
 def _described(model: str) -> dict[str, Any]:
-    """`{model, path, architecture, family, title, detected, configuration: {name: {value, from}}, profile}`"""
+    """`{model, path, architecture, family, title, detected, configuration: {name: {value, from}}, profile}`, and
+    for MODEL+ADAPTER `adapter` beside them; of an adapter alone `{model, path, architecture, adapter}`."""
     from linnet.calling import profile as profiles
-    from linnet.models import gguf, store
+    from linnet.models import adapters, gguf, naming, store
     from linnet.models.configuration import configure, layers
+    from linnet.models.integrity import checked_header
 
     settings = options.settings()
+    model, behind = naming.split_adapter(model)
     located = store.locate(model)
     with gguf.open_model(located.path) as file:
-        header = gguf.read_header(file.fileno())
+        header = checked_header(file) if behind else gguf.read_header(file.fileno())
+        if adapters.is_adapter(header):
+            changed = adapters.info(adapters.checked_header(file))
+            alone = {"model": located.name, "path": str(located.path), "architecture": header.architecture}
+            return {**alone, "adapter": changed.describe()}
         # hashing takes long, and is for nothing where no model was ever probed
         profile, note = profiles.load(store.fingerprint(file)) if profiles.any_stored() else (None, "")
     found = configure(header, layers(model, located, settings.context, settings.models))
     _check_dialect(found)
+    adapter = _behind(behind, header) if behind else {}
     return {
         "model": located.name,
         "path": str(located.path),
@@ -58,7 +70,18 @@ def _described(model: str) -> dict[str, Any]:
         "not_applied": found.beside,
         "profile": {"way_in_words": str(profile.way), **profile.describe()} if profile else None,
         "profile_note": note,
+        **adapter,
     }
+
+
+def _behind(text: str, base: Header) -> dict[str, Any]:
+    """`{adapter: {model, path, name, rank, alpha, scale, tensors, bytes}}` of the one that stands behind a model."""
+    from linnet.models import adapters, gguf, store
+
+    located = store.locate_adapter(text)
+    with gguf.open_model(located.path) as file:
+        changed = adapters.checked(file, base)
+    return {"adapter": {"model": located.name, "path": str(located.path), **changed.describe()}}
 
 
 def _check_dialect(found: Configuration) -> None:
@@ -76,6 +99,11 @@ def _check_dialect(found: Configuration) -> None:
 
 def _shown(told: dict[str, Any]) -> list[Any]:
     """What is printed, part by part."""
+    if "family" not in told:
+        name = output.cell(
+            f"{told['model']}: an adapter for models of the architecture {told['architecture']}", "bold"
+        )
+        return [name, *_changed(told["adapter"])]
     parts: list[Any] = [output.cell(f"{told['model']}: {told['title']} ({told['family']})", "bold")]
     parts += [output.cell(f"  {field}") for field in told["detected"]]
     parts += [output.cell(""), _configured(told["configuration"])]
@@ -87,7 +115,23 @@ def _shown(told: dict[str, Any]) -> list[Any]:
         parts.append(scores_table(profile["scores"], profile["arm"]))
     else:
         parts.append(output.cell(f"\ncalls: guided; {told['profile_note'] or 'the model was not probed'}"))
+    if "adapter" in told:
+        parts += [output.cell(f"\nadapter: {told['adapter']['model']}", "bold"), *_changed(told["adapter"])]
     return parts
+
+
+def _changed(adapter: dict[str, Any]) -> list[Any]:
+    """What an adapter changes, with alike matrices of several blocks in one line."""
+    from linnet.hardware.budget import size
+
+    kinds: dict[str, int] = {}
+    for name in adapter["tensors"]:
+        kind = re.sub(r"^blk\.\d+\.", "blk.*.", name)
+        kinds[kind] = kinds.get(kind, 0) + 1
+    scale = f"scale {adapter['scale']:g} = alpha {adapter['alpha']:g} / rank {adapter['rank']}"
+    told = [f"  {scale}, {size(adapter['bytes'])}, {len(adapter['tensors'])} matrices changed"]
+    told += [f"  {kind}" + (f": {count}" if count > 1 else "") for kind, count in kinds.items()]
+    return [*([output.cell(f"  {adapter['name']}")] if adapter["name"] else []), *map(output.cell, told)]
 
 
 def scores_table(scores: Sequence[dict[str, Any]], taken: str) -> Table:
