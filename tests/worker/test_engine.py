@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from linnet.requests import (
     Score,
     Segment,
 )
+from linnet.worker.lookup import Lookup
 
 FRANCE = "What is the capital of France?"
 ANSWER = "The capital of France is Paris."
@@ -648,3 +650,73 @@ def test_a_step_asks_for_no_more_rows_than_it_may(bench: Any, llama: Any, monkey
     texts = tuple("a long continuation of many words " * 2 + str(i) for i in range(16))
     assert len(bench().one(Score(plain("Say:"), texts)).scores) == 16
     assert 1 < max(rows) <= ROWS and sum(rows) > ROWS
+
+
+# --- guessing ahead ------------------------------------------------------------------------------
+
+LIST = "alpha 17, bravo 23, charlie 31, delta 47, echo 59, foxtrot 61, golf 73, hotel 89"
+
+
+def told_twice(**fields: Any) -> Generate:
+    """A request whose answer stands in its prompt."""
+    return Generate(plain(f"{LIST}\nThe same again:\n{LIST}\nAnd again:\nalpha 17, bravo"), max_tokens=24, **fields)
+
+
+def both_ways(bench: Any, monkeypatch: Any, request: Generate) -> tuple[Done, Done]:
+    """What becomes of a request with guesses, and without."""
+    guessing = bench().one(request)
+    monkeypatch.setattr("linnet.worker.engine.GUESSES", {})
+    return guessing, bench().one(request)
+
+
+def test_what_stands_in_the_prompt_is_guessed_and_the_answer_is_the_same(bench: Any, monkeypatch: Any) -> None:
+    guessing, plainly = both_ways(bench, monkeypatch, told_twice())
+    assert guessing.text == plainly.text and guessing.finish == plainly.finish
+    assert guessing.usage.guessed_tokens >= 12 and plainly.usage.guessed_tokens == 0
+    assert guessing.usage.generated_tokens == plainly.usage.generated_tokens == 24
+
+
+def test_drawn_answers_are_the_same_as_well(bench: Any, monkeypatch: Any) -> None:
+    guessing, plainly = both_ways(bench, monkeypatch, told_twice(sampling=Sampling(0.4, 0.95, 20, 3)))
+    assert guessing.text == plainly.text and guessing.usage.guessed_tokens > 0
+
+
+def test_a_constraint_holds_for_guesses(bench: Any, monkeypatch: Any) -> None:
+    request = told_twice(constraint=Pattern(" 23, [a-z0-9, ]{20}[xyz]"))
+    guessing, plainly = both_ways(bench, monkeypatch, request)
+    assert guessing.text == plainly.text and guessing.finish == "constraint"
+    assert guessing.text[-1] in "xyz" and guessing.usage.guessed_tokens > 0
+
+
+def test_a_stop_string_among_guesses_ends_the_answer_there(bench: Any, monkeypatch: Any) -> None:
+    guessing, plainly = both_ways(bench, monkeypatch, told_twice(stop=("delta",)))
+    assert guessing.text == plainly.text and "delta" not in guessing.text and guessing.finish == "stop"
+
+
+def test_guesses_that_do_not_hold_leave_nothing_behind(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    """What is computed for nothing is cut from the cache: the next request starts from the right beginning."""
+    one = bench()
+    request = told_twice(constraint=Pattern("([a-z]+ [0-9][0-9], ){1,2}(never|nothing|nowhere)"))
+    first = one.submit(request)
+    one.run()
+    tokens = one.tokens(first)
+    held = one.engine._prefixes.cells
+    assert held < len(llama.tokenise(request.prompt[0].text)) + len(tokens)
+    again = one.one(request)
+    assert again.text == one.done(first).text and again.usage.cached_tokens == again.usage.prompt_tokens - 1
+
+
+def test_three_and_more_at_once_guess_nothing(bench: Any, monkeypatch: Any) -> None:
+    one, running = bench(), []
+    guess = Lookup.guess
+    monkeypatch.setattr(
+        Lookup, "guess", lambda self, limit: running.append(len(one.engine._running)) or guess(self, limit)
+    )
+    for i in range(4):
+        one.submit(replace(told_twice(), prompt=plain(f"{i} {told_twice().prompt[0].text}"), max_tokens=6 + i))
+    one.run()
+    assert set(running) <= {1, 2} and running
+
+
+def test_an_answer_with_guesses_is_resumed_at_every_cut(bench: Any) -> None:
+    resumed_everywhere(bench, told_twice(constraint=Pattern(" 23, charlie [0-9]+, delta [0-9]+, echo [0-9]+!")))

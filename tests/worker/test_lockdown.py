@@ -196,13 +196,13 @@ print(json.dumps({{name: quiet(name) for name in {keep!r}}}))
 def test_landlock_holds_files_without_seccomp(tmp_path: Path) -> None:
     if lockdown.landlock_abi() < 3:
         pytest.skip("this kernel has no Landlock that knows truncate")
-    outcomes = attempts_on_files(tmp_path, "lockdown._seccomp = lambda sandbox: False\n")
+    outcomes = attempts_on_files(tmp_path, "lockdown._seccomp = lambda *_: False\n")
     assert outcomes.pop("parts") == [["no_new_privs", "capabilities", "files"], ["network", "processes"]]
     assert set(outcomes.values()) == {"EACCES"}, outcomes
 
 
 def test_seccomp_holds_without_landlock(tmp_path: Path) -> None:
-    outcomes = attempts_on_files(tmp_path, "lockdown._landlock = lambda sandbox: 0\n")
+    outcomes = attempts_on_files(tmp_path, "lockdown._landlock = lambda *_: 0\n")
     assert outcomes.pop("parts")[1] == []
     assert set(outcomes.values()) == {"EPERM"}, outcomes
 
@@ -372,6 +372,142 @@ def test_a_file_that_was_handed_over_cannot_be_filled(tmp_path: Path) -> None:
     assert found == "EFBIG"
 
 
+# --- files that may be opened again ---------------------------------------------------------------
+
+AGAIN = """
+import fcntl, resource, subprocess
+x86 = os.uname().machine == "x86_64"
+ready = socket.socket()
+folder = sys.argv[1]
+port, parent, file, listener = 1, os.getppid(), folder + "/canary", folder + "/socket"
+model = source = os.open(folder + "/source", os.O_RDONLY)
+target = os.open(folder + "/target", os.O_RDWR | os.O_CREAT)
+inherited = os.open(folder + "/inherited", os.O_RDWR | os.O_CREAT)
+again = lambda fd, flags=os.O_RDONLY: os.close(os.open(f"/proc/self/fd/{fd}", flags, 0o666))
+WRITING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+def fill(size):
+    with open(f"/proc/self/fd/{target}", "wb", 0) as again:
+        return again.write(bytes(size))
+
+tries = {
+    "source": lambda: again(source),
+    "source by its name": lambda: os.close(os.open(folder + "/source", os.O_RDONLY)),
+    "target": lambda: fill(1000),
+    "source for writing": lambda: again(source, WRITING),
+    "source emptied": lambda: again(source, os.O_RDONLY | os.O_TRUNC),
+    "not listed": lambda: again(inherited),
+    "not listed, written": lambda: os.write(inherited, bytes(100_000)) and again(inherited, WRITING),
+    "sibling": lambda: open(folder + "/canary").close(),
+    "passwd": lambda: open("/etc/passwd").close(),
+    "memory": lambda: open("/proc/self/mem", "rb").close(),
+    "place": lambda: os.close(os.open("/etc/passwd", os.O_PATH)),
+    "unnamed": lambda: os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR)),
+    "created": lambda: open(folder + "/new", "w").close(),
+    "created in /tmp": lambda: open(f"/tmp/linnet-{os.getpid()}", "w").close(),
+    "folder": lambda: os.listdir(folder),
+}
+show = lambda names: {name: outcome(tries[name]) for name in names}
+"""
+REFUSED = {"EPERM", "EACCES"}
+landlocked = pytest.mark.skipif(lockdown.landlock_abi() < 3, reason="Landlock that knows truncate tells files apart")
+
+
+def files_in(folder: Path) -> Path:
+    (folder / "canary").write_text("alive")
+    (folder / "source").write_text("GGUF")
+    return folder
+
+
+@landlocked
+def test_only_the_listed_files_can_be_opened_again(tmp_path: Path) -> None:
+    code = """
+        parts = lockdown.apply(Sandbox(file_bytes=100_000), readable=[source], writable=[target])
+        print(json.dumps([parts, show(tries)]))
+    """
+    parts, tried = answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path)))
+    assert parts == [["no_new_privs", "capabilities", "files", "network", "processes"], []]
+    assert tried.pop("source") == tried.pop("source by its name") == "done"
+    assert tried.pop("target") == 1000
+    assert set(tried.values()) <= REFUSED, tried
+    assert (tmp_path / "source").read_text() == "GGUF"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["canary", "inherited", "source", "target"]
+
+
+@landlocked
+def test_a_writable_file_grows_to_its_bound_and_no_further(tmp_path: Path) -> None:
+    code = """
+        lockdown.apply(Sandbox(file_bytes=100_000), writable=[target])
+        print(json.dumps([fill(100_000), fill(100_001), outcome(lambda: os.pwrite(target, b"x", 100_000))]))
+    """
+    assert answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path))) == [100_000, 100_000, "EFBIG"]
+
+
+@landlocked
+def test_the_rest_is_as_closed_as_ever(tmp_path: Path) -> None:
+    """All that is refused to others is refused here: the network, processes, names of files, privileges."""
+    lock = (
+        "lockdown.apply(Sandbox(file_bytes=9), readable=[model], writable=[os.open(folder + '/canary', os.O_RDWR)])"
+    )
+    own = ("open", "write", "append", "open a descriptor's name")
+    outcomes = {name: found for name, found in attempts(tmp_path, lock).items() if name not in own}
+    assert set(outcomes.values()) <= REFUSED, outcomes
+
+
+@landlocked
+@pytest.mark.parametrize("threads", ["", "before"])
+def test_after_closing_nothing_opens_any_more(threads: str, tmp_path: Path) -> None:
+    """In threads that run already as well: the model worker's do."""
+    code = f"""
+        lockdown.apply(Sandbox(file_bytes=1000), readable=[source], writable=[target])
+        go, seen = threading.Event(), {{}}
+        late = threading.Thread(target=lambda: (go.wait(), seen.update(show(tries))))
+        late.start() if {bool(threads)} else None
+        first = outcome(tries["source"])
+        closed = lockdown.close_files()
+        None if {bool(threads)} else late.start()
+        go.set(), late.join()
+        read = os.pread(source, 4, 0).decode(), os.pwrite(target, b"x", 0)
+        print(json.dumps([first, closed, seen, show(tries), read]))
+    """
+    first, closed, seen, here, read = answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path)))
+    assert (first, closed, read) == ("done", True, ["GGUF", 1])
+    assert set(seen.values()) | set(here.values()) <= REFUSED | {"EFBIG"}, (seen, here)
+    assert {seen["source"], here["source"], here["target"], here["sibling"]} == {"EPERM"}
+
+
+@landlocked
+def test_a_folder_is_no_file_to_open_again(tmp_path: Path) -> None:
+    code = """
+        lockdown.apply(Sandbox(), readable=[os.open(folder, os.O_RDONLY)])
+        print(json.dumps(show(["folder", "sibling", "source"])))
+    """
+    assert set(answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path))).values()) <= REFUSED
+
+
+def test_without_landlock_files_are_missing_when_some_may_be_opened(tmp_path: Path) -> None:
+    code = """
+        lockdown._landlock = lambda *_: 0
+        try:
+            lockdown.apply(Sandbox(required=True), readable=[source])
+        except SandboxUnavailable as error:
+            print(json.dumps([error.details, show(["source for writing", "created", "place", "folder"])]))
+    """
+    details, tried = answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path)))
+    assert details == {"missing": ["files"]}
+    assert "canary" in tried.pop("folder"), "what is called missing is missing"
+    assert set(tried.values()) == {"EPERM"}, "the filter still knows that nothing is to be written"
+
+
+def test_a_sandbox_that_leaves_files_alone_leaves_them_alone(tmp_path: Path) -> None:
+    code = """
+        parts = lockdown.apply(Sandbox(files=False), readable=[source])
+        print(json.dumps([parts[1], show(["sibling", "created"])]))
+    """
+    found = answer(AGAIN + textwrap.dedent(code), str(files_in(tmp_path)))
+    assert found == [[], {"sibling": "done", "created": "done"}]
+
+
 # --- the wish and the answer ---------------------------------------------------------------------
 
 
@@ -492,12 +628,22 @@ ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50000 + errno.EPERM, 0x50
 PID = 4242
 
 
-def verdict(sandbox: Sandbox, machine: str, number: int, *arguments: int, audit: int | None = None) -> int:
+OPENED = lockdown._Opened((3,), (4,))
+
+
+def verdict(
+    sandbox: Sandbox,
+    machine: str,
+    number: int,
+    *arguments: int,
+    audit: int | None = None,
+    opened: lockdown._Opened = lockdown._NOTHING,
+) -> int:
     """What the kernel would answer: the few instructions of classic BPF that the filter uses."""
     audit = lockdown._ARCHITECTURES[machine].audit if audit is None else audit
     data = number.to_bytes(4, "little") + audit.to_bytes(4, "little") + bytes(8)
     data += b"".join(a.to_bytes(8, "little") for a in (*arguments, *[0] * 6)[:6])
-    steps, at, register = lockdown.program(sandbox, machine, PID), 0, 0
+    steps, at, register = lockdown.program(sandbox, machine, PID, opened), 0, 0
     while True:
         code, when_true, when_false, constant = steps[at]
         at += 1
@@ -560,6 +706,27 @@ def test_verdicts(machine: str) -> None:
     assert verdict(none, machine, 425) == EPERM, "io_uring is never needed"
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_verdicts_where_files_may_be_opened_again(machine: str) -> None:
+    """Plainly for reading, and for writing where a file is writable; never as a mere place, never without a name."""
+    openat = NUMBERS[machine]["openat"]
+    none, path, unnamed = 0xFFFFFF9C, os.O_PATH, os.O_TMPFILE | os.O_RDWR
+    writing = [os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_RDWR, os.O_RDONLY | os.O_TRUNC]
+
+    def says(flags: int, opened: lockdown._Opened, files: bool = True) -> int:
+        return verdict(Sandbox(files=files), machine, openat, none, 0, flags, opened=opened)
+
+    only_readable = lockdown._Opened((3,))
+    assert says(os.O_RDONLY | os.O_CLOEXEC, only_readable) == says(os.O_RDONLY, OPENED) == ALLOW
+    assert [says(flags, OPENED) for flags in writing] == [ALLOW] * 3
+    assert [says(flags, only_readable) for flags in writing] == [EPERM] * 3
+    assert says(path, OPENED) == says(unnamed, OPENED) == EPERM
+    assert says(path, OPENED, files=False) == ALLOW
+    for name, number in {"creat": 85, "openat2": 437}.items():
+        if machine == "x86_64" or name == "openat2":
+            assert verdict(Sandbox(), machine, number, opened=OPENED) == EPERM, name
+
+
 @given(
     sandbox=st.builds(Sandbox, files=st.booleans(), network=st.booleans(), processes=st.booleans()),
     machine=st.sampled_from(["x86_64", "aarch64"]),
@@ -588,9 +755,10 @@ def test_the_tables_agree_with_the_kernel_headers(machine: str) -> None:
         name: int(number)
         for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE)
     }
-    rows = lockdown._conditions(Sandbox(), PID)
+    rows = lockdown._conditions(Sandbox(), PID, OPENED)
     column = lockdown._ARCHITECTURES[machine].column
     tables = [
+        lockdown._OPEN,
         lockdown._FILES,
         lockdown._NETWORK,
         lockdown._PROCESSES,

@@ -193,6 +193,10 @@ class Guide:
         self._matcher.consume_tokens(tokens)
         self._check()
 
+    def accepts(self, tokens: list[int]) -> int:
+        """How many of these tokens, from the first on, could come next; none is taken."""
+        return int(self._matcher.validate_tokens(tokens))
+
     def allowed(self) -> NDArray[np.intp]:
         """Ids of the tokens that may come next. Raises ConstraintInvalid when none leads to a whole text."""
         mask = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)

@@ -27,6 +27,9 @@ from linnet.worker.tokenise import tokenise
 
 KEPT = LIMITS.sequences
 
+GUESSES = {1: 12, 2: 4}
+"""Tokens that each of so many requests may guess ahead. Those of three and more fill a batch by themselves."""
+
 Outgoing = Emitted | Ended | Failed
 Phase = Literal["load", "prefill", "decode", "idle"]
 
@@ -57,6 +60,7 @@ class Job(Protocol):
     def lanes(self) -> list[Lane]: ...
     def start(self, sequences: list[int], cached: int) -> None: ...
     def pause(self) -> bool: ...
+    def draft(self, limit: int) -> None: ...
     def computed(self, lane: Lane, logits: list[Logits]) -> None: ...
     def records(self) -> list[Emitted]: ...
 
@@ -163,8 +167,11 @@ class Engine:
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
         self._admit()
+        jobs = self._next()
+        for job in jobs if self._llama.can_cut else ():
+            job.draft(GUESSES.get(len(jobs), 0))
         self._relieve()
-        lanes = {id(lane): (job, lane) for job in self._next() for lane in job.lanes()}
+        lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
         chosen = plan((lane for _, lane in lanes.values()), self._sizer.budget)
         out: list[Outgoing] = []
         if chosen:
@@ -284,6 +291,7 @@ class Engine:
         if not self._llama.can_cut:
             self._leave(running)
             return
+        self._llama.cut(sequence, len(job.fed))
         gone, (holder, length) = self._prefixes.keep((job.owner, job.adapter), sequence, job.fed)
         if length > running.shared:
             self._llama.share(holder, sequence, length)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from linnet.protocol import Emitted
 from linnet.requests import Done, Finish, Generate, Usage
 from linnet.worker.batch import Lane
 from linnet.worker.constrain import Guide
 from linnet.worker.llama import Llama, Logits
+from linnet.worker.lookup import Lookup
 from linnet.worker.sample import sample
 from linnet.worker.text import TextStream
 
@@ -47,6 +49,9 @@ class Generation:
         self._forced = 0
         self._cached: int | None = None
         self._paused = 0
+        self._draft: list[int] = []  # guessed tokens at the end of the lane, which the answer may not go on with
+        self._drafted = self._held = self._guessed = 0
+        self._lookup: Lookup | None = None
         self._guide = Guide(llama.matcher_tokenizer, request.constraint) if request.constraint else None
         self.lane = Lane(pending=[*prompt, *emitted])
         self._replay(emitted)
@@ -60,7 +65,7 @@ class Generation:
     @property
     def now(self) -> int:
         """KV cells for the tokens that it has."""
-        return len(self.prompt) + len(self._tokens)
+        return len(self.prompt) + len(self._tokens) + len(self._draft)
 
     @property
     def soon(self) -> int:
@@ -92,13 +97,47 @@ class Generation:
         if self._paused:
             return False
         self._paused = self.lane.position
+        self._draft = []
         self.lane = Lane(pending=[*self.prompt, *self._tokens])
         return True
 
+    def draft(self, limit: int) -> None:
+        """Guess at most `limit` tokens ahead, to be computed with the next one."""
+        room = min(limit, self._limit - len(self._tokens) - 1)
+        if room < 1 or self._draft or self.done or not self._tokens or len(self.lane.pending) != 1:
+            return
+        if self._lookup is None:
+            self._lookup = Lookup([*self.prompt, *self._tokens])
+        ends = self._llama.vocabulary.control_ids
+        guess = [*takewhile(lambda token: token not in ends, self._lookup.guess(room))]
+        self._draft = guess[: self._guide.accepts(guess)] if self._guide and guess else guess
+        self.lane.pending += self._draft
+        self.lane.every = bool(self._draft)
+        self._drafted, self._held = len(self._draft), 0
+
     def computed(self, lane: Lane, logits: list[Logits]) -> None:
-        """The lane's tokens stand in the cache; when none is left, the last logits say what comes next."""
-        if self.done is None and not lane.pending:
-            self._choose(logits[-1])
+        """The lane's tokens stand in the cache, and logits say what comes behind each of the last of them."""
+        first = lane.position - len(logits)
+        while self.done is None and logits and self._end - 1 < lane.position:
+            self._choose(logits[self._end - 1 - first])
+        if self.done or not self._draft:
+            self._forget()
+
+    @property
+    def _end(self) -> int:
+        """Tokens of prompt and answer: the position of the next one."""
+        return len(self.prompt) + len(self._tokens)
+
+    def _forget(self) -> None:
+        """Drop what is left of a guess, from the lane and from the cache."""
+        if waiting := min(len(self._draft), len(self.lane.pending)):
+            del self.lane.pending[-waiting:]
+        if computed := len(self._draft) - waiting:
+            self.lane.position -= computed
+            self._llama.cut(self.lane.sequence, self.lane.position)
+        if self._drafted and self._lookup:
+            self._lookup.judge(self._drafted, self._held)
+        self._draft, self._drafted, self.lane.every = [], 0, False
 
     def records(self) -> list[Emitted]:
         """What has become of the answer since the last call."""
@@ -132,15 +171,27 @@ class Generation:
     def _take(self, tokens: list[int], *, forced: bool = False) -> None:
         for token in tokens:
             self._forced += forced
-            self._tokens.append(token)
+            self._append(token)
             self._unsent.append(token)
-            self.lane.pending.append(token)
             self._show(token)
             if self._text.stopped:
                 self._finish("stop")
                 return
         if len(self._tokens) >= self._limit and not (self._guide and self._guide.finished):
             self._finish("length")
+
+    def _append(self, token: int) -> None:
+        """The answer goes on with this token, which stands in the lane already if it was guessed."""
+        self._tokens.append(token)
+        if self._lookup:
+            self._lookup.add(token)
+        if self._draft and self._draft[0] == token:
+            del self._draft[0]
+            self._held += 1
+            self._guessed += 1
+        else:
+            self._forget()
+            self.lane.pending.append(token)
 
     def _show(self, token: int, *, sent: bool = False) -> None:
         control = token in self._llama.vocabulary.control_ids
@@ -168,7 +219,7 @@ class Generation:
         self.done = Done(
             text=self._whole,
             finish=finish,
-            usage=Usage(len(self.prompt), self._cached or 0, len(self._tokens), self._forced),
+            usage=Usage(len(self.prompt), self._cached or 0, len(self._tokens), self._forced, self._guessed),
             captures=self._guide.captures(self._whole) if self._guide else {},
             degraded=tuple(self._degraded(finish)),
         )

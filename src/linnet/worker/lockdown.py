@@ -1,7 +1,8 @@
 """Applies a Sandbox to this very process, for good: after every import, before any thread.
 
-Hides Landlock, seccomp, capabilities and resource limits behind two calls. Where Landlock and seccomp
-can both forbid a thing both do, so that each covers for the other where a kernel lacks one of them.
+Hides Landlock, seccomp, capabilities and resource limits behind three calls. Where Landlock and seccomp
+can both forbid a thing both do, so that each covers for the other where a kernel lacks one of them. A process
+whose native code takes paths and nothing else may open files again that it was handed, and no other ones.
 
 Covered: what `linnet.limits.Sandbox` says, and always: no capability, no mount, no namespace, no bpf,
 no io_uring, no core file, no system call newer than this file or of another architecture.
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import struct
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,15 +42,22 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(1)
 
 
-def apply(sandbox: Sandbox) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def apply(
+    sandbox: Sandbox, readable: Sequence[int] = (), writable: Sequence[int] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Lock this process and the threads it will start; returns the (enforced, missing) parts of the wish.
+
+    `readable` and `writable` are open regular files that stay openable, as `/proc/self/fd/N`: for reading, and for
+    writing and emptying too, up to `sandbox.file_bytes`. Landlock alone can tell files apart, so without it (ABI 3)
+    the part `files` is then missing.
 
     The parts are `no_new_privs`, `capabilities`, and those of `files`, `network`, `processes` and `memory`
     that the sandbox asks for. Threads that exist already escape Landlock and keep their capabilities:
     parts that rest on those are then missing. Raises SandboxUnavailable if the sandbox is `required` and
     a part is missing; the process is then partly locked and should leave.
     """
-    holds = _lock(sandbox) if sys.platform == "linux" else {}
+    opened = _Opened(tuple(readable), tuple(writable)) if sandbox.files else _NOTHING
+    holds = _lock(sandbox, opened) if sys.platform == "linux" else {}
     wanted = [part for part in _PARTS if getattr(sandbox, part, True)]
     enforced = tuple(part for part in wanted if holds.get(part))
     missing = tuple(part for part in wanted if not holds.get(part))
@@ -56,18 +66,36 @@ def apply(sandbox: Sandbox) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return enforced, missing
 
 
+def close_files() -> bool:
+    """Take back what `apply` left openable, from all threads of this process; whether that holds now.
+
+    Call it after `apply`. Files that are open stay so. It takes seccomp, which alone reaches threads that run.
+    """
+    return sys.platform == "linux" and _seccomp(Sandbox(network=False, processes=False), _NOTHING)
+
+
 _PARTS = ("no_new_privs", "capabilities", "files", "network", "processes", "memory")
 
 
-def _lock(sandbox: Sandbox) -> dict[str, bool]:
+class _Opened(NamedTuple):
+    """Descriptors whose files may be opened again."""
+
+    readable: tuple[int, ...] = ()
+    writable: tuple[int, ...] = ()
+
+
+_NOTHING = _Opened()
+
+
+def _lock(sandbox: Sandbox, opened: _Opened) -> dict[str, bool]:
     """Does everything, in the one order that works: what needs /proc or a capability comes first."""
     alone = _threads() == 1
     memory = _limit(sandbox)
     no_new_privs = _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     capabilities = _drop_capabilities() and alone
-    landlock = _landlock(sandbox) if alone else 0
-    seccomp = _seccomp(sandbox)
-    files = seccomp or landlock >= _LANDLOCK_TRUNCATE
+    landlock = _landlock(sandbox, opened) if alone else 0
+    seccomp = _seccomp(sandbox, opened)
+    files = landlock >= _LANDLOCK_TRUNCATE or (seccomp and not any(opened))
     return {
         "no_new_privs": no_new_privs,
         "capabilities": capabilities,
@@ -117,7 +145,7 @@ def _limit(sandbox: Sandbox) -> bool:
     # 0 would still feed a dump to a handler that core_pattern pipes to; 1 stops that as well (core(5))
     _lower(resource.RLIMIT_CORE, 1)
     if sandbox.files:
-        _lower(resource.RLIMIT_FSIZE, 0)
+        _lower(resource.RLIMIT_FSIZE, sandbox.file_bytes)
     data = _data_bytes() if sandbox.memory > 0 else None
     if data is not None:
         _lower(resource.RLIMIT_DATA, data + sandbox.memory)
@@ -143,14 +171,16 @@ def _data_bytes() -> int | None:
     return sizes[0] * 1024 if sizes else None
 
 
-# --- Landlock: every right is handled and no rule grants one --------------------------------------
+# --- Landlock: every right is handled, and granted for the opened files only ----------------------
 
-_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+_LANDLOCK_READABLE, _LANDLOCK_WRITABLE = 1 << 2, 1 << 1 | 1 << 2 | 1 << 14  # WRITE_FILE, READ_FILE, TRUNCATE
+_LANDLOCK_BENEATH = 1  # a rule by a descriptor: the file itself, or all below a folder
 _LANDLOCK_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}  # the first ABI that knows so many rights on files
 _LANDLOCK_TRUNCATE, _LANDLOCK_NETWORK, _LANDLOCK_SCOPES = 3, 4, 6  # the first ABI with each
 
 
-def _landlock(sandbox: Sandbox) -> int:
+def _landlock(sandbox: Sandbox, opened: _Opened) -> int:
     """Restrict this thread and those it starts; the ABI in force, 0 if there is none."""
     abi = landlock_abi()
     handled = _landlock_handled(sandbox, abi)
@@ -160,9 +190,17 @@ def _landlock(sandbox: Sandbox) -> int:
     ruleset = _syscall(_LANDLOCK_CREATE, ctypes.create_string_buffer(attributes), len(attributes), 0)
     if ruleset < 0:
         return 0
+    for rights, descriptors in zip((_LANDLOCK_READABLE, _LANDLOCK_WRITABLE), opened, strict=True):
+        for descriptor in filter(_regular, descriptors):  # of a folder, a rule would open all that is below it
+            rule = struct.pack("=Qi", rights & handled[0], descriptor)
+            _syscall(_LANDLOCK_ADD, ruleset, _LANDLOCK_BENEATH, ctypes.create_string_buffer(rule), 0)
     refused = _syscall(_LANDLOCK_RESTRICT, ruleset, 0)
     os.close(ruleset)
     return 0 if refused else abi
+
+
+def _regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def _landlock_handled(sandbox: Sandbox, abi: int) -> tuple[int, int, int]:
@@ -177,8 +215,9 @@ def _landlock_handled(sandbox: Sandbox, abi: int) -> tuple[int, int, int]:
 # --- seccomp: a filter in classic BPF -------------------------------------------------------------
 
 # System calls that end in EPERM: name=number on x86_64/number on aarch64, one number where both agree.
+_OPEN = "open=2/ openat=257/56"
 _FILES = """
-    open=2/ openat=257/56 openat2=437 creat=85/ mkdir=83/ mkdirat=258/34 mknod=133/ mknodat=259/33 rmdir=84/
+    openat2=437 creat=85/ mkdir=83/ mkdirat=258/34 mknod=133/ mknodat=259/33 rmdir=84/
     unlink=87/ unlinkat=263/35 rename=82/ renameat=264/38 renameat2=316/276 link=86/ linkat=265/37
     symlink=88/ symlinkat=266/36 truncate=76/45 chmod=90/ fchmod=91/52 fchmodat=268/53 fchmodat2=452
     chown=92/ fchown=93/55 lchown=94/ fchownat=260/54 utime=132/ utimes=235/ utimensat=280/88
@@ -204,6 +243,7 @@ _KERNEL = """
     settimeofday=164/170 clock_settime=227/112 clock_adjtime=305/266 adjtimex=159/171 sethostname=170/161
     setdomainname=171/162 vhangup=153/58
 """
+_O_STRANGE, _O_WRITES = 0o3000_0000, 0o1103  # PATH, TMPFILE; WRONLY, RDWR, CREAT, TRUNC: the same on both
 _NEWEST = 462  # mseal of Linux 6.10; what came later may undo what is said here, and is ENOSYS
 _ALL = 0xFFFF_FFFF
 
@@ -229,11 +269,14 @@ _ARCHITECTURES = {
 }
 
 
-def _conditions(sandbox: Sandbox, pid: int) -> list[tuple[str, tuple[_Test, ...]]]:
+def _conditions(sandbox: Sandbox, pid: int, opened: _Opened) -> list[tuple[str, tuple[_Test, ...]]]:
     """The calls that depend on their arguments, as rows of a table and what must hold for them to pass."""
     rows: list[tuple[str, tuple[_Test, ...]]] = [
         ("ioctl=16/29", (_Test(1, 0x5412, equal=False), _Test(1, 0x541C, equal=False)))  # TIOCSTI, TIOCLINUX
     ]
+    if sandbox.files and any(opened):  # Landlock does not judge O_PATH
+        refused = _O_STRANGE if opened.writable else _O_STRANGE | _O_WRITES
+        rows += [("open=2/", (_Test(1, 0, mask=refused),)), ("openat=257/56", (_Test(2, 0, mask=refused),))]
     if sandbox.network:  # a pair of datagram sockets can still send to any address
         rows.append(("socketpair=53/199", (_Test(0, 1), _Test(1, 1, mask=0xF))))  # AF_UNIX, SOCK_STREAM
     if sandbox.processes:
@@ -257,14 +300,17 @@ Instruction = tuple[int, int, int, int]
 """Code, steps to skip when true, steps to skip when false, constant: struct sock_filter."""
 
 
-def program(sandbox: Sandbox, machine: str, pid: int) -> list[Instruction]:
+def program(sandbox: Sandbox, machine: str, pid: int, opened: _Opened = _NOTHING) -> list[Instruction]:
     """The filter for a process `pid` on an architecture of `_ARCHITECTURES`.
+
+    With `opened` files it lets `open` and `openat` through, for Landlock to judge.
 
     Offsets into struct seccomp_data: number 0, architecture 4, arguments from 16 on, 8 bytes each.
     """
     audit, column, _ = _ARCHITECTURES[machine]
     denied = [_KERNEL]
-    denied += [_FILES] * sandbox.files + [_NETWORK] * sandbox.network + [_PROCESSES] * sandbox.processes
+    denied += [_OPEN] * (sandbox.files and not any(opened)) + [_FILES] * sandbox.files
+    denied += [_NETWORK] * sandbox.network + [_PROCESSES] * sandbox.processes
     steps: list[Instruction] = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL)]
     # the newer calls, and with them those of x32, whose numbers have bit 30 set
     steps += [(_LOAD, 0, 0, 0), (_ABOVE, 0, 1, _NEWEST), (_RETURN, 0, 0, _ENOSYS)]
@@ -272,7 +318,7 @@ def program(sandbox: Sandbox, machine: str, pid: int) -> list[Instruction]:
         steps += _when(number, [(_RETURN, 0, 0, _EPERM)])
     if sandbox.processes:  # clone3 hides its flags in memory; C libraries then fall back to clone
         steps += _when(435, [(_RETURN, 0, 0, _ENOSYS)])
-    for names, tests in _conditions(sandbox, pid):
+    for names, tests in _conditions(sandbox, pid, opened):
         for number in _numbers(names, column):
             steps += _when(number, [*(s for test in tests for s in _check(test)), (_RETURN, 0, 0, _ALLOW)])
     return [*steps, (_RETURN, 0, 0, _ALLOW)]
@@ -300,12 +346,12 @@ def _check(test: _Test) -> list[Instruction]:
     ]
 
 
-def _seccomp(sandbox: Sandbox) -> bool:
+def _seccomp(sandbox: Sandbox, opened: _Opened) -> bool:
     """Filter all threads of this process. False where there is no table of numbers, or no seccomp."""
     machine = os.uname().machine
     if machine not in _ARCHITECTURES or struct.calcsize("P") != 8:
         return False
-    steps = program(sandbox, machine, os.getpid())
+    steps = program(sandbox, machine, os.getpid(), opened)
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(steps), ctypes.addressof(code)))
     flags = 1 | 4  # TSYNC; SPEC_ALLOW: no speculation barrier, the process holds no secret but its own

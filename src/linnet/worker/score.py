@@ -67,6 +67,9 @@ class Scoring:
     def fed(self) -> list[int]:
         return self.prompt[: self.lane.position]
 
+    def draft(self, limit: int) -> None:
+        """There is nothing to guess."""
+
     def lanes(self) -> list[Lane]:
         return [self.lane, *(lane for lane, _ in self._branches.values())]
 
