@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linnet import protocol as p
+from linnet.channel import Channel, check
 from linnet.errors import ContextOverflow, LinnetError, ProtocolBroken, RequestError, RequestTooLarge
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import Message, ToolCall, ToolSpec
@@ -57,7 +58,7 @@ SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann")
 SCRIPT = p.Script(
     (p.Say("00ff"), p.Die(11, 0), p.Hang(0.5), p.Flood(3), p.Garble("ff")), (p.Die(0, 3),), (1, 3), "bad", 0.25
 )
-SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, required=True)
+SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, file_bytes=6, required=True)
 
 TO_CHILD = [
     p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0"),
@@ -66,6 +67,9 @@ TO_CHILD = [
     p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,), "home"),
     p.Cancel(7),
     p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
+    p.Loop(3, 5, 2, 4, 8, 16),
+    p.Encode(3, 4, "q4_k_m", 2, SANDBOX),
+    p.Compare(p.Load(3), ("a text", "é\U0001f600"), 5, True),
     p.Stop(),
 ]
 FROM_CHILD = [
@@ -73,6 +77,9 @@ FROM_CHILD = [
     p.Beat("decode", 12.5),
     p.Emitted(3, "é\U0001f600", (1, 2)),
     p.Ended(3, Done("t", "length", Usage(1, 2, 3, 4), {"n": "4"}, ((-0.5, 2),), 6, ("resumed",))),
+    p.Looped(3, 0.5, 0.25, 1.5),
+    p.Recoded(0.5, ("files",)),
+    p.Compared(7, 49152, 12.5, 0.75, p.Distance(0.1, 0.01, 0.5, 0.75, 0.9, 11.5), ("memory",)),
     p.Rendered(2, PROMPT, ("something is left out",)),
     p.failed(5, ContextOverflow("too long", prompt_tokens=9, context=8)),
 ]
@@ -83,7 +90,7 @@ class Pipe:
 
     def __init__(self, *, child: bool) -> None:
         self.raw, end = socket.socketpair()
-        self.channel = p.Channel(end, child=child)
+        self.channel = Channel(end, child=child)
 
     def close(self) -> None:
         self.raw.close()
@@ -140,7 +147,7 @@ def test_no_field_of_a_tried_record_has_its_default(record: Any) -> None:
 def test_a_record_arrives_as_it_was_sent(record: Any) -> None:
     ours, theirs = socket.socketpair()
     to_child = record in TO_CHILD
-    sender, receiver = p.Channel(ours, child=not to_child), p.Channel(theirs, child=to_child)
+    sender, receiver = Channel(ours, child=not to_child), Channel(theirs, child=to_child)
     sender.send(record)
     sender.close()
     arrived = receiver.receive()
@@ -226,7 +233,7 @@ def test_waiting_works_above_descriptor_1023() -> None:
     raw, end = socket.socketpair()
     high = socket.socket(fileno=os.dup2(end.fileno(), 1500))
     try:
-        channel = p.Channel(high, child=False)
+        channel = Channel(high, child=False)
         assert not channel.wait(0.0)
         raw.sendall(framed(p.Beat("idle", 1.0)))
         assert channel.wait(1.0) and channel.pending() == p.Beat("idle", 1.0)
@@ -405,14 +412,14 @@ def deep(levels: int) -> dict[str, Any]:
 def test_a_request_that_json_cannot_carry_is_refused(constraint: Any) -> None:
     """In the worker it would break the protocol and end everybody's request."""
     with pytest.raises(RequestError):
-        p.check(p.Submit(1, Generate(PROMPT, constraint=constraint)))
+        check(p.Submit(1, Generate(PROMPT, constraint=constraint)))
 
 
 def test_a_request_that_json_can_carry_passes() -> None:
     for record in TO_CHILD:
         if isinstance(record, p.Submit):
-            p.check(record)
-    p.check(p.Submit(1, Generate(PROMPT, constraint=Schema(deep(100)))))
+            check(record)
+    check(p.Submit(1, Generate(PROMPT, constraint=Schema(deep(100)))))
 
 
 def test_a_request_over_half_a_record_is_refused() -> None:
@@ -420,9 +427,9 @@ def test_a_request_over_half_a_record_is_refused() -> None:
         return p.Submit(1, Generate(PROMPT, constraint=Choice(("x" * size,))))
 
     limit = LIMITS.record_bytes // 2
-    p.check(submit(limit - 1_000))
+    check(submit(limit - 1_000))
     with pytest.raises(RequestTooLarge, match=str(limit)):
-        p.check(submit(limit + 1))
+        check(submit(limit + 1))
 
 
 def test_errors_of_this_room_are_of_the_tree() -> None:

@@ -29,7 +29,7 @@ from linnet.requests import Capabilities, Count, Done, Event, Request, Score, Us
 from linnet.runtime.local import LocalModel
 from linnet.tools import Permission, Rule, Tool, tool
 
-KEYS = {"answer", "how", "calls", "steps", "usage", "seconds", "dropped", "degraded", "model", "error"}
+KEYS = {"answer", "how", "calls", "steps", "usage", "seconds", "dropped", "degraded", "model", "encoding", "error"}
 UNREACHED = threading.Event()
 
 
@@ -107,7 +107,8 @@ def checked(described: dict[str, Any]) -> dict[str, Any]:
     assert json.loads(json.dumps(described)) == described
     for call in described["calls"]:
         assert {"name", "arguments", "result", "error"} <= set(call)
-    assert set(described["usage"]) == {"prompt_tokens", "cached_tokens", "generated_tokens", "forced_tokens"}
+    kinds = ("prompt", "cached", "generated", "forced", "guessed")
+    assert set(described["usage"]) == {f"{kind}_tokens" for kind in kinds}
     return described
 
 

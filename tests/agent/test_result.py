@@ -11,7 +11,7 @@ from linnet.errors import FAILED, REFUSED, LinnetError, ToolDenied, ToolFailed, 
 from linnet.messages import Step, ToolCall, ToolResult
 from linnet.requests import Usage
 
-KEYS = ["answer", "how", "calls", "steps", "usage", "seconds", "dropped", "degraded", "model", "error"]
+KEYS = ["answer", "how", "calls", "steps", "usage", "seconds", "dropped", "degraded", "model", "encoding", "error"]
 """Those of `linnet run --json` in DESIGN.md, and `error`."""
 
 
@@ -21,11 +21,12 @@ def test_a_plain_result() -> None:
         "how": "rule",
         "calls": [],
         "steps": [],
-        "usage": {"prompt_tokens": 0, "cached_tokens": 0, "generated_tokens": 0, "forced_tokens": 0},
+        "usage": {f"{kind}_tokens": 0 for kind in ("prompt", "cached", "generated", "forced", "guessed")},
         "seconds": 0.0,
         "dropped": [],
         "degraded": [],
         "model": "",
+        "encoding": "",
         "error": None,
     }
 

@@ -54,6 +54,7 @@ def test_an_outcome_in_json() -> None:
         "cached_tokens": 5,
         "generated_tokens": 3,
         "forced_tokens": 2,
+        "guessed_tokens": 0,
         "notes": [],
         "error": None,
     }

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from linnet.channel import Channel
 from linnet.errors import InputInvalid, ModelInvalid, OutOfMemory, StorageFull
 from linnet.hardware.probe import landlock_abi
 from linnet.limits import MIB, Sandbox
-from linnet.protocol import Channel, Compare, Encode, Failed, Load, Recoded, Record, Stop
+from linnet.protocol import Compare, Encode, Failed, Load, Recoded, Record, Stop
 
 WRITER = Path(__file__).parents[1] / "models" / "gguf_writer.py"
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from linnet.protocol import Channel, Record
+from linnet.channel import Channel
+from linnet.protocol import Record
 
 _ENVIRONMENT = {
     # Threads that spin while they wait stall each other as soon as somebody else wants a core: with one busy

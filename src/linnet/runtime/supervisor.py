@@ -16,9 +16,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from linnet.channel import check
 from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, check
+from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit
 from linnet.requests import Done, Event, Piece, Request
 from linnet.runtime import child, postmortem
 

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from linnet.channel import Channel
 from linnet.errors import InputInvalid, LinnetError, ModelError, StorageFull
 from linnet.limits import KIB, LIMITS
-from linnet.protocol import Beat, Channel, Compare, Compared, Encode, Recoded, failed
+from linnet.protocol import Beat, Compare, Compared, Encode, Recoded, failed
 from linnet.worker import compare, llama, lockdown
 
 

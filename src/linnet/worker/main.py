@@ -10,9 +10,10 @@ import socket
 import sys
 import time
 
+from linnet.channel import Channel
 from linnet.errors import LinnetError, ProtocolBroken
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Cancel, Channel, Load, Ready, Record, Stop, Submit, failed
+from linnet.protocol import Beat, Cancel, Load, Ready, Record, Stop, Submit, failed
 from linnet.worker import llama, lockdown
 from linnet.worker.engine import Engine
 from linnet.worker.scripted import ScriptedEngine

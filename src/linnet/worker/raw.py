@@ -12,9 +12,10 @@ import time
 
 import numpy as np
 
+from linnet.channel import Channel
 from linnet.errors import ContextOverflow, LinnetError, ProtocolBroken, RequestError
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Channel, Load, Loop, Looped, Ready, Stop, failed
+from linnet.protocol import Beat, Load, Loop, Looped, Ready, Stop, failed
 from linnet.worker import llama, lockdown
 from linnet.worker.batch import LARGEST
 from linnet.worker.llama import Entry, Llama

@@ -13,10 +13,11 @@ import time
 from itertools import groupby
 from pathlib import Path
 
+from linnet.channel import Channel
 from linnet.errors import LinnetError, ProtocolBroken, TemplateFailed
 from linnet.limits import LIMITS
 from linnet.messages import Message, ToolCall, ToolSpec
-from linnet.protocol import Channel, Load, Ready, Render, Rendered, Stop, failed
+from linnet.protocol import Load, Ready, Render, Rendered, Stop, failed
 from linnet.requests import Segment
 from linnet.worker import lockdown
 from linnet.worker.prompts import prompt
