@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from linnet.agent.agent import Agent
-from linnet.app import check_engine, open_agent
-from linnet.errors import DeadlineExceeded, ModelNotFound, ToolInvalid
+from linnet.app import check_engine, open_agent, open_pool
+from linnet.errors import DeadlineExceeded, ModelNotFound, OutOfMemory, ToolInvalid
 from linnet.runtime.local import LocalModel
 from linnet.settings import Settings
 from linnet.tools import tool
@@ -68,6 +68,17 @@ def test_the_deadline_and_the_margin() -> None:
 def test_what_cannot_be_used(settings: Settings, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=r"no-such-model|nowhere|no_such_tool"):
         open_agent(settings)
+
+
+def test_a_pool_as_the_settings_say() -> None:
+    settings = Settings(context=512, threads=1, memory_mib=600, idle_seconds=30, preload=("default",))
+    with open_pool(settings) as pool:
+        (resident,) = pool.residents()
+        assert (resident.name, resident.context, resident.in_use) == ("smollm2-135m", 512, 0)
+        assert pool.model("smollm2-135m").capabilities.context == 512
+        assert len(pool.residents()) == 1
+    with pytest.raises(OutOfMemory):
+        open_pool(Settings(memory_mib=16, preload=("default",)))
 
 
 def test_a_look_at_the_engine() -> None:

@@ -50,7 +50,7 @@ def test_every_limit_is_obeyed_somewhere() -> None:
 def test_the_numbers_fit_together() -> None:
     assert LIMITS.request_bytes * 6 <= LIMITS.record_bytes // 2, "six bytes of JSON for the worst character"
     assert LIMITS.heartbeat_seconds * 3 <= LIMITS.progress_seconds
-    assert LIMITS.chunk_seconds < LIMITS.heartbeat_seconds
+    assert LIMITS.chunk_seconds < LIMITS.prefill_seconds < LIMITS.heartbeat_seconds
     assert LIMITS.request_deaths >= 2, "one death in company proves nothing"
     assert LIMITS.restarts > LIMITS.request_deaths
 

@@ -53,6 +53,7 @@ def test_every_field_from_a_file(toml: Path) -> None:
         'tools = ["files", "calculator"]\n'
         "require_sandbox = true\nrequest_seconds = 30\nanswer_tokens = 64\nmargin = -0.5\n"
         'endpoint = "https://hub.example"\noffline = true\n'
+        'memory_mib = 2048\nidle_seconds = 0\npreload = ["default", "my/model.gguf"]\n'
         '[models."my/model.gguf"]\nfamily = "qwen3"\ncontext = 512\ntemperature = 0.5\ntop_p = 0.5\ntop_k = 5\n'
         'stops = ["END"]\nthinking = false\nsystem = "folded"\ndialect = "hermes"\ntemplate = "own.jinja"\n'
         "template_options = {effort = 'low', deep = {a = [1]}}"
@@ -69,6 +70,9 @@ def test_every_field_from_a_file(toml: Path) -> None:
         margin=-0.5,
         endpoint="https://hub.example",
         offline=True,
+        memory_mib=2048,
+        idle_seconds=0.0,
+        preload=("default", "my/model.gguf"),
         models={
             "my/model.gguf": ModelSettings(
                 family="qwen3",
@@ -92,6 +96,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_MODEL": "m",
         "LINNET_CONTEXT": "2048",
         "LINNET_THREADS": "2",
+        "LINNET_ENCODING": "original",
         "LINNET_ROOT": "/notes",
         "LINNET_TOOLS": "files, calculator,",
         "LINNET_REQUIRE_SANDBOX": "yes",
@@ -100,12 +105,16 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_MARGIN": "0.25",
         "LINNET_ENDPOINT": "https://hub.example",
         "LINNET_OFFLINE": "1",
+        "LINNET_MEMORY_MIB": "2048",
+        "LINNET_IDLE_SECONDS": "60",
+        "LINNET_PRELOAD": "default, other,",
         "PATH": "/bin",
     }
     fields = set(Settings.model_fields) - {"models"}  # LINNET_MODELS is the folder of models
     assert set(environ) - {"PATH"} == {f"LINNET_{name.upper()}" for name in fields}
     found = load(environ=environ)
     assert found.tools == ("files", "calculator")
+    assert (found.memory_mib, found.idle_seconds, found.preload) == (2048, 60.0, ("default", "other"))
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
     assert found.model_fields_set == fields
 
@@ -183,6 +192,9 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml:
         ("model = 1", "`model` is 1: input should be a valid string"),
         ("model = ''", "`model` is '': string should have at least 1 character"),
         ("tools = 'files'", "`tools` is 'files': should be a list of names"),
+        ("preload = 'default'", "`preload` is 'default': should be a list of names"),
+        ("memory_mib = 0", "`memory_mib` is 0: input should be greater than or equal to 1"),
+        ("idle_seconds = -1", "`idle_seconds` is -1: input should be greater than or equal to 0"),
         ("tools = [1]", "`tools` is 1: input should be a valid string"),
         ("root = 1", "`root` is 1: should be a folder"),
         ("root = ''", "`root` is '': should be a folder, not an empty path"),
@@ -282,3 +294,14 @@ def test_any_environment_gives_settings_or_a_typed_error(values: dict[str, Any])
         assert isinstance(load(environ=values), Settings)
     except SettingsInvalid as error:
         assert error.exit_code == 2
+
+
+def test_an_encoding_for_this_run_goes_before_that_of_a_model(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text('encoding = "auto"\n[models."m"]\nencoding = "original"\n')
+    assert load(file, {}).models["m"].encoding == "original" and load(file, {}).encoding == "auto"
+    for environ, argument in (({"LINNET_ENCODING": "original"}, None), ({}, "original")):
+        found = load(file, environ, encoding=argument)
+        assert (found.encoding, found.models["m"].encoding) == ("original", None)
+    with pytest.raises(SettingsInvalid, match="encoding"):
+        load(file, {}, encoding="fastest")

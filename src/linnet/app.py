@@ -8,9 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from linnet.agent.agent import Agent
+from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, complete
-from linnet.runtime.local import open_local
+from linnet.runtime.local import LocalModel, open_local
+from linnet.runtime.pool import Pool
 from linnet.settings import Settings
 from linnet.tools import Tool
 
@@ -29,8 +31,37 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         context=settings.context,
         threads=settings.threads,
         models=settings.models,
+        encoding=settings.encoding,
         require_sandbox=settings.require_sandbox,
     )
+
+
+def open_pool(settings: Settings | None = None) -> Pool:
+    """Models by name within the memory that the settings allow; those to preload are being loaded.
+
+    Raises a LinnetError for one of them that cannot be used, or that does not fit beside the others.
+    """
+    settings = settings or Settings()
+
+    def opener(name: str) -> LocalModel:
+        return open_local(
+            name,
+            context=settings.context,
+            threads=settings.threads,
+            models=settings.models,
+            require_sandbox=settings.require_sandbox,
+            encoding=settings.encoding,
+            fitted=False,
+        )
+
+    memory = None if settings.memory_mib is None else settings.memory_mib * MIB
+    pool = Pool(opener, memory=memory, idle_seconds=settings.idle_seconds)
+    try:
+        pool.preload(*settings.preload)
+    except BaseException:
+        pool.close()
+        raise
+    return pool
 
 
 def check_engine(settings: Settings) -> dict[str, Any]:
@@ -45,6 +76,7 @@ def check_engine(settings: Settings) -> dict[str, Any]:
         context=settings.context,
         threads=settings.threads,
         models=settings.models,
+        encoding=settings.encoding,
         require_sandbox=settings.require_sandbox,
     )
     try:

@@ -35,7 +35,13 @@ PREFIX = "LINNET_"
 RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG"})
 """Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks."""
 
+_LISTS = {"tools", "preload"}
+"""Settings that are parted by commas where they are variables."""
+
 Name = Annotated[str, StringConstraints(min_length=1)]
+WhichEncoding = Literal["auto", "original"]
+"""Of the weights: the one that was made for this machine, if there is one, or the file as it is."""
+
 Variable = Annotated[str, StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
 
@@ -60,6 +66,7 @@ class ModelSettings(BaseModel):
     system: Literal["own", "folded"] | None = Field(None, description="system message: a turn, or in the user's")
     dialect: Name | None = Field(None, description="how it writes tool calls: a row of `linnet parse --dialect`")
     template: Path | None = Field(None, description="file with the chat template to use")
+    encoding: WhichEncoding | None = Field(None, description="of its weights; unset: the general setting")
     template_options: dict[Variable, Any] | None = Field(None, description="variables of the chat template")
 
     @field_validator("stops", mode="before")
@@ -83,6 +90,7 @@ class Settings(BaseModel):
     model: Name = Field("default", description="name of a known model, or path of a .gguf file")
     context: int | None = Field(None, ge=1, description="tokens; unset: the trained context, at most 4096")
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
+    encoding: WhichEncoding = Field("auto", description="of the weights: made for this machine, or the original")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
     tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
@@ -91,6 +99,9 @@ class Settings(BaseModel):
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")
     endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
     offline: bool = Field(False, description="never ask the hub, not even for `models pull`")
+    memory_mib: int | None = Field(None, ge=1, description="MiB that all models may take; unset: what is available")
+    idle_seconds: float = Field(LIMITS.idle_seconds, ge=0, description="unused models are unloaded; 0: never")
+    preload: tuple[Name, ...] = Field((), description="models that are loaded at the start, not on demand")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
     @field_validator("root", mode="before")
@@ -102,7 +113,7 @@ class Settings(BaseModel):
             raise PydanticCustomError("folder", "should be a folder")
         return root and _expanded(root, "folder")
 
-    @field_validator("tools", mode="before")
+    @field_validator("tools", "preload", mode="before")
     @classmethod
     def _tuple(cls, tools: Any) -> Any:
         return _tuple_of_names(tools)
@@ -138,8 +149,9 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
 
     The file is `file`, or $LINNET_SETTINGS, or linnet/linnet.toml below $XDG_CONFIG_HOME (~/.config); only
     the last may be absent. Relative paths in it are taken from the file's own folder. Variables are
-    LINNET_MODEL and so on; `tools` are parted by commas there, and `models` cannot be set. A `context` that is
-    given for this run goes before those in `models`. Raises SettingsInvalid.
+    LINNET_MODEL and so on; `tools` and `preload` are parted by commas there, and `models` cannot be set. A
+    `context` that is given for this run goes before those in `models`, and so does an `encoding`. Raises
+    SettingsInvalid.
     """
     environ = os.environ if environ is None else environ
     given = {key: value for key, value in arguments.items() if value is not None}
@@ -149,9 +161,10 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
         _set(Settings.model_validate(given, context=_Source("arguments"))),
     ]
     merged = {key: value for layer in layers for key, value in layer.items()}
-    if "models" in merged and any("context" in layer for layer in layers[1:]):
+    overruled = {key: None for key in ("context", "encoding") if any(key in layer for layer in layers[1:])}
+    if "models" in merged and overruled:
         models = merged["models"].items()
-        merged["models"] = {name: own.model_copy(update={"context": None}) for name, own in models}
+        merged["models"] = {name: own.model_copy(update=overruled) for name, own in models}
     return Settings(**merged)
 
 
@@ -164,8 +177,8 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
     """Variables with the prefix; all of them, so that a misspelled one is an error."""
     own = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in RESERVED}
     values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in own.items()}
-    if "tools" in values:
-        values["tools"] = [name.strip() for name in values["tools"].split(",") if name.strip()]
+    for key in _LISTS & values.keys():
+        values[key] = [name.strip() for name in values[key].split(",") if name.strip()]
     return values
 
 

@@ -89,35 +89,35 @@ def test_a_long_prompt_is_fed_whole_in_chunks() -> None:
 
 
 def test_the_first_step_is_small() -> None:
-    assert SMALLEST <= StepSizer().budget <= 2 * SMALLEST
+    assert SMALLEST <= StepSizer().budget(0.25) <= 4 * SMALLEST
 
 
 def test_the_budget_follows_the_machine() -> None:
-    sizer = StepSizer(0.25)
+    sizer = StepSizer()
     for _ in range(12):
         sizer.observe(100, 0.5)  # 200 tokens a second
-    assert sizer.budget == pytest.approx(50, abs=1)
+    assert sizer.budget(0.25) == pytest.approx(50, abs=1)
     for _ in range(12):
         sizer.observe(100, 0.1)  # 1,000 tokens a second
-    assert sizer.budget == pytest.approx(250, abs=2)
+    assert sizer.budget(0.25) == pytest.approx(250, abs=2)
 
 
 def test_the_budget_has_two_ends() -> None:
-    sizer = StepSizer(0.25)
+    sizer = StepSizer()
     sizer.observe(100, 1_000.0)
-    assert sizer.budget == SMALLEST
+    assert sizer.budget(0.25) == SMALLEST
     for _ in range(30):
         sizer.observe(512, 0.001)
-    assert sizer.budget == LARGEST
+    assert sizer.budget(0.25) == LARGEST
 
 
 def test_small_steps_teach_nothing() -> None:
-    sizer = StepSizer(0.25)
+    sizer = StepSizer()
     for _ in range(9):
         sizer.observe(1, 0.1)
         sizer.observe(SMALLEST - 1, 5.0)
         sizer.observe(100, 0.0)
-    assert sizer.budget == StepSizer(0.25).budget
+    assert sizer.budget(0.25) == StepSizer().budget(0.25)
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), st.floats(0, 1e6)), max_size=20))
@@ -125,4 +125,4 @@ def test_the_budget_is_always_a_usable_number(seen: list[tuple[int, float]]) -> 
     sizer = StepSizer()
     for tokens, seconds in seen:
         sizer.observe(tokens, seconds)
-        assert SMALLEST <= sizer.budget <= LARGEST
+        assert SMALLEST <= sizer.budget(0.25) <= LARGEST

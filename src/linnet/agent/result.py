@@ -16,7 +16,8 @@ class Result:
 
     `how` names what produced the answer: `rule`, `model`, or `abstained`. `error` is the described error of
     the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was not as
-    it should have been. `seconds` is wall time.
+    it should have been. `encoding` tells of weights that stood in for those of the model's file, "" if none did.
+    `seconds` is wall time.
     """
 
     answer: str
@@ -28,6 +29,7 @@ class Result:
     dropped: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
     model: str = ""
+    encoding: str = ""
     error: dict[str, Any] | None = None
 
     @property
@@ -61,5 +63,6 @@ class Result:
             "dropped": list(self.dropped),
             "degraded": list(self.degraded),
             "model": self.model,
+            "encoding": self.encoding,
             "error": self.error,
         }

@@ -167,6 +167,7 @@ class Turn:
             dropped=self._dropped,
             degraded=(*self._model.degraded, *self._degraded),
             model=self._model.capabilities.name if self._usage != Usage() else "",
+            encoding=self._model.capabilities.encoding if self._usage != Usage() else "",
             error=self._error,
         )
 

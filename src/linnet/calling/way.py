@@ -25,10 +25,10 @@ class Caller(Protocol):
 
 def stored_profile(model: Model) -> tuple[Profile | None, str]:
     """`(profile, note)` of a Model that has a file, as `linnet.calling.profile.load` has them."""
-    fingerprint = getattr(model, "fingerprint", None)
-    if not callable(fingerprint) or not profiles.any_stored():
+    original = getattr(model, "original", None)
+    if not callable(original) or not profiles.any_stored():
         return None, ""
-    return profiles.load(fingerprint())
+    return profiles.load(original())
 
 
 def caller_for(model: Model, tools: Sequence[Tool], way: Way) -> Caller:

@@ -114,6 +114,12 @@ def largest(shape: Shape, usable: int, most: int, cache: str = DEFAULT_CACHE) ->
     return low * CONTEXT_STEP if low * CONTEXT_STEP >= CONTEXT_LEAST else 0
 
 
+def contexts(wanted: int) -> tuple[int, ...]:
+    """The wanted context and the smaller ones that can stand in for it, in tokens; the largest first."""
+    below = range((wanted - 1) // CONTEXT_STEP * CONTEXT_STEP, CONTEXT_LEAST - 1, -CONTEXT_STEP)
+    return (wanted, *below)
+
+
 def gpu_layers(shape: Shape, memory: int, context: int) -> int:
     """How many layers a GPU with so many free bytes holds, each with its part of the KV cache.
 

@@ -36,6 +36,11 @@ def share(root: Path) -> Share:
     )
 
 
+def memory_room(root: Path, mapped: int) -> int | None:
+    """As `share` has it, but with up to `mapped` bytes of file pages in use as free: they are the caller's own."""
+    return least(_memory_room(group, mapped) for group in _groups(root) if group.holds("memory"))
+
+
 # --- levels --------------------------------------------------------------------------------------
 
 
@@ -114,12 +119,18 @@ def _memory_limit(group: _Group) -> int | None:
     return least(limit for name in files for limit in group.numbers(name)[:1] if limit < _UNLIMITED)
 
 
-def _memory_room(group: _Group) -> int | None:
+def _memory_room(group: _Group, mapped: int = 0) -> int | None:
     """Bytes below the limit, counting file pages that were not used lately as free: the kernel drops them."""
     limit = _memory_limit(group)
     used = group.numbers("memory.usage_in_bytes" if group.controllers else "memory.current")[:1]
     if limit is None or not used:
         return limit
-    name = "total_inactive_file" if group.controllers else "inactive_file"
-    droppable = re.search(rf"^{name} ([0-9]{{1,19}})$", text(group.folder / "memory.stat") or "", re.MULTILINE)
-    return max(0, limit - max(0, used[0] - int(droppable[1] if droppable else 0)))
+    free = _pages(group, "inactive_file") + min(mapped, _pages(group, "active_file"))
+    return max(0, limit - max(0, used[0] - free))
+
+
+def _pages(group: _Group, name: str) -> int:
+    """Bytes of a line of `memory.stat`, over all groups below too."""
+    whole = f"total_{name}" if group.controllers else name
+    found = re.search(rf"^{whole} ([0-9]{{1,19}})$", text(group.folder / "memory.stat") or "", re.MULTILINE)
+    return int(found[1]) if found else 0

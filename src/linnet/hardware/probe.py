@@ -33,6 +33,7 @@ __all__ = [
     "bandwidth",
     "busy_cores",
     "contention",
+    "key",
     "landlock_abi",
     "probe",
     "recall",
@@ -142,13 +143,13 @@ def remember(machine: Machine, measurement: Measurement) -> bool:
     path = _measurements()
     kept = read_json(path)
     known = kept if isinstance(kept, dict) else {}
-    return write_json(path, {**known, _key(machine): asdict(measurement)})
+    return write_json(path, {**known, key(machine): asdict(measurement)})
 
 
 def recall(machine: Machine) -> Measurement | None:
     """What was measured on a machine like this one; None if nothing was, or the file is broken."""
     kept = read_json(_measurements())
-    values = kept.get(_key(machine)) if isinstance(kept, dict) else None
+    values = kept.get(key(machine)) if isinstance(kept, dict) else None
     if not isinstance(values, dict):
         return None
     return Measurement(**{name: _positive(values.get(name)) for name in Measurement.__dataclass_fields__})
@@ -158,7 +159,7 @@ def _measurements() -> Path:
     return cache_folder() / "hardware.json"
 
 
-def _key(machine: Machine) -> str:
+def key(machine: Machine) -> str:
     """Facts that outlive a reboot and decide how fast the machine is."""
     facts = (machine.architecture, machine.cpu, machine.cores, machine.affinity, machine.quota)
     return " | ".join(map(str, facts))

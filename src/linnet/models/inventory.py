@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from linnet.errors import InputInvalid, ModelError, ModelNotFound
-from linnet.models import catalogue, family, gguf, quantisation, store
+from linnet.hardware import probe
+from linnet.models import catalogue, encodings, family, gguf, quantisation, store
+from linnet.models.encodings import Encodings
 from linnet.models.shelf import Incomplete, Kind, Record, Shelf
 
 State: TypeAlias = Literal["complete", "incomplete", "fetching"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An encoding of a model for a machine: `size` in bytes; `here` says whether it is loaded on this one."""
+
+    name: str
+    type: str
+    size: int
+    date: str
+    here: bool
 
 
 @dataclass(frozen=True)
@@ -37,13 +50,35 @@ class Model:
     owner: int | None = None
     kind: Kind = "model"
     architecture: str = "unknown"
+    encodings: tuple[Kept, ...] = ()
 
 
 def inventory(shelf: Shelf | None = None) -> list[Model]:
     """Complete models first, each kind by name. No file is read but the headers of those in packages."""
     shelf = shelf or Shelf()
     packaged = [model for name in catalogue.entries() if (model := _packaged(name))]
-    return [*packaged, *(_stored(shelf, one) for one in shelf.records()), *map(_half, shelf.incomplete())]
+    kept = _kept(shelf)
+    whole = [*packaged, *(_stored(shelf, one) for one in shelf.records())]
+    with_kept = (replace(model, encodings=tuple(kept.get(model.sha256 or "", ()))) for model in whole)
+    return [*with_kept, *map(_half, shelf.incomplete())]
+
+
+def strays(found: list[Model], shelf: Shelf | None = None) -> list[Kept]:
+    """Encodings of files that are none of these models: used by path, or removed meanwhile."""
+    named = {model.sha256 for model in found}
+    return [one for sha256, each in _kept(shelf or Shelf()).items() if sha256 not in named for one in each]
+
+
+def _kept(shelf: Shelf) -> dict[str, list[Kept]]:
+    """By the hash of the original."""
+    made = Encodings(shelf.root / "encodings")
+    records = [one for one in made.records() if one.sha256 and made.blob(one.sha256).is_file()]
+    here = (encodings.host(probe.probe()), encodings.engine()) if records else ("", "")
+    found: dict[str, list[Kept]] = {}
+    for one in records:
+        kept = Kept(one.name, one.type, one.size, one.date, (one.machine, one.engine) == here)
+        found.setdefault(one.original, []).append(kept)
+    return found
 
 
 def check_removable(name: str) -> None:

@@ -147,14 +147,15 @@ class Shelf:
             for path in (self.part(sha256), self._state(sha256)):
                 path.unlink(missing_ok=True)
 
-    def publish(self, record: Record) -> Record:
-        """Give the fetched and checked part its name; returns the record as it stands now.
+    def publish(self, record: Record, made: Path | None = None) -> Record:
+        """Give the fetched and checked part its name, or a file of this disk that was made; returns the record as it
+        stands now.
 
         A blob that is there already is given a further name. The file is synced before it is renamed, and the
         rename before the record is written.
         """
         record = replace(record, stored=round(time.time(), 3))
-        name, blob, part = self._name(record.name), self.blob(record.sha256), self.part(record.sha256)
+        name, blob, part = self._name(record.name), self.blob(record.sha256), made or self.part(record.sha256)
         with writing(self.root), self._changing():
             if part.exists():
                 _settle(part)

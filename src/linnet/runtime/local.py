@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
+from threading import Event as Flag
 from typing import Any
 
 from pydantic_core import to_json
@@ -11,22 +15,26 @@ from pydantic_core import to_json
 from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestError
 from linnet.hardware import budget, probe
 from linnet.hardware.accelerators import degraded
+from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.models import store
+from linnet.models import naming, store
 from linnet.models.configuration import DEFAULT_CONTEXT as DEFAULT_CONTEXT
 from linnet.models.configuration import Configuration, configure, layers
 from linnet.models.family import Family
-from linnet.models.gguf import Header, ModelFile, open_model
+from linnet.models.gguf import Header, ModelFile, open_model, read_header
 from linnet.models.integrity import checked_header
 from linnet.models.shape import shape_of
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
 from linnet.runtime import sandbox
-from linnet.runtime.renderer import Renderer
+from linnet.runtime.adapters import Adapters
+from linnet.runtime.renderer import RENDERER_BYTES, Renderer
+from linnet.runtime.residency import Need
+from linnet.runtime.stand_in import StandIn, stand_in, wanted
 from linnet.runtime.supervisor import Supervisor
-from linnet.settings import ModelSettings
+from linnet.settings import ModelSettings, WhichEncoding
 
 
 def open_local(
@@ -36,13 +44,18 @@ def open_local(
     threads: int | None = None,
     require_sandbox: bool = False,
     models: Mapping[str, ModelSettings] | None = None,
+    encoding: WhichEncoding = "auto",
+    fitted: bool = True,
 ) -> LocalModel:
     """A known model or a .gguf file, found, checked and fitted to this machine; no process is started yet.
 
+    Behind a `+` the name may have an adapter: `default+home`, `default+./home.gguf`.
     `context` is in tokens (None: the trained one, at most 4,096); `models` are settings of single models, by name.
+    `encoding` says whether weights that were encoded for this machine may be loaded in place of the file's own.
     Raises a ModelError for a file that cannot be used, SettingsInvalid for what cannot be set for it, and
-    OutOfMemory for a context that does not fit.
+    OutOfMemory for a context that does not fit. With `fitted` false it is the caller who sees to it that it fits.
     """
+    name, adapter = naming.split_adapter(name)
     located = store.locate(name)
     file = open_model(located.path)
     try:
@@ -50,7 +63,15 @@ def open_local(
         store.verify(located, file)
         configuration = configure(header, layers(name, located, context, models))
         machine = probe.probe()
-        _check_fit(header, configuration.context, machine)
+        instead, note = None, ""
+        if wanted(name, located, models, encoding) == "auto":
+            instead, note = stand_in(located, file, configuration.context, machine)
+        if instead is not None:
+            file.close()
+            file = instead.file
+        elif fitted:
+            _check_fit(header, configuration.context, machine)
+        notes = (*degraded(machine), *([note] if note else []))
         counts = budget.threads(machine, probe.contention())
         confined = sandbox.for_model(required=require_sandbox)
         load = Load(
@@ -59,7 +80,8 @@ def open_local(
             prefill_threads=threads or counts.prefill,
             sandbox=confined,
         )
-        return LocalModel(located.name, load, file, configuration, degraded(machine))
+        model = LocalModel(located.name, load, file, configuration, notes, instead)
+        return model.with_adapter(adapter) if adapter else model
     except BaseException:
         file.close()
         raise
@@ -84,16 +106,26 @@ class LocalModel:
 
     `load` says what the worker is given, `file` is the open, verified model, which closes with this,
     `configuration` how the model likes to be spoken to, and `degraded` what every answer is to tell of this machine.
+    `instead` is there where `file` stands in for the one that was named.
     """
 
     def __init__(
-        self, name: str, load: Load, file: ModelFile, configuration: Configuration, degraded: tuple[str, ...] = ()
+        self,
+        name: str,
+        load: Load,
+        file: ModelFile,
+        configuration: Configuration,
+        degraded: tuple[str, ...] = (),
+        instead: StandIn | None = None,
     ) -> None:
         self._name = name
+        self._adapter = ""  # as its worker knows it
+        self._adapters = Adapters(file)
         self._degraded = degraded
-        self._closed = False
+        self._closed = Flag()
         self._context = load.context
         self._file = file
+        self._instead = instead
         self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno())
         confined = sandbox.for_rendering(required=load.sandbox.required)
@@ -105,11 +137,67 @@ class LocalModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self._name, self._context)
+        return Capabilities(self._name, self._context, encoding=self._instead.label if self._instead else "")
 
     def fingerprint(self) -> str:
-        """SHA-256 of the model's file: hashed once, and remembered until the file changes."""
-        return store.fingerprint(self._file)
+        """SHA-256 of the file that is loaded: hashed once, and remembered until the file changes.
+
+        With an adapter it is that of both digests.
+        """
+        return self._with_adapter(store.fingerprint(self._file))
+
+    def original(self) -> str:
+        """SHA-256 of the file that was named, under which profiles are kept: that of the loaded one, unless an
+        encoding of it stands in."""
+        return self._with_adapter(self._instead.original) if self._instead else self.fingerprint()
+
+    def _with_adapter(self, digest: str) -> str:
+        return hashlib.sha256(f"{digest}+{self._adapter}".encode()).hexdigest() if self._adapter else digest
+
+    def with_adapter(self, text: str) -> LocalModel:
+        """This model with an adapter, by the name of a stored one or a path: in the same processes, closed together.
+
+        Raises a ModelError for a file that is no adapter of this model.
+        """
+        adapter, added = self._adapters.add(text)
+        if added:
+            self.supervisor.adapt(adapter)
+        adapted = copy(self)
+        adapted._name, adapted._adapter = f"{self._name}+{self._adapters.label(adapter.name)}", adapter.name
+        return adapted
+
+    @property
+    def identity(self) -> str:
+        """The same for LocalModels of one file that are spoken to in one way: they could share their processes."""
+        status = os.fstat(self._file.fileno())
+        spoken = replace(self.configuration, origins={}, family=replace(self.family, origins={}))
+        return f"{status.st_dev}:{status.st_ino}:{hashlib.sha256(repr(spoken).encode()).hexdigest()}"
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that run for it."""
+        return tuple(pid for pid in (self.supervisor.pid, self._renderer.pid) if pid is not None)
+
+    @property
+    def cache_bytes(self) -> int:
+        """What `release_caches` gives back."""
+        return RENDERER_BYTES
+
+    def needs(self) -> tuple[Need, ...]:
+        """What its processes take with the configured context and with smaller ones, the largest first."""
+        shape = shape_of(read_header(self._file.fileno()), probe.probe().features or ())
+        contexts = budget.contexts(self.configuration.context)
+        beside = self.cache_bytes + self._adapters.bytes
+        return tuple(Need(each, footprint(shape, each).needed + beside) for each in contexts)
+
+    def use_context(self, context: int) -> None:
+        """Give the next worker so many tokens of context in place of the configured ones."""
+        self._context = context
+        self.supervisor.use_context(context)
+
+    def release_caches(self) -> None:
+        """End the rendering child. The next conversation starts another one."""
+        self._renderer.close()
 
     def warm(self) -> None:
         """Start both children side by side, without waiting for either."""
@@ -118,20 +206,21 @@ class LocalModel:
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. Raises what `linnet.errors` has for each way to fail."""
-        if self._closed:
+        if self._closed.is_set():
             raise Cancelled("the model is closed", hint="Open it again.")
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
         notes = (*self._degraded, *notes)
-        events = self.supervisor.stream(rendered)
+        events = self.supervisor.stream(rendered, self._adapter)
         return _noted(events, notes) if notes else events
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
-        self._closed = True
+        self._closed.set()
         self.supervisor.close()
         self._renderer.close()
+        self._adapters.close()
         self._file.close()
 
     def _check(self, request: Request) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from linnet.limits import LIMITS
-
 SMALLEST, LARGEST = 16, 512
 """Tokens of one step: below 16 the batch overhead dominates; 512 is the engine's own batch."""
 
@@ -52,17 +50,16 @@ def plan(lanes: Iterable[Lane], budget: int, rows: int = ROWS) -> list[tuple[Lan
 
 
 class StepSizer:
-    """Learns how many tokens take `seconds`, from the steps that were made."""
+    """Learns how many tokens take how long, from the steps that were made."""
 
-    def __init__(self, seconds: float = LIMITS.chunk_seconds) -> None:
-        self._aim = seconds
+    def __init__(self) -> None:
         self._rate: float | None = None
 
-    @property
-    def budget(self) -> int:
+    def budget(self, seconds: float) -> int:
+        """Tokens of a step that is to take so long."""
         if self._rate is None:
-            return 2 * SMALLEST
-        return int(min(LARGEST, max(SMALLEST, self._rate * self._aim)))
+            return 4 * SMALLEST
+        return int(min(LARGEST, max(SMALLEST, self._rate * seconds)))
 
     def observe(self, tokens: int, seconds: float) -> None:
         """A step of `tokens` took `seconds`. Small steps say little about large ones and are passed over."""

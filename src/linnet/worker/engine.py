@@ -37,7 +37,8 @@ Phase = Literal["load", "prefill", "decode", "idle"]
 class Job(Protocol):
     """A request in the making: it says what is to be computed, and is told when it was.
 
-    Of cells of the KV cache it wants `now` at once, `soon` to be held ready, and `cells` at most.
+    Of cells of the KV cache it wants `now` at once, `soon` to be held ready, and `cells` at most. It is `watched`
+    where somebody waits for its next piece.
     """
 
     id: int
@@ -55,6 +56,8 @@ class Job(Protocol):
     def cells(self) -> int: ...
     @property
     def sequences(self) -> int: ...
+    @property
+    def watched(self) -> bool: ...
     @property
     def fed(self) -> list[int]: ...
     def lanes(self) -> list[Lane]: ...
@@ -172,7 +175,9 @@ class Engine:
             job.draft(GUESSES.get(len(jobs), 0))
         self._relieve()
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
-        chosen = plan((lane for _, lane in lanes.values()), self._sizer.budget)
+        # Large steps compute a prompt nearly twice as fast as small ones; small ones keep answers flowing.
+        seconds = LIMITS.chunk_seconds if any(job.watched for job in jobs) else LIMITS.prefill_seconds
+        chosen = plan((lane for _, lane in lanes.values()), self._sizer.budget(seconds))
         out: list[Outgoing] = []
         if chosen:
             started = time.monotonic()

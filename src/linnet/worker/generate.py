@@ -78,6 +78,10 @@ class Generation:
         return 1
 
     @property
+    def watched(self) -> bool:
+        return bool(self._tokens)
+
+    @property
     def fed(self) -> list[int]:
         """The tokens that stand in the cache for it."""
         return [*self.prompt, *self._tokens][: self.lane.position]

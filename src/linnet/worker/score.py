@@ -64,6 +64,10 @@ class Scoring:
         return 1 + min(BRANCHES, len(self._waiting))
 
     @property
+    def watched(self) -> bool:
+        return False
+
+    @property
     def fed(self) -> list[int]:
         return self.prompt[: self.lane.position]
 

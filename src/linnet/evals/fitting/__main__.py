@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> None:
     more = [case for folder in options.tool_calls for case in tool_calls.load(folder)]
     fitting = Fitting(cases, more, kept(options.out))
     tell(f"{len(fitting.cases)} cases are loaded")
-    with closing(Remembering(lambda: closing(open_local()), options.cache)) as remembering:
+    with closing(Remembering(lambda: closing(open_local(encoding="original")), options.cache)) as remembering:
         model = None if options.no_model else remembering
         if model:
             fitting.ask(model, tell, options.ask or None, judge=not options.no_trust)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +14,21 @@ from linnet.interfaces.cli.output import DEBUG
 if TYPE_CHECKING:
     from linnet.settings import Settings
 
+
+class WhichEncoding(StrEnum):
+    auto = "auto"
+    original = "original"
+
+
 Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME|FILE", help="A known model, or a .gguf file.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="Threads of the engine.")]
 Context = Annotated[int | None, typer.Option("--context", metavar="N", help="Size of the context, in tokens.")]
+Encoding = Annotated[
+    WhichEncoding | None, typer.Option("--encoding", help="The weights made for this machine, or the file's own.")
+]
 Folder = Annotated[
     Path | None, typer.Option("--root", metavar="DIR", help="The folder that the file tools may read.")
 ]

@@ -39,6 +39,7 @@ def run(
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
+    encoding: options.Encoding = None,
     require_sandbox: Annotated[
         bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")
     ] = False,
@@ -56,6 +57,7 @@ def run(
             "model": model,
             "context": context,
             "threads": threads,
+            "encoding": encoding and encoding.value,
             "require_sandbox": require_sandbox or None,
             "request_seconds": timeout,
         }
@@ -135,7 +137,8 @@ def _tell(result: Result, verbose: bool) -> None:
 def _how(result: Result) -> str:
     """`model · set_lights(on=true) · 260 prompt tokens (200 cached), 30 generated (18 forced) · 1.8 s`"""
     calls = [_call(done) for done in result.calls]
-    return " · ".join([result.how, *calls, _tokens(result.usage), f"{result.seconds:.2f} s"])
+    weights = [result.encoding] if result.encoding else []
+    return " · ".join([result.how, *calls, _tokens(result.usage), *weights, f"{result.seconds:.2f} s"])
 
 
 def _call(done: ToolResult) -> str:

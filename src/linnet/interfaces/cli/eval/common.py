@@ -59,6 +59,7 @@ def opened(name: str | None) -> Iterator[LocalModel]:
         threads=chosen.threads,
         require_sandbox=chosen.require_sandbox,
         models=chosen.models,
+        encoding=chosen.encoding,
     )
     try:
         model.warm()

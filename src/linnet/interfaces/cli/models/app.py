@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from linnet.interfaces.cli.models import check, listing, probe, pull, rm, show
+from linnet.interfaces.cli.models import check, encode, listing, probe, pull, rm, show
 
 app = typer.Typer(no_args_is_help=True, help="The models on this machine.", epilog=listing.EXAMPLE)
 
@@ -13,4 +13,5 @@ app.command("pull", epilog=pull.EXAMPLE)(pull.pull_model)
 app.command("rm", epilog=rm.EXAMPLE)(rm.remove_models)
 app.command("check", epilog=check.EXAMPLE)(check.check_models)
 app.command("show", epilog=show.EXAMPLE)(show.show_model)
+app.command("encode", epilog=encode.EXAMPLE)(encode.encode_model)
 app.command("probe", epilog=probe.EXAMPLE)(probe.probe_model)

@@ -21,16 +21,21 @@ def list_models(as_json: options.Json = False) -> None:
     """Models and adapters that can be named: stored ones, those that packages carry, and what a cut pull has left."""
     with output.reporting(as_json):
         from linnet import storage
-        from linnet.models.inventory import inventory
+        from linnet.models.inventory import inventory, strays
 
         found = inventory()
+        others = strays(found)
         if as_json:
-            output.say_json({"folder": str(storage.models_folder()), "models": [_described(one) for one in found]})
+            told = {"folder": str(storage.models_folder()), "models": [_described(one) for one in found]}
+            output.say_json({**told, "encodings_elsewhere": [asdict(one) for one in others]})
         else:
             output.show(_whats(found), "", _whences(found))
             for one in found:
                 if one.state == "incomplete":
                     output.note(f"to go on with {one.name}: linnet models pull {one.source}", verbose=True)
+            for kept in others:
+                what = f"{kept.name} in {kept.type}, {_bytes(kept.size)}, of a file that is not in the store"
+                output.note(f"{what}; to remove it: linnet models rm --encodings {kept.name}", verbose=True)
 
 
 def _described(model: Model) -> dict[str, Any]:
@@ -45,6 +50,11 @@ def _whats(models: Sequence[Model]) -> Table:
         spoken = model.family if model.kind == "model" else f"adapter for {model.architecture}"
         told = (model.name, _size(model), model.quantisation, spoken, _when(model))
         table.add_row(*(output.cell(text, style) for text in told))
+        for kept in model.encodings:
+            whose = "made for this machine" if kept.here else "made for another machine"
+            table.add_row(
+                *map(output.cell, ("  its encoding", _bytes(kept.size), kept.type.upper(), whose, kept.date))
+            )
     return table
 
 
@@ -65,6 +75,12 @@ def _size(model: Model) -> str:
     return (
         size(model.size) if model.state == "complete" else f"{100 * model.have // model.size}% of {size(model.size)}"
     )
+
+
+def _bytes(count: int) -> str:
+    from linnet.hardware.budget import size
+
+    return size(count)
 
 
 def _when(model: Model) -> str:

@@ -62,6 +62,7 @@ def _opened(name: str, context: int | None, threads: int | None) -> Iterator[Loc
         threads=chosen.threads,
         require_sandbox=chosen.require_sandbox,
         models=chosen.models,
+        encoding=chosen.encoding,
     )
     try:
         opened.warm()
@@ -93,7 +94,7 @@ def _told(model: LocalModel, tried: Sequence[Tried], cases: int) -> dict[str, An
     stored, reason = None, behaviour.why_unstored(tried, cases)
     if not reason:
         try:
-            stored = str(profiles.save(model.fingerprint(), found))
+            stored = str(profiles.save(model.original(), found))
         except OSError as error:
             if error.errno in FULL:
                 raise StorageFull(f"the profile cannot be stored: {error.strerror}") from error

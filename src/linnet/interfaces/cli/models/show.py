@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from linnet.models.configuration import Configuration
-    from linnet.models.gguf import Header
+    from linnet.models.gguf import Header, ModelFile
+    from linnet.models.store import Located
+    from linnet.settings import Settings
 
 EXAMPLE = "Example: linnet models show default"
 
@@ -55,8 +57,9 @@ def _described(model: str) -> dict[str, Any]:
             return {**alone, "adapter": changed.describe()}
         # hashing takes long, and is for nothing where no model was ever probed
         profile, note = profiles.load(store.fingerprint(file)) if profiles.any_stored() else (None, "")
-    found = configure(header, layers(model, located, settings.context, settings.models))
-    _check_dialect(found)
+        found = configure(header, layers(model, located, settings.context, settings.models))
+        _check_dialect(found)
+        encoding = _encoding(model, located, file, found.context, settings)
     adapter = _behind(behind, header) if behind else {}
     return {
         "model": located.name,
@@ -70,8 +73,33 @@ def _described(model: str) -> dict[str, Any]:
         "not_applied": found.beside,
         "profile": {"way_in_words": str(profile.way), **profile.describe()} if profile else None,
         "profile_note": note,
+        "encoding": encoding,
         **adapter,
     }
+
+
+def _encoding(
+    asked: str, located: Located, file: ModelFile, context: int, settings: Settings
+) -> dict[str, Any] | None:
+    """`{used, why, note}` and what was measured: which weights would be loaded here; None where nothing was ever
+    encoded for this machine. `used` is a label, "" for those of the file itself."""
+    from linnet.hardware import probe
+    from linnet.models import encodings, store
+    from linnet.runtime.stand_in import stand_in, wanted
+
+    kept, machine = encodings.Encodings(), probe.probe()
+    if not kept.any_stored():
+        return None
+    sha256 = located.sha256 or store.fingerprint(file)
+    decided, note = kept.decided(sha256, encodings.host(machine), encodings.engine())
+    if decided is None:
+        return {"used": "", "why": "", "note": note} if note else None
+    if wanted(asked, located, settings.models, settings.encoding) == "original":
+        return {**decided.describe(), "used": "", "note": "the setting `encoding` is original"}
+    instead, note = stand_in(located, file, context, machine)
+    if instead is not None:
+        instead.file.close()
+    return {**decided.describe(), "used": instead.label if instead else "", "note": note}
 
 
 def _behind(text: str, base: Header) -> dict[str, Any]:
@@ -115,6 +143,9 @@ def _shown(told: dict[str, Any]) -> list[Any]:
         parts.append(scores_table(profile["scores"], profile["arm"]))
     else:
         parts.append(output.cell(f"\ncalls: guided; {told['profile_note'] or 'the model was not probed'}"))
+    if encoding := told["encoding"]:
+        of = encoding["used"] or "the file's own"
+        parts.append(output.cell(f"\nweights: {of}; {encoding['note'] or encoding['why']}"))
     if "adapter" in told:
         parts += [output.cell(f"\nadapter: {told['adapter']['model']}", "bold"), *_changed(told["adapter"])]
     return parts
