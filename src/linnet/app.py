@@ -12,7 +12,7 @@ from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, complete
 from linnet.runtime.local import LocalModel, open_local
-from linnet.runtime.pool import Pool
+from linnet.runtime.pool.pool import Pool
 from linnet.settings import Settings
 from linnet.tools import Tool
 

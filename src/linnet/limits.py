@@ -33,7 +33,7 @@ class Limits:
     heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")
     progress_seconds: float = _limit(10.0, "s", "longest time without progress before a worker is killed")
     start_seconds: float = _limit(60.0, "s", "without progress in loading before a start is given up")
-    chunk_seconds: float = _limit(0.25, "s", "aim for one step of the engine while answers are being said: the gap between two pieces")
+    chunk_seconds: float = _limit(0.25, "s", "aim for one step while answers are being said: the gap between pieces")
     prefill_seconds: float = _limit(0.75, "s", "aim for one step while none is: cancel and heartbeat wait no longer")
     sequences: int = _limit(16, "sequences", "answers decoded together")
     restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")

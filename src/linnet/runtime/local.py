@@ -30,8 +30,8 @@ from linnet.protocol import Load
 from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
 from linnet.runtime import sandbox
 from linnet.runtime.adapters import Adapters
+from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
-from linnet.runtime.residency import Need
 from linnet.runtime.stand_in import StandIn, stand_in, wanted
 from linnet.runtime.supervisor import Supervisor
 from linnet.settings import ModelSettings, WhichEncoding

@@ -22,14 +22,14 @@ from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Count, Done, Event, Generate, Piece, Score, complete
 from linnet.runtime.local import open_local
-from linnet.runtime.pool import Pool
+from linnet.runtime.pool.pool import Pool
 from linnet.settings import Settings
 
 
 def writer() -> Any:
     """The maker of small models, which lies beside the tests of another folder."""
     spec = importlib.util.spec_from_file_location(
-        "gguf_writer_of_pool", Path(__file__).parents[1] / "models/gguf_writer.py"
+        "gguf_writer_of_pool", Path(__file__).parents[2] / "models/gguf_writer.py"
     )
     assert spec is not None and spec.loader is not None
     module = sys.modules["gguf_writer_of_pool"] = importlib.util.module_from_spec(spec)

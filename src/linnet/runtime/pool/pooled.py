@@ -12,8 +12,8 @@ from linnet.errors import Cancelled, ContextOverflow, DeadlineExceeded, EngineEr
 from linnet.models.configuration import Configuration
 from linnet.models.family import Family
 from linnet.requests import Capabilities, Done, Event, Request
-from linnet.runtime.line import Ticket
-from linnet.runtime.resident import Loadable, Slot
+from linnet.runtime.pool.line import Ticket
+from linnet.runtime.pool.resident import Loadable, Slot
 
 
 class Lender(Protocol):

@@ -8,7 +8,7 @@ from itertools import count
 
 from linnet.errors import QueueFull
 from linnet.limits import LIMITS
-from linnet.runtime.resident import Slot
+from linnet.runtime.pool.resident import Slot
 
 
 @dataclass(eq=False)

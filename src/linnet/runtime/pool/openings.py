@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Condition
 
 from linnet.models import naming
-from linnet.runtime.resident import Loadable, Slot
+from linnet.runtime.pool.resident import Loadable, Slot
 
 
 class Openings:

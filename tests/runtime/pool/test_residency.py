@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from linnet.runtime.residency import (
+from linnet.runtime.pool.residency import (
     Admit,
     Evict,
     Held,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Condition, Thread
 
-from linnet.runtime.resident import Happened, Slot
+from linnet.runtime.pool.resident import Happened, Slot
 
 _TICK = 0.05
 """Seconds between two looks at processes that were told to end."""

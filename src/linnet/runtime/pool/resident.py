@@ -12,7 +12,7 @@ from linnet.hardware.budget import size
 from linnet.models import naming
 from linnet.models.configuration import Configuration
 from linnet.requests import Capabilities, Event, Request
-from linnet.runtime.residency import Held, Need
+from linnet.runtime.pool.residency import Held, Need
 
 
 class Loadable(Protocol):

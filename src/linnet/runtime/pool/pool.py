@@ -19,11 +19,11 @@ from linnet.errors import Cancelled, DeadlineExceeded, OutOfMemory
 from linnet.hardware.budget import HEADROOM, size
 from linnet.hardware.room import room
 from linnet.limits import LIMITS
-from linnet.runtime.keeper import Keeper
-from linnet.runtime.line import Line, Ticket
-from linnet.runtime.openings import Openings
-from linnet.runtime.pooled import PooledModel
-from linnet.runtime.residency import (
+from linnet.runtime.pool.keeper import Keeper
+from linnet.runtime.pool.line import Line, Ticket
+from linnet.runtime.pool.openings import Openings
+from linnet.runtime.pool.pooled import PooledModel
+from linnet.runtime.pool.residency import (
     Admit,
     Evict,
     Held,
@@ -37,7 +37,7 @@ from linnet.runtime.residency import (
     total,
     towards,
 )
-from linnet.runtime.resident import Happened, Loadable, PoolEvent, Resident, Slot, refusal
+from linnet.runtime.pool.resident import Happened, Loadable, PoolEvent, Resident, Slot, refusal
 
 __all__ = ["Pool", "PoolEvent", "PooledModel", "Resident"]
 

@@ -27,9 +27,9 @@ from linnet.errors import (
 from linnet.limits import LIMITS
 from linnet.protocol import Action, Die, Hang, Load, Say, Script
 from linnet.requests import Capabilities, Done, Event, Generate, Piece, Request, Segment, complete, complete_all
-from linnet.runtime import pool as module
-from linnet.runtime.pool import Pool
-from linnet.runtime.residency import Need
+from linnet.runtime.pool import pool as module
+from linnet.runtime.pool.pool import Pool
+from linnet.runtime.pool.residency import Need
 from linnet.runtime.supervisor import Supervisor
 
 WAITED = "for memory that other models held"
