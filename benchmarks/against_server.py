@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 from linnet.evals.speed import texts
 from linnet.evals.speed.bench import versions
 from linnet.evals.speed.measure import Measure, Watched, together, watch
-from linnet.hardware import budget, probe
+from linnet.hardware import governor, probe
 from linnet.messages import Message
 from linnet.models import store
 from linnet.requests import Done, Generate, Segment, Usage
@@ -283,7 +283,7 @@ def main() -> None:
     chosen = parser.parse_args()
     machine = probe.probe()
     others = [probe.contention(0.2) or 0.0]
-    threads = chosen.threads or budget.threads(machine, others[0]).decode
+    threads = chosen.threads or governor.threads(machine, others[0]).decode
     path = store.locate(chosen.model).path
     measures: list[Measure] = []
     with serving(path, threads, chosen.server) as server:

@@ -53,19 +53,21 @@ HOLES = Holes(
         Hole("n", Number((1.5, -2.0), True)),
     )
 )
-GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD, owner="ann")
-SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann")
+GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD, owner="ann", stable=1)
+SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann", stable=1)
 SCRIPT = p.Script(
     (p.Say("00ff"), p.Die(11, 0), p.Hang(0.5), p.Flood(3), p.Garble("ff")), (p.Die(0, 3),), (1, 3), "bad", 0.25
 )
 SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, file_bytes=6, required=True)
+SNAPSHOT = p.Snapshot("k", 8, 4096, 23, "ff", (1, 49151), ((5, 17.25), (6, -0.1)), "home")
 
 TO_CHILD = [
-    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0"),
+    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0", (SNAPSHOT,), 9),
     p.Submit(7, GENERATE, (1, 2, 49151), "home"),
     p.Submit(8, SCORE, (5,), "home"),
     p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,), "home"),
     p.Cancel(7),
+    p.Freed(64),
     p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
     p.Loop(3, 5, 2, 4, 8, 16),
     p.Encode(3, 4, "q4_k_m", 2, SANDBOX),
@@ -77,6 +79,8 @@ FROM_CHILD = [
     p.Beat("decode", 12.5),
     p.Emitted(3, "é\U0001f600", (1, 2)),
     p.Ended(3, Done("t", "length", Usage(1, 2, 3, 4), {"n": "4"}, ((-0.5, 2),), 6, ("resumed",))),
+    p.Saved(64, 23, "ff", (1, 49151), ((5, 17.25),), "home"),
+    p.Restored("k", False, 0.25),
     p.Looped(3, 0.5, 0.25, 1.5),
     p.Recoded(0.5, ("files",)),
     p.Compared(7, 49152, 12.5, 0.75, p.Distance(0.1, 0.01, 0.5, 0.75, 0.9, 11.5), ("memory",)),

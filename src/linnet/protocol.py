@@ -94,6 +94,28 @@ class Adapter:
     scale: float = 1.0
 
 
+Top = tuple[tuple[int, float], ...]
+"""The largest logits behind a token, and whose they are."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Snapshot:
+    """A computed prefix on disk: `size` bytes from `offset` on of the inherited descriptor `fd`.
+
+    `digest` is that of these bytes (linnet.worker.snapshots), `top` what was predicted behind the last of `tokens`,
+    and `key` the name by which the caller knows it.
+    """
+
+    key: str
+    fd: int
+    offset: int
+    size: int
+    digest: str
+    tokens: tuple[int, ...] = Field(min_length=1)
+    top: Top
+    adapter: str = ""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Load:
     """The first record: what to load and within which bounds.
@@ -101,6 +123,8 @@ class Load:
     `model_fd` is an inherited descriptor; `context` is in tokens over all sequences, of which there are
     more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
     `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
+    `scratch` is an inherited descriptor of memory to which the worker writes prefixes that it has computed; without
+    it none is kept.
     """
 
     model_fd: int = -1
@@ -113,7 +137,15 @@ class Load:
     generation: int = 1
     adapters: tuple[Adapter, ...] = Field(default=(), max_length=LIMITS.adapters)
     cache: CacheType = "f16"
+    snapshots: tuple[Snapshot, ...] = Field(default=(), max_length=LIMITS.snapshots_open)
+    scratch: int = -1
     record: Literal["load"] = "load"
+
+    @property
+    def descriptors(self) -> list[int]:
+        """All that are to be inherited."""
+        files = (one.fd for one in (*self.adapters, *self.snapshots))
+        return [fd for fd in (self.model_fd, self.scratch, *files) if fd >= 0]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -136,6 +168,14 @@ class Cancel:
 
     id: int
     record: Literal["cancel"] = "cancel"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Freed:
+    """What was saved to the scratch at `offset` has been copied out of it."""
+
+    offset: int
+    record: Literal["freed"] = "freed"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -210,13 +250,22 @@ class Compare:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Threads:
+    """Compute with so many threads from the next step on: one token at a time, and many at once."""
+
+    decode: int = Field(ge=1)
+    prefill: int = Field(ge=1)
+    record: Literal["threads"] = "threads"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Stop:
     """Leave at once, with exit status 0."""
 
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Render | Loop | Encode | Compare | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -264,6 +313,32 @@ class Ended:
     id: int
     done: Done
     record: Literal["ended"] = "ended"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Saved:
+    """A computed prefix stands in the scratch, as `Snapshot` describes it, until it is `Freed`."""
+
+    offset: int
+    size: int
+    digest: str
+    tokens: tuple[int, ...]
+    top: Top
+    adapter: str = ""
+    record: Literal["saved"] = "saved"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Restored:
+    """A snapshot was used, or with `good` false found to be wrong: it is not used again.
+
+    `seconds` is what reading and checking took, together with those that were restored along with it.
+    """
+
+    key: str
+    good: bool
+    seconds: float
+    record: Literal["restored"] = "restored"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -344,6 +419,6 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = Ready | Beat | Emitted | Ended | Rendered | Looped | Recoded | Compared | Failed
+Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Failed
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report

@@ -120,6 +120,10 @@ TemplateOptions = Annotated[dict[str, Any], Field(max_length=LIMITS.template_opt
 Owner = Annotated[str, Field(max_length=LIMITS.owner_chars)]
 """Whose request it is: computed prefixes are shared between requests of one owner, and of nobody else."""
 
+Stable = Annotated[int, Field(ge=0)]
+"""Leading segments of a rendered prompt that will be asked with again: what is computed of them may be kept on disk,
+unless the request has an owner. Of a prompt of messages the Model sees by itself which those are."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class Generate:
@@ -142,6 +146,7 @@ class Generate:
     template_options: TemplateOptions = Field(default_factory=dict)
     continues: bool = False
     owner: Owner = ""
+    stable: Stable = 0
     kind: Literal["generate"] = Field(default="generate", repr=False)
 
 
@@ -157,6 +162,7 @@ class Score:
     template_options: TemplateOptions = Field(default_factory=dict)
     continues: bool = False
     owner: Owner = ""
+    stable: Stable = 0
     kind: Literal["score"] = Field(default="score", repr=False)
 
 
@@ -228,6 +234,14 @@ class Done:
     scores: tuple[tuple[float, int], ...] = ()
     count: int = 0
     degraded: tuple[str, ...] = ()
+
+    def winner(self, *, per_token: bool = False) -> int:
+        """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.
+
+        Raises ValueError where nothing was scored.
+        """
+        worth = [score / max(1, tokens) if per_token else score for score, tokens in self.scores]
+        return worth.index(max(worth))
 
 
 Event = Piece | Done

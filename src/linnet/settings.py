@@ -91,6 +91,7 @@ class Settings(BaseModel):
     context: int | None = Field(None, ge=1, description="tokens; unset: the trained context, at most 4096")
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
     encoding: WhichEncoding = Field("auto", description="of the weights: made for this machine, or the original")
+    snapshots: bool = Field(True, description="keep computed beginnings of prompts in the cache folder")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
     tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")

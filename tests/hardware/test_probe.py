@@ -318,7 +318,7 @@ def test_busy_cores(before: Any, after: Any, allowed: frozenset[int], busy: floa
 
 def test_stolen_time_is_busy_and_waiting_for_disks_is_not(tmp_path: Path) -> None:
     plant(tmp_path, {"proc/stat": "cpu  1 1 1 1 1 1 1 1 0 0\ncpu0 1 0 2 30 4 0 0 50 9 9\nintr 1\n"})
-    assert subject._ticks(tmp_path) == {0: (34, 87)}
+    assert subject.ticks(tmp_path) == {0: (34, 87)}
 
 
 def test_bandwidth_keeps_its_time() -> None:

@@ -720,3 +720,10 @@ def test_three_and_more_at_once_guess_nothing(bench: Any, monkeypatch: Any) -> N
 
 def test_an_answer_with_guesses_is_resumed_at_every_cut(bench: Any) -> None:
     resumed_everywhere(bench, told_twice(constraint=Pattern(" 23, charlie [0-9]+, delta [0-9]+, echo [0-9]+!")))
+
+
+def test_the_winner_by_likelihood_and_by_its_mean_over_tokens() -> None:
+    done = Done(scores=((-3.0, 1), (-4.0, 4), (-3.0, 2)))
+    assert (done.winner(), done.winner(per_token=True)) == (0, 1)
+    with pytest.raises(ValueError, match="max"):
+        Done().winner()

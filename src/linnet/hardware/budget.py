@@ -1,4 +1,4 @@
-"""What fits, and how many threads pay: arithmetic on facts, no I/O.
+"""What fits: arithmetic on facts, no I/O.
 
 Hides the policy. The numbers behind it are measured ones (EVIDENCE: SmolLM2-135M on two cores).
 """
@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 from linnet.hardware.footprint import DEFAULT_CACHE, Shape, cache_bytes, footprint
-from linnet.hardware.machine import Machine
 from linnet.limits import KIB, MIB
 
 WORKER_BYTES = 160 * MIB
@@ -42,14 +41,6 @@ class Fit:
     worker_bytes: int
     why: str
     by_cache: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Threads:
-    """For one token at a time (bound by memory) and for many at once (bound by arithmetic)."""
-
-    decode: int
-    prefill: int
 
 
 def kv_bytes(
@@ -130,24 +121,6 @@ def gpu_layers(shape: Shape, memory: int, context: int) -> int:
     count = len(shape.blocks)
     each = (shape.weights + cache_bytes(shape, context)) / max(1, count)
     return max(0, min(count, int(usable / max(1.0, each))))
-
-
-def threads(machine: Machine, busy: float | None = None) -> Threads:
-    """How many threads to give the engine while others keep `busy` cores' worth of work going.
-
-    Never more than the affinity mask or the quota gives, nor than there are physical cores; at least 1.
-    Cores that others use are left out, for two threads of which one waits stall each other (97 tokens/s
-    became 0.3). A quiet core is worth having: without the second one prefill takes twice as long, and
-    decoding still loses 7 to 17 %, so both phases get the same. Without `busy`, the load average of the
-    last minute stands in for it.
-    """
-    cores = machine.affinity or machine.cores or 1
-    others = busy if busy is not None else (machine.load or (0.0,))[0]
-    bounds = [cores - math.floor(others + 0.5), machine.physical_cores, machine.cores]
-    if machine.quota is not None:
-        bounds.append(math.floor(machine.quota))
-    count = max(1, min(bound for bound in bounds if bound is not None))
-    return Threads(decode=count, prefill=count)
 
 
 def size(count: int) -> str:

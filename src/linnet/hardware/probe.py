@@ -30,14 +30,18 @@ __all__ = [
     "Measurement",
     "Quirk",
     "Ticks",
+    "allowed",
     "bandwidth",
     "busy_cores",
     "contention",
     "key",
     "landlock_abi",
     "probe",
+    "processor_seconds",
+    "processors",
     "recall",
     "remember",
+    "ticks",
 ]
 
 ROOT = Path("/")
@@ -51,18 +55,16 @@ def probe(root: Path = ROOT) -> Machine:
     `root` stands for `/` in every path that is read; the architecture, the Landlock version and the tier
     are those of the running system all the same.
     """
-    allowed, share, cpuinfo = _allowed(root), cgroups.share(root), text(root / "proc/cpuinfo") or ""
+    cpuinfo = text(root / "proc/cpuinfo") or ""
     tier = {"darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
     architecture = platform.machine().lower()
-    machine = Machine(
+    share = cgroups.share(root)
+    machine = replace(
+        processors(root, share),
         tier=tier,
         architecture=architecture,
         kernel=(text(root / "proc/sys/kernel/osrelease") or "").strip() or _ask(root, platform.release),
         cpu=_cpu(cpuinfo),
-        cores=len(_cpu_list(text(root / "sys/devices/system/cpu/online"))) or _ask(root, os.cpu_count),
-        physical_cores=_physical(root, allowed),
-        affinity=len(allowed) or None,
-        quota=share.quota,
         memory=_meminfo(root, "MemTotal") or _ask(root, _physical_memory),
         memory_limit=share.memory_limit,
         memory_available=least([_meminfo(root, "MemAvailable"), share.memory_room]),
@@ -74,6 +76,22 @@ def probe(root: Path = ROOT) -> Machine:
         seccomp=_seccomp(root),
     )
     return replace(machine, quirks=tuple(quirks(machine, root)))
+
+
+def processors(root: Path = ROOT, share: cgroups.Share | None = None) -> Machine:
+    """What of a machine may change while a process lives: which cores it may use, and how much of them.
+
+    The other facts are left out. `share` is read, if it is not given.
+    """
+    mine = allowed(root)
+    return Machine(
+        tier=sys.platform,
+        architecture=platform.machine().lower(),
+        cores=len(_cpu_list(text(root / "sys/devices/system/cpu/online"))) or _ask(root, os.cpu_count),
+        physical_cores=_physical(root, mine),
+        affinity=len(mine) or None,
+        quota=(share or cgroups.share(root)).quota,
+    )
 
 
 def landlock_abi() -> int:
@@ -94,10 +112,21 @@ def contention(seconds: float = 0.05, root: Path = ROOT) -> float | None:
     own on a machine that may be busy. The kernel counts in ticks of 10 ms, so 0.05 s tells a busy core
     from an idle one but not much more. Time stolen by a hypervisor's other guests counts as busy.
     """
-    allowed = _allowed(root)
-    before = _ticks(root)
+    mine = allowed(root)
+    before = ticks(root)
     time.sleep(seconds)
-    return busy_cores(before, _ticks(root), allowed) if before else None
+    return busy_cores(before, ticks(root), mine) if before else None
+
+
+def processor_seconds(pid: int, root: Path = ROOT) -> float | None:
+    """Seconds of processor time that a process has used in all its threads; None if it has gone.
+
+    Fields 14 and 15 of /proc/PID/stat (proc_pid_stat(5)), counted behind the name, which may hold anything.
+    """
+    counts = (text(root / f"proc/{pid}/stat") or "").rpartition(")")[2].split()
+    if len(counts) < 13 or not (counts[11].isdecimal() and counts[12].isdecimal()):
+        return None
+    return (int(counts[11]) + int(counts[12])) / os.sysconf("SC_CLK_TCK")
 
 
 Ticks = dict[int, tuple[int, int]]
@@ -228,7 +257,7 @@ def _cpu_list(ranges: str | None) -> frozenset[int]:
     return frozenset(cores)
 
 
-def _allowed(root: Path) -> frozenset[int]:
+def allowed(root: Path = ROOT) -> frozenset[int]:
     """The cores that this process may run on; empty if unknown."""
     return _cpu_list(field(text(root / "proc/self/status"), "Cpus_allowed_list"))
 
@@ -260,14 +289,17 @@ def _load(root: Path) -> tuple[float, float, float] | None:
     return (float(found[1]), float(found[2]), float(found[3])) if found else None
 
 
-def _ticks(root: Path) -> Ticks:
-    """Lines `cpuN user nice system idle iowait irq softirq steal ...` of /proc/stat (proc_stat(5))."""
-    ticks: Ticks = {}
+def ticks(root: Path = ROOT) -> Ticks:
+    """What each core has counted until now; empty if unknown.
+
+    Lines `cpuN user nice system idle iowait irq softirq steal ...` of /proc/stat (proc_stat(5)).
+    """
+    found: Ticks = {}
     for core, rest in re.findall(r"^cpu([0-9]{1,5}) (.*)$", text(root / "proc/stat") or "", re.MULTILINE):
         counts = numbers(rest)[:8]  # guest time, which follows, is part of user time
         if len(counts) >= 5:
-            ticks[int(core)] = (counts[3] + counts[4], sum(counts))
-    return ticks
+            found[int(core)] = (counts[3] + counts[4], sum(counts))
+    return found
 
 
 # --- memory --------------------------------------------------------------------------------------

@@ -33,6 +33,12 @@ _LAST_WORDS = 4_096
 _jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 _nursery: threading.Thread | None = None
 _nursery_lock = threading.Lock()
+_running: set[int] = set()
+
+
+def running() -> tuple[int, ...]:
+    """Process ids of the children that were started and not closed since."""
+    return tuple(_running.copy())
 
 
 class Child:
@@ -90,6 +96,7 @@ class Child:
 
     def close(self) -> None:
         """Let go of the pipe of a child that has ended."""
+        _running.discard(self.pid)
         self._outbox.put(None)
         if self._postman is not None:
             self._postman.join()
@@ -128,6 +135,7 @@ def _start(module: str, descriptors: Sequence[int]) -> Child:
     finally:
         theirs.close()
         os.close(stderr)
+    _running.add(process.pid)
     return Child(process, Channel(ours, child=False), words)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestError
-from linnet.hardware import budget, probe
+from linnet.hardware import budget, governor, probe
 from linnet.hardware.accelerators import degraded
 from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine
@@ -28,7 +28,7 @@ from linnet.models.integrity import checked_header
 from linnet.models.shape import shape_of
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
-from linnet.runtime import sandbox
+from linnet.runtime import governed, sandbox
 from linnet.runtime.adapters import Adapters
 from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
@@ -72,7 +72,7 @@ def open_local(
         elif fitted:
             _check_fit(header, configuration.context, machine)
         notes = (*degraded(machine), *([note] if note else []))
-        counts = budget.threads(machine, probe.contention())
+        counts = governor.threads(machine, probe.contention())
         confined = sandbox.for_model(required=require_sandbox)
         load = Load(
             context=configuration.context,
@@ -80,7 +80,8 @@ def open_local(
             prefill_threads=threads or counts.prefill,
             sandbox=confined,
         )
-        model = LocalModel(located.name, load, file, configuration, notes, instead)
+        shared = None if threads else governed.SHARED
+        model = LocalModel(located.name, load, file, configuration, notes, instead, shared)
         return model.with_adapter(adapter) if adapter else model
     except BaseException:
         file.close()
@@ -106,7 +107,7 @@ class LocalModel:
 
     `load` says what the worker is given, `file` is the open, verified model, which closes with this,
     `configuration` how the model likes to be spoken to, and `degraded` what every answer is to tell of this machine.
-    `instead` is there where `file` stands in for the one that was named.
+    `instead` is there where `file` stands in for the one that was named. `shared` decides on threads while it lives.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class LocalModel:
         configuration: Configuration,
         degraded: tuple[str, ...] = (),
         instead: StandIn | None = None,
+        shared: governed.Governed | None = None,
     ) -> None:
         self._name = name
         self._adapter = ""  # as its worker knows it
@@ -127,7 +129,7 @@ class LocalModel:
         self._file = file
         self._instead = instead
         self.configuration = configuration
-        self.supervisor = Supervisor(load, file.fileno())
+        self.supervisor = Supervisor(load, file.fileno(), shared)
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from linnet.errors import DeadlineExceeded, ProtocolBroken, RequestError, WorkerHung
-from linnet.hardware import budget, probe
+from linnet.hardware import governor, probe
 from linnet.hardware.reading import field, numbers, text
 from linnet.limits import LIMITS
 from linnet.models.gguf import ModelFile, open_model
@@ -172,7 +172,7 @@ class RawLoop:
     def _open(self, file: ModelFile) -> None:
         if self._context < LIMITS.context_least:
             raise RequestError(f"a context is at least {LIMITS.context_least} tokens", context=self._context)
-        counts = budget.threads(probe.probe(), probe.contention()) if self._threads is None else None
+        counts = governor.threads(probe.probe(), probe.contention()) if self._threads is None else None
         decode = counts.decode if counts else self._threads or 1
         load = Load(
             context=self._context,

@@ -19,9 +19,10 @@ from itertools import count
 from linnet.channel import check
 from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit
+from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, Threads
 from linnet.requests import Done, Event, Piece, Request
 from linnet.runtime import child, postmortem
+from linnet.runtime.governed import Governed
 
 _TICK = 0.2
 """Seconds between two looks at the clock; the limits it watches are tens of times longer."""
@@ -89,12 +90,15 @@ class Supervisor:
     """Runs requests on a worker that `load` describes, and starts it with the first of them.
 
     `model_fd` and those of `load.adapters` stay the caller's; each worker gets descriptors of its own, because an
-    offset that two loaders share would mislead both.
+    offset that two loaders share would mislead both. With `governed` a worker's threads follow the machine's load
+    while requests run; without, they stay as `load` has them.
     """
 
-    def __init__(self, load: Load, model_fd: int = -1) -> None:
+    def __init__(self, load: Load, model_fd: int = -1, governed: Governed | None = None) -> None:
         self._load = load
         self._model_fd = model_fd
+        self._governed = governed
+        self._threads = Threads(load.decode_threads, load.prefill_threads)
         self._ids = count(1)
         self._tickets: dict[int, Ticket] = {}
         self._lock = threading.RLock()
@@ -142,6 +146,11 @@ class Supervisor:
     def ready(self) -> Ready | None:
         """What the running worker said of itself; None while there is none."""
         return self._ready
+
+    @property
+    def threads(self) -> Threads:
+        """What the running worker was told to compute with, or the next one will be at first."""
+        return self._threads
 
     @property
     def pid(self) -> int | None:
@@ -193,11 +202,24 @@ class Supervisor:
                 self._renewing = self._wanted = True
                 self._send(Stop())
             return
+        self._govern()
         suspects = [ticket for ticket in list(self._tickets.values()) if ticket.deaths]
         for ticket in suspects[:1] or list(self._tickets.values()):
             if not ticket.sent:
                 ticket.sent = True
                 self._send(replace(ticket.submit, emitted=tuple(ticket.emitted)))
+
+    def _govern(self) -> None:
+        """Tell a worker that is at work how many threads it may have now."""
+        if self._governed is None:
+            return
+        if not self._tickets or self._ready is None:
+            self._governed.rest(self)
+        elif wanted := self._governed.threads(self):
+            threads = Threads(wanted.decode, wanted.prefill)
+            if threads != self._threads:
+                self._threads = threads
+                self._send(threads)
 
     def _send(self, record: Record) -> None:
         """Never blocks. A worker that is gone is noticed by the thread that reads from it."""
@@ -229,6 +251,7 @@ class Supervisor:
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
         self._confession, self._productive, self._wanted, self._renewing = None, False, False, False
         self._given = self._load.adapters
+        self._threads = Threads(self._load.decode_threads, self._load.prefill_threads)
         with ExitStack() as opened:
             load = self._inherited(opened)
             fds = [load.model_fd, *(adapter.fd for adapter in load.adapters)]
@@ -264,6 +287,10 @@ class Supervisor:
                 broken = error
             except (OSError, EOFError):
                 break
+            if self._governed is not None:
+                self._governed.look()
+                with self._lock:
+                    self._govern()
             hung = self._stuck()
         if hung or broken:
             running.kill()
@@ -271,6 +298,7 @@ class Supervisor:
         with self._lock:
             phase = self._phase()
             self._child = self._ready = None
+            self._govern()
         self._outside = postmortem.from_outside(code) and not hung and broken is None
         return self._confession or postmortem.explain(code, phase, words, hung=hung, broken=broken)
 

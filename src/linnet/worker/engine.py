@@ -108,6 +108,10 @@ class Engine:
         lanes = [len(lane.pending) for running in self._running.values() for lane in running.job.lanes()]
         return ("prefill" if max(lanes) > 1 else "decode") if lanes else "idle"
 
+    def use_threads(self, decode: int, prefill: int) -> None:
+        """Compute the next steps with so many threads."""
+        self._llama.use_threads(decode, prefill)
+
     # --- requests --------------------------------------------------------------------------------
 
     def submit(self, submit: Submit) -> list[Outgoing]:

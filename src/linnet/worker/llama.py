@@ -197,6 +197,10 @@ class Llama:
             raise WorkerCrashed(f"the adapter {name!r} cannot be set: status {status}", status=status)
         self._adapted = name
 
+    def use_threads(self, decode: int, prefill: int) -> None:
+        """Compute with so many threads from now on: batches of one token, and larger ones."""
+        self._c.llama_set_n_threads(self._context, decode, prefill)
+
     def decode(self, entries: Sequence[Entry]) -> None:
         """Compute a batch. `logits(i)` is then valid for each entry i that wanted them, until the next decode."""
         batch = self._batch

@@ -13,7 +13,7 @@ import time
 from linnet.channel import Channel
 from linnet.errors import LinnetError, ProtocolBroken
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Cancel, Load, Ready, Record, Stop, Submit, failed
+from linnet.protocol import Beat, Cancel, Load, Ready, Record, Stop, Submit, Threads, failed
 from linnet.worker import llama, lockdown
 from linnet.worker.engine import Engine
 from linnet.worker.scripted import ScriptedEngine
@@ -63,6 +63,9 @@ class Worker:
                 answers = engine.submit(record)
             case Cancel(id=id):
                 answers = engine.cancel(id)
+            case Threads(decode=decode, prefill=prefill):
+                engine.use_threads(decode, prefill)
+                answers = []
             case _:
                 raise ProtocolBroken(f"a worker cannot take a {record.record} record now")
         for answer in answers:

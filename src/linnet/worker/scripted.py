@@ -34,6 +34,9 @@ class ScriptedEngine:
     def busy(self) -> bool:
         return bool(self._plays)
 
+    def use_threads(self, decode: int, prefill: int) -> None:
+        """Nothing is computed here."""
+
     def submit(self, submit: Submit) -> list[Outgoing]:
         match submit.request:
             case Generate():

@@ -19,7 +19,7 @@ from linnet.evals.encoding.agreement import Answers
 from linnet.evals.encoding.candidates import Candidate, candidates
 from linnet.evals.encoding.judgement import Lap
 from linnet.evals.encoding.room import CONTEXT, Room, as_file, room
-from linnet.hardware import budget, probe
+from linnet.hardware import governor, probe
 from linnet.hardware.budget import size
 from linnet.hardware.footprint import Shape
 from linnet.hardware.machine import Machine
@@ -100,7 +100,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.machine: Machine = probe.probe()
-        self.threads = self.wish.threads or budget.threads(self.machine, probe.contention()).decode
+        self.threads = self.wish.threads or governor.threads(self.machine, probe.contention()).decode
         self.shape: Shape = shape_of(self.header, self.machine.features or ())
         self.type = quantisation.of_header(self.header).lower()
         if self.wish.rounds > LIMITS.encoding_rounds:

@@ -16,7 +16,7 @@ from linnet import __version__
 from linnet.errors import RequestError
 from linnet.evals.speed.cases import CASES, Plan, Stand, warm_up
 from linnet.evals.speed.measure import Measure, NotMeasured
-from linnet.hardware import budget, probe
+from linnet.hardware import governor, probe
 from linnet.hardware.footprint import footprint
 from linnet.hardware.machine import Machine
 from linnet.models import naming, store
@@ -104,7 +104,7 @@ def opened(
     if naming.split_adapter(name)[1]:
         raise RequestError("the plain loops know no adapters", hint="Measure the model without one.")
     machine = probe.probe()
-    threads = threads or budget.threads(machine, probe.contention()).decode
+    threads = threads or governor.threads(machine, probe.contention()).decode
     with contextlib.ExitStack() as stack:
         model = open_local(name, context=context, threads=threads, models=models, encoding=encoding)
         stack.callback(model.close)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from linnet import __version__
 from linnet.errors import LinnetError
-from linnet.hardware import accelerators, budget, probe
+from linnet.hardware import accelerators, budget, governor, probe
 from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine, Measurement
 from linnet.interfaces.cli import options
@@ -111,7 +111,8 @@ def _machine(machine: Machine, findings: list[Finding]) -> Facts:
     facts = asdict(machine)
     facts["quirks"] = [quirk.name for quirk in (*machine.quirks, *fallbacks)]
     bandwidth = probe.bandwidth() or probe.bandwidth()
-    return {**facts, "bandwidth": bandwidth, "busy": busy, "threads": asdict(budget.threads(machine, busy))}
+    threads = {**asdict(governor.threads(machine, busy)), "why": governor.why(machine, busy)}
+    return {**facts, "bandwidth": bandwidth, "busy": busy, "threads": threads}
 
 
 def _isolation(machine: Machine) -> list[Finding]:

@@ -124,7 +124,8 @@ def _accelerators(machine: Facts) -> str:
 def _cores(machine: Facts) -> str:
     quota = "no quota" if machine["quota"] is None else f"quota {machine['quota']:g}"
     usable = f"{machine['affinity'] or 'unknown'} usable of {machine['cores'] or 'unknown'}"
-    return f"{usable}, {quota}; {machine['threads']['decode']} threads chosen"
+    chosen = machine["threads"]["decode"]
+    return f"{usable}, {quota}; {chosen} thread{'s' if chosen > 1 else ''} chosen: {machine['threads']['why']}"
 
 
 def _of_model(model: Facts) -> Rows:

@@ -77,10 +77,11 @@ def _to(
     model: str, to: str, name: str | None, disk: int | None, threads: int | None, as_json: bool
 ) -> dict[str, Any]:
     from linnet.evals.encoding.candidates import kind
-    from linnet.hardware import budget, probe
+    from linnet.hardware import governor, probe
+    from linnet.hardware.budget import size
     from linnet.runtime.encode_as import encode_as
 
-    count = threads or budget.threads(probe.probe(), probe.contention()).decode
+    count = threads or governor.threads(probe.probe(), probe.contention()).decode
     with _bar() as at:
         record, made = encode_as(
             model,
@@ -92,7 +93,7 @@ def _to(
         )
     if not as_json:
         types = ", ".join(f"{number} tensors {type}" for type, number in made.types.items())
-        output.say(f"{record.name} is stored: {budget.size(record.size)} in {made.seconds:.1f} s ({types})")
+        output.say(f"{record.name} is stored: {size(record.size)} in {made.seconds:.1f} s ({types})")
         output.note(f'try: linnet run "What is 17 times 24?" --model {record.name}')
     return {
         "model": record.describe(),
