@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from linnet.calling.guided import Guide
 from linnet.evals.speed import texts
 from linnet.evals.speed.bench import versions
 from linnet.evals.speed.measure import Measure, Watched, together, watch
@@ -38,6 +39,7 @@ from linnet.models import store
 from linnet.requests import Done, Generate, Segment, Usage
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.rawloop import Spread, spread
+from linnet.tools import Tool
 
 SLOTS, PER_SLOT = 8, 1_536
 """Requests that the server works on at once, and the context of each of them, in tokens."""
@@ -224,6 +226,78 @@ def call(both: Both) -> Iterator[Measure]:
     yield _compared("tool call, tools' prefix kept", "ms", "less", pairs, note=note)
 
 
+def guided(both: Both) -> Iterator[Measure]:
+    """A tool chosen out of four and its arguments, as Linnet's agents do it, and as a server can be made to."""
+    guide = Guide(both.model, [Tool.from_schema(**tool) for tool in TOOLS])
+    schema = {"anyOf": [_schema(tool) for tool in TOOLS]}
+    told = "\n".join(["You call one tool for each request. These are the tools:", *map(json.dumps, TOOLS)])
+
+    def ours(i: int) -> tuple[float, str]:
+        started = CLOCK()
+        calls = guide.call(texts.wish(i)[0]).calls
+        return 1_000 * (CLOCK() - started), calls[0].name if calls else ""
+
+    def theirs(i: int) -> tuple[float, str]:
+        prompt = f"{told}\nAnswer with one line of JSON.\nRequest: {texts.wish(i)[0]}\nCall: "
+        seen = both.server.complete(prompt, 128, json_schema=schema)
+        return 1_000 * seen.seconds, json.loads(seen.done.text)["name"]
+
+    pairs = both.turns(ours, theirs)
+    right = [sum(pair[side][1] == "set_lights" for pair in pairs) for side in (0, 1)]
+    note = f"the right tool {right[0]} and {right[1]} times of {len(pairs)}"
+    yield _compared("tool chosen of four, and called", "ms", "less", [(a[0], b[0]) for a, b in pairs], note=note)
+
+
+def _property(kind: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "description": description, **more}
+
+
+def _tool(name: str, description: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": properties, "required": [*properties]}
+    return {"name": name, "description": description, "parameters": parameters}
+
+
+_ROOM = _property("string", "Name of the room.")
+TOOLS = (
+    _tool(
+        "set_lights",
+        "Set the brightness and the colour of the lights in a room.",
+        room=_ROOM,
+        brightness=_property("integer", "Per cent of full brightness.", minimum=0, maximum=100),
+        colour=_property("string", "Colour of the light.", enum=list(texts.COLOURS)),
+    ),
+    _tool(
+        "play_music",
+        "Play music in a room.",
+        room=_ROOM,
+        artist=_property("string", "Who is to be heard."),
+        volume=_property("integer", "Per cent of full volume."),
+    ),
+    _tool(
+        "set_heating",
+        "Set the temperature of the heating in a room.",
+        room=_ROOM,
+        temperature=_property("number", "Degrees Celsius."),
+    ),
+    _tool(
+        "start_timer",
+        "Start a timer.",
+        label=_property("string", "What it is for."),
+        minutes=_property("integer", "How long."),
+    ),
+)
+
+
+def _schema(tool: dict[str, Any]) -> dict[str, Any]:
+    properties = {"name": {"const": tool["name"]}, "arguments": {**tool["parameters"], "additionalProperties": False}}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
 def prefill(both: Both) -> Iterator[Measure]:
     for length in (512, 1_000):
         # read by both, so that both have the same text
@@ -248,7 +322,14 @@ def first_token(both: Both) -> Iterator[Measure]:
     yield _compared("first token, asked before", "ms", "less", pairs)
 
 
-CASES = {"decode": decode, "call": call, "streams": streams, "prefill": prefill, "first": first_token}
+CASES = {
+    "decode": decode,
+    "call": call,
+    "guided": guided,
+    "streams": streams,
+    "prefill": prefill,
+    "first": first_token,
+}
 
 
 # --- the table -----------------------------------------------------------------------------------

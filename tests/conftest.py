@@ -14,9 +14,10 @@ import hypothesis
 import pytest
 
 from linnet.errors import LinnetError
-from linnet.protocol import Action, Load, Script
+from linnet.protocol import Load
 from linnet.requests import Done, Event, Piece, Prompt, Segment
 from linnet.runtime.supervisor import Supervisor
+from linnet.script import Action, Script
 
 hypothesis.settings.register_profile("linnet", deadline=None, database=None)
 hypothesis.settings.load_profile("linnet")
@@ -50,6 +51,17 @@ def no_child_is_left() -> Iterator[None]:
             return
         time.sleep(0.1)
     raise AssertionError(f"child processes are left: {left}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What whoever runs the tests has stored, encoded, probed or computed is none of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        for name in ("LINNET_CACHE", "LINNET_MODELS"):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

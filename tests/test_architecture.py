@@ -122,7 +122,18 @@ def test_the_workers_are_imported_by_nobody_and_import_values_and_hardware_only(
 
 
 def test_the_values_that_workers_import_are_the_few_they_need() -> None:
-    allowed = {"errors", "limits", "messages", "requests", "protocol", "channel", "storage", "hardware", "worker"}
+    allowed = {
+        "errors",
+        "limits",
+        "messages",
+        "requests",
+        "protocol",
+        "script",
+        "channel",
+        "storage",
+        "hardware",
+        "worker",
+    }
     others = {room(name) for m in MODULES if room(m) == "worker" for name, _ in inner_imports(m)} - allowed
     assert others == set()
 

@@ -37,6 +37,7 @@ from linnet.requests import (
     Segment,
     Usage,
 )
+from linnet.script import Die, Flood, Garble, Hang, Say, Script
 
 PROMPT = (Segment("<|im_start|>", True), Segment("wörld \U0001f600\u2028\x00", False))
 CALL = ToolCall("f", {"a": [1, None]}, "7", "rule", ("x",))
@@ -53,11 +54,11 @@ HOLES = Holes(
         Hole("n", Number((1.5, -2.0), True)),
     )
 )
-GENERATE = Generate(PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD, owner="ann", stable=1)
-SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann", stable=1)
-SCRIPT = p.Script(
-    (p.Say("00ff"), p.Die(11, 0), p.Hang(0.5), p.Flood(3), p.Garble("ff")), (p.Die(0, 3),), (1, 3), "bad", 0.25
+GENERATE = Generate(
+    PROMPT, "Sure", HOLES, Sampling(0.7, 0.9, 40, 11), ("\n\n", "</s>"), 17, 3.5, **TOLD, owner="ann", stable=1
 )
+SCORE = Score((MESSAGE,), (" a", " b"), "The", 2.5, **TOLD, owner="ann", stable=1)
+SCRIPT = Script((Say("00ff"), Die(11, 0), Hang(0.5), Flood(3), Garble("ff")), (Die(0, 3),), (1, 3), "bad", 0.25)
 SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, file_bytes=6, required=True)
 SNAPSHOT = p.Snapshot("k", 8, 4096, 23, "ff", (1, 49151), ((5, 17.25), (6, -0.1)), "home")
 
@@ -72,6 +73,7 @@ TO_CHILD = [
     p.Loop(3, 5, 2, 4, 8, 16),
     p.Encode(3, 4, "q4_k_m", 2, SANDBOX),
     p.Compare(p.Load(3), ("a text", "é\U0001f600"), 5, True),
+    p.Threads(3, 5),
     p.Stop(),
 ]
 FROM_CHILD = [

@@ -97,6 +97,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_CONTEXT": "2048",
         "LINNET_THREADS": "2",
         "LINNET_ENCODING": "original",
+        "LINNET_SNAPSHOTS": "off",
         "LINNET_ROOT": "/notes",
         "LINNET_TOOLS": "files, calculator,",
         "LINNET_REQUIRE_SANDBOX": "yes",
@@ -116,7 +117,7 @@ def test_every_field_from_the_environment() -> None:
     assert found.tools == ("files", "calculator")
     assert (found.memory_mib, found.idle_seconds, found.preload) == (2048, 60.0, ("default", "other"))
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
-    assert found.model_fields_set == fields
+    assert found.model_fields_set == fields and not found.snapshots
 
 
 def test_no_tools_in_the_environment_overrides_the_file(toml: Path) -> None:

@@ -32,6 +32,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         threads=settings.threads,
         models=settings.models,
         encoding=settings.encoding,
+        snapshots=settings.snapshots,
         require_sandbox=settings.require_sandbox,
     )
 
@@ -43,7 +44,7 @@ def open_pool(settings: Settings | None = None) -> Pool:
     """
     settings = settings or Settings()
 
-    def opener(name: str) -> LocalModel:
+    def opener(name: str, usable: int | None) -> LocalModel:
         return open_local(
             name,
             context=settings.context,
@@ -51,7 +52,9 @@ def open_pool(settings: Settings | None = None) -> Pool:
             models=settings.models,
             require_sandbox=settings.require_sandbox,
             encoding=settings.encoding,
+            snapshots=settings.snapshots,
             fitted=False,
+            usable=usable,
         )
 
     memory = None if settings.memory_mib is None else settings.memory_mib * MIB

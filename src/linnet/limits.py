@@ -40,7 +40,9 @@ class Limits:
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
     # computed prefixes of prompts on disk
-    snapshot_bytes: int = _limit(128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut")
+    snapshot_bytes: int = _limit(
+        128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut"
+    )
     snapshots_taken: int = _limit(64, "prefixes", "that one worker has stored; what comes later is not")
     snapshots_open: int = _limit(64, "prefixes", "on disk that a worker is handed, those last used")
     snapshots_kept: int = _limit(512, "prefixes", "kept on disk; those last used")

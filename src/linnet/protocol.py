@@ -14,69 +14,7 @@ from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
 from linnet.requests import Done, Request, Segment
-
-# --- a script for the engine without a model -----------------------------------------------------
-
-
-@dataclass(frozen=True, config=STRICT)
-class Say:
-    """Emit these bytes (hexadecimal), one token each; a token's id is its byte."""
-
-    hex: str
-    do: Literal["say"] = "say"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Die:
-    """End by this signal, or with this exit status when the signal is 0."""
-
-    signal: int = 0
-    status: int = 0
-    do: Literal["die"] = "die"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Hang:
-    """Stop making progress for so many seconds, beating no heart."""
-
-    seconds: float
-    do: Literal["hang"] = "hang"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Flood:
-    """Send so many pieces of one byte each as fast as the pipe takes them."""
-
-    pieces: int
-    do: Literal["flood"] = "flood"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Garble:
-    """Send these raw bytes (hexadecimal) in place of a record."""
-
-    hex: str
-    do: Literal["garble"] = "garble"
-
-
-Action = Annotated[Say | Die | Hang | Flood | Garble, Field(discriminator="do")]
-
-
-@dataclass(frozen=True, config=STRICT)
-class Script:
-    """What the scripted engine does for every request, in order.
-
-    Everything but `Say` and `Flood` happens only in the workers whose start number is listed in `generations`
-    (1 is the first start; empty means in all), and `poison`, if set, only to requests that contain it.
-    `load` happens while loading.
-    """
-
-    actions: tuple[Action, ...] = ()
-    load: tuple[Action, ...] = ()
-    generations: tuple[int, ...] = ()
-    poison: str = ""
-    seconds_per_token: float = 0.0
-
+from linnet.script import Script
 
 # --- caller to child -----------------------------------------------------------------------------
 
@@ -111,7 +49,7 @@ class Snapshot:
     offset: int
     size: int
     digest: str
-    tokens: tuple[int, ...] = Field(min_length=1)
+    tokens: Annotated[tuple[int, ...], Field(min_length=1)]
     top: Top
     adapter: str = ""
 
@@ -144,8 +82,8 @@ class Load:
     @property
     def descriptors(self) -> list[int]:
         """All that are to be inherited."""
-        files = (one.fd for one in (*self.adapters, *self.snapshots))
-        return [fd for fd in (self.model_fd, self.scratch, *files) if fd >= 0]
+        adapters, snapshots = (one.fd for one in self.adapters), (one.fd for one in self.snapshots)
+        return [fd for fd in (self.model_fd, self.scratch, *adapters, *snapshots) if fd >= 0]
 
 
 @dataclass(frozen=True, config=STRICT)

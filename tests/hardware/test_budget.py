@@ -1,10 +1,7 @@
-"""Arithmetic of memory and threads, against numbers worked out by hand and measured ones."""
+"""Arithmetic of memory, against numbers worked out by hand and measured ones."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,17 +10,14 @@ from linnet.hardware.budget import (
     CONTEXT_STEP,
     HEADROOM,
     WORKER_BYTES,
-    Threads,
     fit,
     gpu_layers,
     kv_bytes,
     largest,
     plan,
     size,
-    threads,
 )
 from linnet.hardware.footprint import Block, Shape, footprint
-from linnet.hardware.machine import Machine
 from linnet.limits import MIB
 
 SMOLLM2 = kv_bytes(1, layers=30, kv_heads=3, head_dim_k=64, head_dim_v=64)
@@ -135,53 +129,6 @@ def test_layers_for_a_gpu() -> None:
     assert gpu_layers(SHAPE, 0, 4_096) == gpu_layers(SHAPE, beside, 4_096) == 0
     assert gpu_layers(SHAPE, int((beside + 10.5 * each) / (1 - HEADROOM)), 4_096) == 10
     assert gpu_layers(SHAPE, 8_192 * MIB, 4_096) == 30, "all of them, and no more"
-
-
-# --- threads -------------------------------------------------------------------------------------
-
-
-def machine(**facts: Any) -> Machine:
-    return Machine("linux", "x86_64", **facts)
-
-
-@pytest.mark.parametrize(
-    ("facts", "busy", "count"),
-    [
-        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.0, 2),
-        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.4, 2),
-        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 0.5, 1),
-        ({"cores": 2, "affinity": 2, "physical_cores": 2}, 2.0, 1),
-        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 0.0, 8),
-        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 3.0, 8),
-        ({"cores": 16, "affinity": 16, "physical_cores": 8}, 10.0, 6),
-        ({"cores": 64, "affinity": 64, "quota": 2.5}, 10.0, 2),
-        ({"cores": 64, "affinity": 64, "quota": 0.5}, 0.0, 1),
-        ({"cores": 64, "affinity": 3}, 0.0, 3),
-        ({"cores": 8}, 0.0, 8),
-        ({}, 0.0, 1),
-        ({"cores": 4, "load": (3.0, 1.0, 1.0)}, None, 1),
-        ({"cores": 4, "load": (3.0, 1.0, 1.0)}, 0.0, 4),
-        ({"cores": 4}, None, 4),
-    ],
-)
-def test_threads(facts: dict[str, Any], busy: float | None, count: int) -> None:
-    assert threads(machine(**facts), busy) == Threads(decode=count, prefill=count)
-
-
-@given(
-    cores=st.none() | st.integers(1, 256),
-    affinity=st.none() | st.integers(1, 256),
-    physical=st.none() | st.integers(1, 256),
-    quota=st.none() | st.floats(0.01, 256),
-    busy=st.none() | st.floats(0, 512),
-)
-def test_threads_never_exceed_any_bound(
-    cores: int | None, affinity: int | None, physical: int | None, quota: float | None, busy: float | None
-) -> None:
-    found = threads(machine(cores=cores, affinity=affinity, physical_cores=physical, quota=quota), busy)
-    for count in (found.decode, found.prefill):
-        assert count >= 1
-        assert all(count <= max(1, bound) for bound in (cores, affinity, physical, quota) if bound is not None)
 
 
 def test_size() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from linnet.errors import InputInvalid, ModelInUse, ModelInvalid
+from linnet.errors import InputInvalid, ModelInUse, ModelInvalid, StorageFull
 from linnet.hardware.machine import Machine
 from linnet.limits import LIMITS
 from linnet.models import encodings, gguf, inventory, locks
@@ -163,6 +164,50 @@ def test_a_damaged_record_is_a_note_and_no_error(kept: Encodings, stored: Encodi
     found, note = kept.for_host("a" * 64, "this", "engine 1")
     assert found is None and str(record) in note and "damaged" in note
     assert kept.records() == []
+
+
+def test_what_a_record_that_cannot_be_read_names_is_left_alone(kept: Encodings, stored: Encoding) -> None:
+    (record,) = (kept.root / "records").glob("*.json")
+    whole = record.read_bytes()
+    newer = json.dumps({**json.loads(whole), "heat": 1, "version": 2}).encode()
+    for body in (newer, whole[:-20], whole + b" " * LIMITS.encoding_record_bytes):
+        record.write_bytes(body)
+        assert kept.records() == []
+        with kept.making():
+            assert names(kept, "blobs") == [f"{stored.sha256}.gguf"]
+    record.unlink()
+    record.mkdir()  # it cannot be opened as a file, whoever asks
+    with kept.making():
+        assert names(kept, "blobs") == [f"{stored.sha256}.gguf"], "nobody knows what it names"
+
+
+def test_the_old_decision_counts_until_the_new_one_is_written(
+    kept: Encodings, stored: Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, body: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(encodings.storage, "write_whole", full)
+    with pytest.raises(StorageFull):
+        store(kept, b"newer", engine="engine 2")
+    assert kept.for_host("a" * 64, "this", "engine 1") == (stored, "")
+
+
+def test_removing_takes_what_was_decided_while_it_waited(
+    kept: Encodings, stored: Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing = Encodings._changing
+
+    @contextlib.contextmanager
+    def waiting(self: Encodings) -> Iterator[None]:
+        monkeypatch.setattr(Encodings, "_changing", changing)
+        store(kept, b"for there", machine="that")
+        with changing(self):
+            yield
+
+    monkeypatch.setattr(Encodings, "_changing", waiting)
+    assert kept.remove("a" * 64) == (2, len(BODY) + len(b"for there"))
+    assert kept.records() == [] and names(kept, "records") == names(kept, "blobs") == []
 
 
 def test_a_record_under_the_name_of_another_does_not_count(kept: Encodings, stored: Encoding) -> None:

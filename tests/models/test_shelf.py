@@ -56,6 +56,17 @@ def test_what_is_published_is_found_and_nothing_else_is_left(shelf: Shelf, put, 
     assert files == {"names/m.json", f"blobs/{made.sha256}.gguf"}
 
 
+def test_a_new_one_takes_the_place_of_none(shelf: Shelf, put, tmp_path: Path) -> None:
+    there, other = put(name="mine"), record(b"other", "mine")
+    (tmp_path / "made").write_bytes(b"other")
+    with pytest.raises(InputInvalid, match="belongs to another model") as told:
+        shelf.publish(other, tmp_path / "made", new=True)
+    assert told.value.details["name"] == "mine"
+    assert shelf.records() == [there] and (tmp_path / "made").exists()
+    assert not shelf.blob(other.sha256).exists()
+    assert shelf.publish(other, tmp_path / "made").sha256 == other.sha256, "an update does"
+
+
 def test_the_order_of_writes(shelf: Shelf, put, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Bytes are on the disk before they get a name, the name before the record, the record before it counts."""
     order: list[str] = []

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from linnet.protocol import Load, Ready, Script, Stop
+from linnet.protocol import Load, Ready, Stop
 from linnet.runtime import child
+from linnet.script import Script
 
 WORKER = "linnet.worker.main"
 

@@ -97,6 +97,8 @@ def test_every_kind_is_made_sound_and_tells_its_types(kind: str, source: int, em
     assert made.types == {t.type: made.types[t.type] for t in header.tensors}
     assert sum(made.types.values()) == len(header.tensors) == len(read_header(source).tensors)
     assert made.types["F32"] >= 5, "norms stay as they are"
+    reckoned = encoder.estimate(read_header(source), made.kind)
+    assert reckoned <= made.bytes <= 1.08 * reckoned, "rows of 64 fall back; mixes have some tensors finer"
     assert len(header.texts("tokenizer.ggml.tokens")) == len(read_header(source).texts("tokenizer.ggml.tokens"))
 
 
@@ -168,6 +170,16 @@ def test_a_disk_that_fills_up_is_told(source: int, empty: Callable[[], int], mon
 
 def test_no_encoding_outgrows_its_bound(source: int, empty: Callable[[], int]) -> None:
     assert encode(source, empty(), "f32").bytes <= encoder._most(read_header(source))
+
+
+def test_no_file_outgrows_what_it_may_take(source: int, empty: Callable[[], int]) -> None:
+    size = encode(source, empty(), "q8_0").bytes
+    assert encode(source, empty(), "q8_0", most=size).bytes == size
+    target = empty()
+    with pytest.raises(StorageFull, match="more than the") as told:
+        encode(source, target, "q8_0", most=size - 1)
+    assert told.value.details["usable"] == size - 1 >= os.fstat(target).st_size
+    assert children() == []
 
 
 def kill_all(number: int) -> Callable[..., None]:

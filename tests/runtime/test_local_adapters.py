@@ -142,10 +142,8 @@ def test_what_is_no_adapter_of_the_model_is_refused_before_any_worker(
         model.with_adapter(str(gguf_adapter))
     worker = model.supervisor.pid
     assert (
-        (complete(model, Generate(PROMPT, constraint=Choice(("x", "y"))))
-        and model.supervisor.pid in (worker, None))
-        or worker is None
-    )
+        complete(model, Generate(PROMPT, constraint=Choice(("x", "y")))) and model.supervisor.pid in (worker, None)
+    ) or worker is None
 
 
 @pytest.fixture

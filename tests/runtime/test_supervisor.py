@@ -31,7 +31,7 @@ from linnet.errors import (
     WorkerStartFailed,
 )
 from linnet.limits import LIMITS
-from linnet.protocol import Action, Die, Flood, Garble, Hang, Load, Say, failed
+from linnet.protocol import Load, failed
 from linnet.requests import (
     Choice,
     Copy,
@@ -49,6 +49,7 @@ from linnet.requests import (
 )
 from linnet.runtime import supervisor as module
 from linnet.runtime.supervisor import Supervisor
+from linnet.script import Action, Die, Flood, Garble, Hang, Say
 
 SIGNALS = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"]
 WAYS = [*(Die(int(getattr(signal, name))) for name in [*SIGNALS, "SIGTERM"]), Die(0, 7)]
@@ -699,6 +700,7 @@ def test_it_runs_without_a_main_thread_to_help_it() -> None:
     program = """
 import threading
 from linnet.protocol import *
+from linnet.script import *
 from linnet.requests import *
 from linnet.runtime.supervisor import Supervisor
 s = Supervisor(Load(script=Script((Say("6162"),))))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linnet.limits import LIMITS
-from linnet.worker.batch import LARGEST, SMALLEST, Lane, StepSizer, plan
+from linnet.worker.batch import LARGEST, ROWS, SMALLEST, Lane, StepSizer, plan
 
 
 def lane(size: int, sequence: int = 0) -> Lane:
@@ -126,3 +126,10 @@ def test_the_budget_is_always_a_usable_number(seen: list[tuple[int, float]]) -> 
     for tokens, seconds in seen:
         sizer.observe(tokens, seconds)
         assert SMALLEST <= sizer.budget(0.25) <= LARGEST
+
+
+def test_a_prompt_is_fed_while_scores_take_every_row() -> None:
+    scores = [Lane(i, 0, [1] * SMALLEST, every=True) for i in range(6)]
+    chosen = plan([*scores, lane(100, 9)], 400)
+    assert sum(count for one, count in chosen if one.every) == ROWS
+    assert chosen[-1][0].sequence == 9 and chosen[-1][1] == 99, "all but the last, which wants a row"

@@ -475,8 +475,11 @@ def test_few_sequences_serve_many_requests(bench: Any) -> None:
 
 def test_the_oldest_that_waits_is_next(bench: Any, llama: Any) -> None:
     one = bench()
-    big = [one.submit(Generate(plain(f"{i}"), max_tokens=llama.context - 8, constraint=Fixed("a"))) for i in range(3)]
-    small = one.submit(Generate(plain("x"), max_tokens=2, constraint=Fixed("b")))
+    big = [
+        one.submit(Generate(plain(f"{i}" + " a" * (llama.context - 6)), max_tokens=4, constraint=Pattern("[ab]")))
+        for i in range(3)
+    ]
+    small = one.submit(Generate(plain("x"), max_tokens=2, constraint=Pattern("[ab]")))
     order = []
     while one.engine.busy:
         one.step()
@@ -490,7 +493,7 @@ def test_a_request_that_must_wait_costs_nobody_its_prefix(bench: Any, llama: Any
     first = one.one(Generate(story, constraint=Pattern("[ab]"), max_tokens=4))
     running = one.submit(Generate(plain("1 2 3"), max_tokens=40, constraint=Pattern("[0-9 ]{200}")))
     one.step()
-    waiting = one.submit(Generate(plain("a" + " a" * (llama.context - 40)), max_tokens=4, constraint=Fixed("b")))
+    waiting = one.submit(Generate(plain("a" + " a" * (llama.context - 40)), max_tokens=4, constraint=Pattern("[ab]")))
     for _ in range(3):
         one.step()
     assert isinstance(one.engine.cancel(waiting)[0].error(), Cancelled)
@@ -645,7 +648,7 @@ def test_a_step_asks_for_no_more_rows_than_it_may(bench: Any, llama: Any, monkey
     rows: list[int] = []
     decode = llama.decode
     monkeypatch.setattr(
-        llama, "decode", lambda entries: (rows.append(sum(e.logits for e in entries)), decode(entries))
+        llama, "decode", lambda entries, tick: (rows.append(sum(e.logits for e in entries)), decode(entries))
     )
     texts = tuple("a long continuation of many words " * 2 + str(i) for i in range(16))
     assert len(bench().one(Score(plain("Say:"), texts)).scores) == 16
@@ -727,3 +730,57 @@ def test_the_winner_by_likelihood_and_by_its_mean_over_tokens() -> None:
     assert (done.winner(), done.winner(per_token=True)) == (0, 1)
     with pytest.raises(ValueError, match="max"):
         Done().winner()
+
+
+def test_a_long_step_makes_progress_before_it_ends(llama: Any) -> None:
+    """A large model on a small machine takes longer for one step than a silent worker is let live."""
+    from linnet.worker.engine import Engine
+
+    for sequence in range(64):
+        llama.cut(sequence)
+    seen: list[float] = []
+    engine = Engine(llama, 64, beat=lambda: seen.append(engine.progress))
+    engine.submit(Submit(1, Generate(plain("one two three four five six seven eight " * 12), max_tokens=2)))
+    before = engine.progress
+    engine.step()
+    assert len(seen) > 100 and seen == sorted(set(seen)) and before < seen[0] and seen[-1] < before + 1
+    assert engine.progress >= before + 16
+
+
+# --- what a stress test found --------------------------------------------------------------------
+
+
+def test_a_shared_beginning_is_copied_from_who_still_has_it(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    """Room for a request may cost the very sequence that its beginning was found in; another holds it as well."""
+    monkeypatch.setattr(llama, "context", 192)
+    one = bench()
+    system = "The colour of the house is red and the name of the owner is Smith. " * 4
+    for tail in ("First of all, the garden is long and wide.", "Second."):
+        one.one(Generate(plain(system + tail), max_tokens=2))
+    asked = Generate(plain(system + "The name of the owner is"), max_tokens=100, constraint=Pattern(" [A-Z][a-z]+"))
+    shared = one.one(asked)
+    alone = bench().one(asked)
+    assert shared.usage.cached_tokens > 50 and alone.usage.cached_tokens == 0
+    assert shared.text == alone.text
+
+
+def test_the_oldest_gives_way_where_the_others_cannot(bench: Any, llama: Any, monkeypatch: Any) -> None:
+    """One that was paused before has all of its cells reserved, and is not paused again."""
+    monkeypatch.setattr(llama, "context", 128)
+    monkeypatch.setattr("linnet.worker.generate.ROOM", 4)
+    one = bench()
+    ids = [one.submit(Generate(plain("Number:"), constraint=digits(n), max_tokens=n + 5)) for n in (70, 50, 45)]
+    one.run()
+    assert [len(one.done(id).text) for id in ids] == [70, 50, 45]
+
+
+def test_an_answer_that_is_forced_whole_takes_no_step(bench: Any) -> None:
+    one = bench()
+    id = one.submit(Generate(plain("Say:"), constraint=LONG))
+    assert not one.engine.busy and one.done(id).text == one.text(id) == LONG.text
+
+
+def test_a_continuation_of_no_token_is_refused(bench: Any) -> None:
+    one = bench()
+    id = one.submit(Score(plain("x"), ("a", "\x04")))
+    assert isinstance(one.error(id), EmptyRequest)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.protocol import Emitted, Ended, Flood, Garble, Hang, Say, Script, Submit
+from linnet.protocol import Emitted, Ended, Submit
 from linnet.requests import Count, Done, Generate, Sampling, Score, Segment
+from linnet.script import Flood, Garble, Hang, Say, Script
 from linnet.worker.scripted import ScriptedEngine
 
 PROMPT = (Segment("hi", True), Segment(" é", False))

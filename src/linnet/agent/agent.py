@@ -110,7 +110,7 @@ def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | 
     if isinstance(model, Path):
         model = str(model.absolute())  # a path even where it has the name of a known model
     if isinstance(model, str):
-        return open_local(model, **options)
+        return open_local(model, **{"snapshots": True, **options})
     if options:
         raise SettingsInvalid(f"{', '.join(options)}: only a model that the agent opens itself has such options")
     return None

@@ -89,7 +89,7 @@ def rank(
     """The tools with the log-odds for each, best first, and what the judging cost; `size` tools are on offer."""
     heard = " " + " ".join(request[:_JUDGED_CHARS].split())
     prompts = [NO_TOOL, *map(introduce, tools)]
-    ends = complete_all(model, [Score((Segment(prompt, False),), (heard,)) for prompt in prompts])
+    ends = complete_all(model, [Score((Segment(prompt, False),), (heard,), stable=1) for prompt in prompts])
     none, *likelihoods = [end.scores[0][0] for end in ends]
     reading, weights = Reading(request), fitted()
     candidates = [

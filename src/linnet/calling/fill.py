@@ -114,7 +114,8 @@ class _Writer:
 
     def __init__(self, model: Model, tool: Tool, text: str) -> None:
         self._model = model
-        self._before = f"{introduce(tool)} {' '.join(text[:_JUDGED_CHARS].split())}"
+        self._tool = Segment(introduce(tool), False)
+        self._text = " " + " ".join(text[:_JUDGED_CHARS].split())
         self.usage = Usage()
 
     def judge(self, ways: Mapping[Parameter, Ranked], weights: Weights) -> dict[Parameter, Ranked]:
@@ -126,7 +127,7 @@ class _Writer:
         if not union:
             return {}
         labels = [*map(_label, ways), "\ntext:"]
-        requests = [Score((Segment(self._before + label, False),), union) for label in labels]
+        requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)
         self.usage = sum((end.usage for end in ends), self.usage)
         likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
@@ -159,10 +160,15 @@ class _Writer:
         except (ValueError, RecursionError):  # cut off, or nested beyond reason
             return None
 
+    def _prompt(self, label: str) -> tuple[Segment, Segment]:
+        """The tool, which is the same for every request, apart from the rest."""
+        return self._tool, Segment(self._text + label, False)
+
     def _written(self, label: str, constraint: Any) -> str:
-        prompt = (Segment(self._before + label, False),)
         hole = Holes((Hole("value", constraint),))
-        end = complete(self._model, Generate(prompt, constraint=hole, max_tokens=_WRITTEN_TOKENS))
+        end = complete(
+            self._model, Generate(self._prompt(label), constraint=hole, max_tokens=_WRITTEN_TOKENS, stable=1)
+        )
         self.usage += end.usage
         return end.captures.get("value", "")
 

@@ -6,7 +6,6 @@ What cannot be found out is None. The file tree can be replaced by another one w
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import platform
@@ -96,6 +95,8 @@ def processors(root: Path = ROOT, share: cgroups.Share | None = None) -> Machine
 
 def landlock_abi() -> int:
     """The version of Landlock that this kernel offers; 0 for none (landlock_create_ruleset(2))."""
+    import ctypes
+
     if sys.platform != "linux":
         return 0
     create_ruleset, ask_version = ctypes.c_long(444), ctypes.c_long(1)

@@ -13,6 +13,7 @@ not compare ends in a GGML_ASSERT in the middle of the first answer (`src/llama-
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -66,6 +67,11 @@ def checked_header(file: ModelFile) -> Header:
     for fault in faults_of(header):
         raise fault.error()
     return header
+
+
+def fingerprint(base: str, adapter: str) -> str:
+    """What stands for a model with an adapter, as their digests stand for each."""
+    return hashlib.sha256(f"{base}+{adapter}".encode()).hexdigest()
 
 
 def is_adapter(header: Header) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -135,7 +136,8 @@ class Encodings:
         """Make a decision count, with the file that it is about; it takes the place of the one before, and of those
         for other versions of the engine on the same machine.
 
-        The bytes are synced before they are renamed, and the rename before the record is written.
+        The bytes are synced before they are renamed, the rename before the record is written, and that before what
+        it takes the place of is removed.
         """
         with writing(self.root), self._changing():
             if made is not None:
@@ -143,10 +145,10 @@ class Encodings:
                 made.settle()
                 made.path.replace(self.blob(found.sha256))
                 storage.sync_folder(self.root / "blobs")
+            storage.write_whole(self._record(found.original, found.machine, found.engine), found.write())
             for old in self.of(found.original):
                 if old.machine == found.machine and old.engine != found.engine:
                     self._record(old.original, old.machine, old.engine).unlink(missing_ok=True)
-            storage.write_whole(self._record(found.original, found.machine, found.engine), found.write())
             self._sweep()
         return found
 
@@ -155,12 +157,12 @@ class Encodings:
 
         Raises ModelInUse, unless forced, if a running Linnet has one open; nothing is removed then.
         """
-        found = self.of(original)
-        if not found:
+        if not self.of(original):  # nor is there a folder then, perhaps
             return 0, 0
-        blobs = {self.blob(one.sha256): one for one in found if one.sha256}
         freed = 0
         with writing(self.root), self._changing(), contextlib.ExitStack() as held:
+            found = self.of(original)
+            blobs = {self.blob(one.sha256): one for one in found if one.sha256}
             for path, one in blobs.items():
                 if not (held.enter_context(locks.alone(path)) or force):
                     pids = list(locks.holders(path))
@@ -201,14 +203,30 @@ class Encodings:
 
     def _sweep(self) -> None:
         """Remove what has no owner: files half made by processes that ended, and blobs that no record names."""
-        kept = {one.sha256 for one in self.records()}
-        left = [path for path in (self.root / "blobs").glob("*.gguf") if path.stem not in kept]
+        kept = self._named()
+        blobs = () if kept is None else (self.root / "blobs").glob("*.gguf")
+        left = [path for path in blobs if path.stem not in (kept or ())]
         for path in (*left, *(self.root / "making").glob("*.gguf")):
             with locks.alone(path) as free:
                 if free:
                     path.unlink(missing_ok=True)
         for path in (self.root / "records").glob(".*.json.*"):  # written under the lock, and by nobody else
             path.unlink(missing_ok=True)
+
+    def _named(self) -> set[str] | None:
+        """Every digest in any record; None where one cannot be opened. What a damaged record names, or one that a
+        newer Linnet wrote, is somebody's."""
+        found: set[str] = set()
+        for path in self._paths():
+            try:
+                with path.open("rb") as file:
+                    body = file.read(LIMITS.encoding_record_bytes)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+            found.update(digest.decode() for digest in re.findall(rb"[0-9a-f]{64}", body))
+        return found
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:

@@ -147,9 +147,15 @@ class Shelf:
             for path in (self.part(sha256), self._state(sha256)):
                 path.unlink(missing_ok=True)
 
-    def publish(self, record: Record, made: Path | None = None) -> Record:
+    def check_free(self, name: str) -> None:
+        """Raises InputInvalid for the name of a model that is here."""
+        if there := self.find(name):
+            message = f"the name {name!r} belongs to another model, {there.source}"
+            raise InputInvalid(message, hint="Give another name with --as.", name=name)
+
+    def publish(self, record: Record, made: Path | None = None, *, new: bool = False) -> Record:
         """Give the fetched and checked part its name, or a file of this disk that was made; returns the record as it
-        stands now.
+        stands now. A `new` one takes the place of none: InputInvalid for a name that somebody was given meanwhile.
 
         A blob that is there already is given a further name. The file is synced before it is renamed, and the
         rename before the record is written.
@@ -157,6 +163,8 @@ class Shelf:
         record = replace(record, stored=round(time.time(), 3))
         name, blob, part = self._name(record.name), self.blob(record.sha256), made or self.part(record.sha256)
         with writing(self.root), self._changing():
+            if new:
+                self.check_free(record.name)
             if part.exists():
                 _settle(part)
                 part.replace(blob)

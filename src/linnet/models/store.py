@@ -105,6 +105,12 @@ def fingerprint(file: ModelFile) -> str:
     return _remembered(file.fileno())
 
 
+def recognised(file: ModelFile) -> str:
+    """SHA-256 of an open file if it was hashed before, else a text that changes whenever the file does."""
+    identity = _identity(os.fstat(file.fileno()))
+    return _digests(storage.cache_folder() / "digests.json").get(identity, identity)
+
+
 def digest(fd: int) -> str:
     """SHA-256 of a whole file, as lower-case hexadecimal. The descriptor's own position stays as it is.
 

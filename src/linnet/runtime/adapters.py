@@ -22,8 +22,8 @@ class Adapters:
         self.bytes = 0
         """What the adapters take in a worker's memory."""
 
-    def add(self, text: str) -> tuple[Adapter, bool]:
-        """The adapter that is meant, and whether it is a new one.
+    def add(self, text: str) -> Adapter:
+        """The adapter that is meant, open.
 
         Raises ModelNotFound or ModelInvalid for what is no adapter of the model, InputInvalid for one too many.
         """
@@ -47,7 +47,7 @@ class Adapters:
             raise
         if not new:
             file.close()
-        return Adapter(digest, kept.fileno()), new
+        return Adapter(digest, kept.fileno())
 
     def label(self, digest: str) -> str:
         """What people call the adapter: the name that it is stored under, or that of its file."""

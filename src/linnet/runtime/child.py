@@ -21,9 +21,10 @@ from linnet.channel import Channel
 from linnet.protocol import Record
 
 _ENVIRONMENT = {
-    # Threads that spin while they wait stall each other as soon as somebody else wants a core: with one busy
-    # neighbour on two cores, 5 tokens/s against 58 (docs/log.md).
+    # A thread that sleeps at every wait decodes at a third of the speed on a quiet machine; one that spins for long
+    # stalls the others as soon as somebody else wants a core (docs/decisions/0005). So: spin shortly, then sleep.
     "OMP_WAIT_POLICY": "passive",
+    "GOMP_SPINCOUNT": "1000",
     "OPENBLAS_NUM_THREADS": "1",  # no thread may exist before the lock-down
     "GGML_NO_BACKTRACE": "1",  # an abort must not try to run a debugger
     "LC_ALL": "C.UTF-8",

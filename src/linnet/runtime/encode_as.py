@@ -30,8 +30,9 @@ def encode_as(
 ) -> tuple[Record, encoder.Encoded]:
     """The stored model (`NAME-KIND` if no name is given), and how it was made. `disk` bounds its bytes.
 
-    Raises what is wrong with the model, InputInvalid for a name that is taken or a type that the file has already,
-    StorageFull before anything is written where there is no room, and what `encoder.encode` raises.
+    Raises what is wrong with the model, InputInvalid for a name that is taken (also one that was taken meanwhile) or
+    a type that the file has already, StorageFull before anything is written where there is no room, and what
+    `encoder.encode` raises. After an error nothing is left.
     """
     located, shelf = store.locate(model), Shelf()
     wanted = naming.check_name(name) if name else naming.default_name(f"{located.name}-{kind}.gguf")
@@ -44,10 +45,10 @@ def encode_as(
         shelf.prepare()
         _check_room(shelf, encoder.estimate(header, kind), disk, wanted)
         with Encodings(shelf.root / "encodings").making() as made:
-            done = encoder.encode(file.fileno(), made.fd, kind, threads, progress=progress)
+            done = encoder.encode(file.fileno(), made.fd, kind, threads, most=disk, progress=progress)
             record = _record(wanted, made, located, sha256, gguf.read_header(made.fd))
             with locks.exclusive(shelf.lock(record.sha256)):
-                return shelf.publish(record, made.path), done
+                return shelf.publish(record, made.path, new=True), done
 
 
 def _record(name: str, made: Making, located: Located, sha256: str, header: Header) -> Record:
@@ -64,10 +65,10 @@ def _record(name: str, made: Making, located: Located, sha256: str, header: Head
 
 def _check_free(shelf: Shelf, name: str) -> None:
     known = {alias for proper, entry in catalogue.entries().items() for alias in (proper, *entry.aliases)}
-    there = shelf.find(name)
-    if there or name in known:
-        what = f"belongs to another model, {there.source}" if there else "is the name of a known model"
-        raise InputInvalid(f"the name {name!r} {what}", hint="Give another name with --as.", name=name)
+    if name in known:
+        message = f"the name {name!r} is the name of a known model"
+        raise InputInvalid(message, hint="Give another name with --as.", name=name)
+    shelf.check_free(name)
 
 
 def _check_room(shelf: Shelf, need: int, disk: int | None, name: str) -> None:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from linnet.errors import InputInvalid, ProtocolBroken, RequestTooLarge, StorageFull
+from linnet.hardware import budget
 from linnet.limits import LIMITS, MIB, Sandbox
-from linnet.models.gguf import Header, read_header
+from linnet.models.gguf import Header, Tensor, read_header
 from linnet.models.integrity import faults_of
-from linnet.models.tensor_types import TENSOR_TYPES
+from linnet.models.tensor_types import TENSOR_TYPES, TensorType
 from linnet.protocol import Beat, Compare, Compared, Encode, Kind, Load, Recoded, Record
 from linnet.runtime import job as one_job
 from linnet.runtime import sandbox
@@ -60,6 +61,7 @@ def encode(
     kind: str,
     threads: int = 1,
     *,
+    most: int | None = None,
     progress: Watch | None = None,
     seconds: float = LIMITS.encode_seconds,
     require_sandbox: bool = False,
@@ -68,7 +70,8 @@ def encode(
 
     The target is open for reading and writing. When this returns it is a whole, sound and synced GGUF file; when it
     raises it may hold anything, and is the caller's to remove. A source that is quantised already loses a little
-    more with every encoding below its own. Raises StorageFull, ModelInvalid for a source that llama.cpp does not
+    more with every encoding below its own. Raises StorageFull, also for what takes over `most` bytes (the system
+    stops the child at the first one past them), ModelInvalid for a source that llama.cpp does not
     take, OutOfMemory, InputInvalid for what cannot be meant, DeadlineExceeded after `seconds`, WorkerHung, and
     WorkerCrashed for a child that dies.
     """
@@ -78,7 +81,8 @@ def encode(
     header = read_header(source_fd)
     expected = estimate(header, kind)
     _check_room(target_fd, expected)
-    confined = sandbox.for_encoding(_most(header), _memory(header, threads), required=require_sandbox)
+    bound = _most(header) if most is None else min(most, _most(header))
+    confined = sandbox.for_encoding(bound, _memory(header, threads), required=require_sandbox)
 
     def look(record: Record | None) -> float:
         written = os.fstat(target_fd).st_size
@@ -87,7 +91,13 @@ def encode(
         return float(written)
 
     job = Encode(source_fd, target_fd, kind, threads, confined)
-    answer = one_job.do(job, (source_fd, target_fd), seconds, look)
+    try:
+        answer = one_job.do(job, (source_fd, target_fd), seconds, look)
+    except StorageFull as error:
+        if most is None or os.fstat(target_fd).st_size < most:
+            raise
+        message = f"the encoding takes more than the {budget.size(most)} of disk that may be used"
+        raise StorageFull(message, hint="Allow it more disk, or name a smaller type.", usable=most) from error
     if not isinstance(answer, Recoded):
         raise ProtocolBroken("the child answered what was not asked")
     _sync(target_fd)
@@ -99,16 +109,37 @@ def encode(
 
 
 def estimate(header: Header, kind: Kind) -> int:
-    """About how many bytes the encoding takes: all matrices in its main type, vectors as F32."""
-    main = _BY_NAME[re.sub("_[SML]$", "", kind.upper())]
-    sizes = (
-        tensor.elements * (main.size / main.block if _is_matrix(tensor.dimensions) else 4)
-        for tensor in header.tensors
-    )
-    return header.data_offset + int(sum(sizes))
+    """About how many bytes the encoding takes, within some ten per cent: matrices in its main type or the one that
+    their rows fall back to, the last of all more precise, vectors as F32."""
+    main = re.sub("_[SML]$", "", kind.upper())
+    names = {tensor.name for tensor in header.tensors}
+    output = "output.weight" if "output.weight" in names else "token_embd.weight"
+
+    def size(tensor: Tensor) -> float:
+        if not _is_matrix(tensor.dimensions):
+            return 4 * tensor.elements
+        finer = tensor.name == output and main not in _AS_ASKED
+        found = _fitting("Q6_K" if finer else main, tensor.dimensions[0])
+        return tensor.elements * found.size / found.block
+
+    return header.data_offset + int(sum(map(size, header.tensors)))
 
 
 _BY_NAME = {kind.name: kind for kind in TENSOR_TYPES.values()}
+
+_AS_ASKED = frozenset({"F32", "F16", "BF16", "Q8_0"})
+"""With all others llama.cpp encodes the output, or the embedding that stands in for it, as Q6_K."""
+
+_INSTEAD = {
+    "Q2_K": "Q4_0", "Q3_K": "Q4_0", "IQ4_XS": "IQ4_NL", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
+}  # fmt: skip
+"""What llama.cpp takes for rows that are no whole blocks of 256 (a test makes them all)."""
+
+
+def _fitting(name: str, row: int) -> TensorType:
+    if row % _BY_NAME[name].block:
+        name = _INSTEAD.get(name, "F16")
+    return _BY_NAME["F16" if row % _BY_NAME[name].block else name]
 
 
 def _is_matrix(dimensions: Sequence[int]) -> bool:

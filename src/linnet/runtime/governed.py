@@ -16,8 +16,11 @@ from linnet.hardware import probe
 from linnet.hardware.governor import Governor, Threads
 from linnet.runtime import child
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the load: the kernel counts in ticks of 10 ms, so this tells it to 1 %."""
+LOOK_SECONDS = 0.5
+"""Between two looks at the load: the kernel counts in ticks of 10 ms, so this tells each core's to 2 %."""
+
+_STALE_SECONDS = 5.0
+"""After so long without a look, what was seen before says nothing of now."""
 
 _PROBE_SECONDS = 10.0
 """Between two looks at quota and affinity, which seldom change and take some milliseconds to read."""
@@ -47,7 +50,7 @@ class Governed:
         self._root, self._children, self._every = root, children, look_seconds
         self._lock = threading.Lock()
         self._governor = Governor()
-        self._machine = probe.Machine("")
+        self._machine = probe.Machine("", "")
         self._probed = -_PROBE_SECONDS
         self._seen: _Seen | None = None
         self._looked = False
@@ -65,7 +68,9 @@ class Governed:
             self._seen = seen = _Seen(now, probe.ticks(self._root), self._ours())
             if now - self._probed >= _PROBE_SECONDS:
                 self._machine, self._probed = probe.processors(self._root), now
-            if before is not None and before.cores and seen.cores:
+            if before is None or now - before.when > _STALE_SECONDS:
+                self._governor, self._looked = Governor(), False
+            elif before.cores and seen.cores:
                 self._governor.look(self._others(before, seen))
                 self._looked = True
 

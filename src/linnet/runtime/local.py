@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from threading import Event as Flag
@@ -19,7 +19,7 @@ from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.models import naming, store
+from linnet.models import adapters, naming, store
 from linnet.models.configuration import DEFAULT_CONTEXT as DEFAULT_CONTEXT
 from linnet.models.configuration import Configuration, configure, layers
 from linnet.models.family import Family
@@ -32,6 +32,7 @@ from linnet.runtime import governed, sandbox
 from linnet.runtime.adapters import Adapters
 from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
+from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stand_in import StandIn, stand_in, wanted
 from linnet.runtime.supervisor import Supervisor
 from linnet.settings import ModelSettings, WhichEncoding
@@ -45,15 +46,20 @@ def open_local(
     require_sandbox: bool = False,
     models: Mapping[str, ModelSettings] | None = None,
     encoding: WhichEncoding = "auto",
+    snapshots: bool = False,
     fitted: bool = True,
+    usable: int | None = None,
 ) -> LocalModel:
     """A known model or a .gguf file, found, checked and fitted to this machine; no process is started yet.
 
     Behind a `+` the name may have an adapter: `default+home`, `default+./home.gguf`.
     `context` is in tokens (None: the trained one, at most 4,096); `models` are settings of single models, by name.
     `encoding` says whether weights that were encoded for this machine may be loaded in place of the file's own.
+    With `snapshots` computed beginnings of prompts are kept on disk, and read again by the next process.
     Raises a ModelError for a file that cannot be used, SettingsInvalid for what cannot be set for it, and
     OutOfMemory for a context that does not fit. With `fitted` false it is the caller who sees to it that it fits.
+    `usable` are the bytes that both processes may take (None: what the machine has); weights that were encoded for
+    this machine are passed over where they take more.
     """
     name, adapter = naming.split_adapter(name)
     located = store.locate(name)
@@ -65,7 +71,8 @@ def open_local(
         machine = probe.probe()
         instead, note = None, ""
         if wanted(name, located, models, encoding) == "auto":
-            instead, note = stand_in(located, file, configuration.context, machine)
+            beside = None if usable is None else usable - RENDERER_BYTES
+            instead, note = stand_in(located, file, configuration.context, machine, usable=beside)
         if instead is not None:
             file.close()
             file = instead.file
@@ -81,7 +88,8 @@ def open_local(
             sandbox=confined,
         )
         shared = None if threads else governed.SHARED
-        model = LocalModel(located.name, load, file, configuration, notes, instead, shared)
+        kept = Snapshots(store.recognised(file)) if snapshots else None
+        model = LocalModel(located.name, load, file, configuration, notes, instead, shared, kept)
         return model.with_adapter(adapter) if adapter else model
     except BaseException:
         file.close()
@@ -107,7 +115,8 @@ class LocalModel:
 
     `load` says what the worker is given, `file` is the open, verified model, which closes with this,
     `configuration` how the model likes to be spoken to, and `degraded` what every answer is to tell of this machine.
-    `instead` is there where `file` stands in for the one that was named. `shared` decides on threads while it lives.
+    `instead` is there where `file` stands in for the one that was named. `shared` decides on threads while it lives,
+    and `snapshots` keeps what it computes of prompts.
     """
 
     def __init__(
@@ -119,6 +128,7 @@ class LocalModel:
         degraded: tuple[str, ...] = (),
         instead: StandIn | None = None,
         shared: governed.Governed | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self._name = name
         self._adapter = ""  # as its worker knows it
@@ -129,7 +139,7 @@ class LocalModel:
         self._file = file
         self._instead = instead
         self.configuration = configuration
-        self.supervisor = Supervisor(load, file.fileno(), shared)
+        self.supervisor = Supervisor(load, file.fileno(), shared, snapshots)
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 
@@ -154,16 +164,15 @@ class LocalModel:
         return self._with_adapter(self._instead.original) if self._instead else self.fingerprint()
 
     def _with_adapter(self, digest: str) -> str:
-        return hashlib.sha256(f"{digest}+{self._adapter}".encode()).hexdigest() if self._adapter else digest
+        return adapters.fingerprint(digest, self._adapter) if self._adapter else digest
 
     def with_adapter(self, text: str) -> LocalModel:
         """This model with an adapter, by the name of a stored one or a path: in the same processes, closed together.
 
         Raises a ModelError for a file that is no adapter of this model.
         """
-        adapter, added = self._adapters.add(text)
-        if added:
-            self.supervisor.adapt(adapter)
+        adapter = self._adapters.add(text)
+        self.supervisor.adapt(adapter)
         adapted = copy(self)
         adapted._name, adapted._adapter = f"{self._name}+{self._adapters.label(adapter.name)}", adapter.name
         return adapted
@@ -252,15 +261,25 @@ class LocalModel:
         else:
             given = tuple(part for part in request.prompt if isinstance(part, Segment))
             prompt = (*given, Segment(start, True)) if start else given
+        stable = _stable(prompt, messages) if messages else getattr(request, "stable", 0)
         plain: dict[str, Any] = {"prompt": prompt, "tools": (), "template_options": {}, "continues": False}
         match request:
             case Generate():
                 stops = (*request.stop, *self.family.stops)
-                return replace(request, **plain, answer_start="", stop=stops[: LIMITS.stops]), notes
+                return replace(request, **plain, answer_start="", stop=stops[: LIMITS.stops], stable=stable), notes
             case Count():
                 return replace(request, **plain), notes
             case _:
-                return replace(request, **plain, answer_start=""), notes
+                return replace(request, **plain, answer_start="", stable=stable), notes
+
+
+def _stable(prompt: Prompt, messages: Sequence[Message]) -> int:
+    """The segments of a rendered prompt before the first user's text: system message, tools, and what is around."""
+    said = next((message.content.strip() for message in messages if message.role == "user"), "")
+    texts = ["" if segment.trusted else segment.text for segment in prompt]
+    alone = (i for i, text in enumerate(texts) if said and text.strip() == said)
+    within = (i for i, text in enumerate(texts) if said and said in text)
+    return next(alone, next(within, 0))
 
 
 def _noted(events: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:

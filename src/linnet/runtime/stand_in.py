@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from linnet.errors import ModelError
 from linnet.hardware import budget
-from linnet.hardware.footprint import DEFAULT_CACHE
+from linnet.hardware.footprint import DEFAULT_CACHE, Shape, footprint
 from linnet.hardware.machine import Machine
 from linnet.models import encodings, store
 from linnet.models.encodings import Encodings
@@ -40,11 +40,17 @@ def wanted(
 
 
 def stand_in(
-    located: Located, original: ModelFile, context: int, machine: Machine, cache: str = DEFAULT_CACHE
+    located: Located,
+    original: ModelFile,
+    context: int,
+    machine: Machine,
+    cache: str = DEFAULT_CACHE,
+    usable: int | None = None,
 ) -> tuple[StandIn | None, str]:
     """`(file, note)`: None without a note where none was made for this machine, with one where it cannot be used.
 
-    `context` is in tokens, with keys and values stored as `cache`. Whoever gets the file closes it.
+    `context` is in tokens, with keys and values stored as `cache`. `usable` are the bytes that a worker may take (None:
+    what the machine has for it). Whoever gets the file closes it.
     """
     kept = Encodings()
     if not kept.any_stored():
@@ -62,10 +68,10 @@ def stand_in(
     try:
         header = checked_header(file)
         store.verify(Located(path, f"{found.name} in {found.type}", found.sha256), file)
-        fit = budget.plan(shape_of(header, machine.features or ()), machine.memory_available, context, cache)
-        if fit.fits:
+        short = _short(shape_of(header, machine.features or ()), context, cache, machine, usable)
+        if not short:
             return StandIn(file, sha256, found.label), ""
-        note = f"{instead}: {fit.why}"
+        note = f"{instead}: {short}"
     except ModelError as error:
         note = f"{instead}: {error.message}"
     except BaseException:
@@ -73,3 +79,14 @@ def stand_in(
         raise
     file.close()
     return None, note
+
+
+def _short(shape: Shape, context: int, cache: str, machine: Machine, usable: int | None) -> str:
+    """Why a worker with the whole context is too large; "" if it fits."""
+    if usable is None:
+        fit = budget.plan(shape, machine.memory_available, context, cache)
+        return "" if fit.fits else fit.why
+    needed = footprint(shape, context, cache).needed
+    if needed <= usable:
+        return ""
+    return f"{context} tokens need {budget.size(needed)}, {budget.size(max(0, usable))} are usable"

@@ -8,82 +8,43 @@ killed a worker go to the next one alone, so that a poisonous one fails by itsel
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 
 from linnet.channel import check
-from linnet.errors import DeadlineExceeded, EngineError, LinnetError, ProtocolBroken, WorkerCrashed
+from linnet.errors import EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.protocol import Adapter, Beat, Cancel, Emitted, Ended, Failed, Load, Ready, Record, Stop, Submit, Threads
+from linnet.protocol import (
+    Adapter,
+    Beat,
+    Cancel,
+    Emitted,
+    Ended,
+    Failed,
+    Load,
+    Ready,
+    Record,
+    Restored,
+    Saved,
+    Stop,
+    Submit,
+    Threads,
+)
 from linnet.requests import Done, Event, Piece, Request
 from linnet.runtime import child, postmortem
 from linnet.runtime.governed import Governed
+from linnet.runtime.snapshots import Snapshots
+from linnet.runtime.stream import Stream, Ticket
 
 _TICK = 0.2
 """Seconds between two looks at the clock; the limits it watches are tens of times longer."""
 
 _GRACE = 1.0
 """Seconds that a worker has to leave when it is told to, before it is killed."""
-
-
-@dataclass
-class Ticket:
-    """A request that was accepted and has not ended.
-
-    `sent` says that the running worker has it, `fresh` that a token came from this worker, `shown` how many
-    characters the caller has. `deaths` counts the workers that ended with it before a new token came.
-    """
-
-    submit: Submit
-    events: queue.SimpleQueue[Event | LinnetError] = field(default_factory=queue.SimpleQueue)
-    emitted: list[int] = field(default_factory=list)
-    shown: int = 0
-    deaths: int = 0
-    sent: bool = False
-    fresh: bool = False
-    resumed: bool = False
-
-
-class Stream:
-    """The events of one accepted request, up to Done or an error. Dropping it early cancels the request."""
-
-    def __init__(self, supervisor: Supervisor, ticket: Ticket, deadline: float) -> None:
-        self._supervisor, self._ticket, self._deadline = supervisor, ticket, deadline
-        self._over = False
-
-    def __iter__(self) -> Stream:
-        return self
-
-    def __next__(self) -> Event:
-        if self._over:
-            raise StopIteration
-        try:
-            event = self._ticket.events.get(timeout=max(0.0, self._deadline - time.monotonic()))
-        except queue.Empty:
-            self.close()
-            allowed = self._ticket.submit.request.deadline
-            raise DeadlineExceeded(f"the request did not end within its {allowed:g} s", seconds=allowed) from None
-        except BaseException:
-            self.close()
-            raise
-        if isinstance(event, Piece):
-            return event
-        self._over = True
-        if isinstance(event, LinnetError):
-            raise event
-        return event
-
-    def close(self) -> None:
-        if not self._over:
-            self._over = True
-            self._supervisor.drop(self._ticket.submit.id)
-
-    __del__ = close
 
 
 class Supervisor:
@@ -94,10 +55,17 @@ class Supervisor:
     while requests run; without, they stay as `load` has them.
     """
 
-    def __init__(self, load: Load, model_fd: int = -1, governed: Governed | None = None) -> None:
+    def __init__(
+        self,
+        load: Load,
+        model_fd: int = -1,
+        governed: Governed | None = None,
+        snapshots: Snapshots | None = None,
+    ) -> None:
         self._load = load
+        self.snapshots = snapshots
         self._model_fd = model_fd
-        self._governed = governed
+        self.governed = governed
         self._threads = Threads(load.decode_threads, load.prefill_threads)
         self._ids = count(1)
         self._tickets: dict[int, Ticket] = {}
@@ -123,7 +91,7 @@ class Supervisor:
 
     def stream(self, request: Request, adapter: str = "") -> Stream:
         """Submit a request and return its events. Closing the stream early cancels it."""
-        return Stream(self, self._accept(request, adapter), time.monotonic() + request.deadline)
+        return Stream(self.drop, self._accept(request, adapter), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
@@ -133,14 +101,17 @@ class Supervisor:
             self._wake.notify_all()
 
     def adapt(self, adapter: Adapter) -> None:
-        """Give workers this adapter too. One that runs without it is replaced as soon as nothing runs in it."""
+        """Give workers this adapter too, if it is a new one. One that runs without it is replaced as soon as nothing
+        runs in it."""
         with self._lock:
-            self._load = replace(self._load, adapters=(*self._load.adapters, adapter))
+            if all(adapter.name != known.name for known in self._load.adapters):
+                self._load = replace(self._load, adapters=(*self._load.adapters, adapter))
             self._dispatch()
 
     def use_context(self, context: int) -> None:
         """Load the next worker with a context of so many tokens. One that runs keeps its own."""
-        self._load = replace(self._load, context=context)
+        with self._lock:
+            self._load = replace(self._load, context=context)
 
     @property
     def ready(self) -> Ready | None:
@@ -170,6 +141,8 @@ class Supervisor:
             if (running := self._child) is not None:
                 running.kill()
             thread.join(timeout=_GRACE)
+        if self.snapshots is not None:
+            self.snapshots.close(_GRACE)
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -211,11 +184,11 @@ class Supervisor:
 
     def _govern(self) -> None:
         """Tell a worker that is at work how many threads it may have now."""
-        if self._governed is None:
+        if self.governed is None:
             return
         if not self._tickets or self._ready is None:
-            self._governed.rest(self)
-        elif wanted := self._governed.threads(self):
+            self.governed.rest(self)
+        elif wanted := self.governed.threads(self):
             threads = Threads(wanted.decode, wanted.prefill)
             if threads != self._threads:
                 self._threads = threads
@@ -254,8 +227,7 @@ class Supervisor:
         self._threads = Threads(self._load.decode_threads, self._load.prefill_threads)
         with ExitStack() as opened:
             load = self._inherited(opened)
-            fds = [load.model_fd, *(adapter.fd for adapter in load.adapters)]
-            running = child.start("linnet.worker.main", [fd for fd in fds if fd >= 0])
+            running = child.start("linnet.worker.main", load.descriptors)
         with self._lock:
             self._child = running
             self._send(load)
@@ -273,7 +245,8 @@ class Supervisor:
 
         adapters = tuple(replace(adapter, fd=again(adapter.fd)) for adapter in self._given)
         model_fd = again(self._model_fd) if self._model_fd >= 0 else -1
-        return replace(self._load, model_fd=model_fd, adapters=adapters, generation=self._starts)
+        load = replace(self._load, model_fd=model_fd, adapters=adapters, generation=self._starts)
+        return self.snapshots.lend(load, opened) if self.snapshots else load
 
     def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
@@ -287,8 +260,8 @@ class Supervisor:
                 broken = error
             except (OSError, EOFError):
                 break
-            if self._governed is not None:
-                self._governed.look()
+            if self.governed is not None and self._ready is not None:  # while it loads, this process is busy itself
+                self.governed.look()
                 with self._lock:
                     self._govern()
             hung = self._stuck()
@@ -331,6 +304,8 @@ class Supervisor:
                 self._deliver(id, Piece(record.text, record.tokens))
             case Ended(id=id, done=done):
                 self._deliver(id, done)
+            case Saved() | Restored() if self.snapshots:
+                self.snapshots.take(record, self._send)
             case Failed(id=0) if self._ready is None:
                 raise record.error()
             case Failed(id=0):
@@ -369,6 +344,8 @@ class Supervisor:
         with self._lock:
             if not self._outside and not self._renewing:
                 self._charge(error)
+            if self.snapshots and not (self._closed or self._renewing):
+                self.snapshots.lost(blamed=not self._outside)
             for ticket in list(self._tickets.values()):
                 ticket.resumed = ticket.resumed or ticket.sent
                 ticket.sent = ticket.fresh = False
@@ -410,6 +387,7 @@ class Supervisor:
     def _fail_all(self, error: LinnetError) -> None:
         with self._lock:
             self._ready = None
+            self._govern()
             if self._child is not None:
                 self._child.kill()
                 self._child.reap()

@@ -41,8 +41,9 @@ def plan(lanes: Iterable[Lane], budget: int, rows: int = ROWS) -> list[tuple[Lan
     """
     chosen = []
     for lane in sorted(lanes, key=lambda lane: len(lane.pending) > SMALLEST):
-        count = min(len(lane.pending), budget, rows if lane.every else budget)
-        if count and rows:
+        # without a row left, a prompt can still be fed but for its last token
+        most = rows if lane.every else len(lane.pending) - (rows == 0)
+        if (count := min(len(lane.pending), budget, most)) > 0:
             chosen.append((lane, count))
             budget -= count
             rows -= count if lane.every else count == len(lane.pending)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Literal
 
 from linnet.errors import (
     Cancelled,
@@ -16,13 +17,15 @@ from linnet.errors import (
     RequestError,
 )
 from linnet.limits import LIMITS
-from linnet.protocol import Emitted, Ended, Failed, Submit, failed
+from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
-from linnet.worker.batch import Lane, StepSizer, plan
+from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.generate import Generation
+from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
-from linnet.worker.prefix import Prefix, PrefixTree
+from linnet.worker.prefix import Prefix, PrefixTree, common
 from linnet.worker.score import Scoring
+from linnet.worker.snapshots import Snapshots
 from linnet.worker.tokenise import tokenise
 
 KEPT = LIMITS.sequences
@@ -30,55 +33,11 @@ KEPT = LIMITS.sequences
 GUESSES = {1: 12, 2: 4}
 """Tokens that each of so many requests may guess ahead. Those of three and more fill a batch by themselves."""
 
-Outgoing = Emitted | Ended | Failed
+_WITHIN = 1e-6
+"""Progress within a step, by the operation: next to nothing, and more than none."""
+
+Outgoing = Emitted | Ended | Failed | Saved | Restored
 Phase = Literal["load", "prefill", "decode", "idle"]
-
-
-class Job(Protocol):
-    """A request in the making: it says what is to be computed, and is told when it was.
-
-    Of cells of the KV cache it wants `now` at once, `soon` to be held ready, and `cells` at most. It is `watched`
-    where somebody waits for its next piece.
-    """
-
-    id: int
-    owner: str
-    adapter: str
-    prompt: list[int]
-    done: Done | None
-    lane: Lane
-
-    @property
-    def now(self) -> int: ...
-    @property
-    def soon(self) -> int: ...
-    @property
-    def cells(self) -> int: ...
-    @property
-    def sequences(self) -> int: ...
-    @property
-    def watched(self) -> bool: ...
-    @property
-    def fed(self) -> list[int]: ...
-    def lanes(self) -> list[Lane]: ...
-    def start(self, sequences: list[int], cached: int) -> None: ...
-    def pause(self) -> bool: ...
-    def draft(self, limit: int) -> None: ...
-    def computed(self, lane: Lane, logits: list[Logits]) -> None: ...
-    def records(self) -> list[Emitted]: ...
-
-
-@dataclass(frozen=True)
-class Running:
-    """A job that was let in, the sequences it has, and the kept prefix that it stands on."""
-
-    job: Job
-    sequences: list[int]
-    prefix: Prefix | None
-
-    @property
-    def shared(self) -> int:
-        return self.prefix.length if self.prefix else 0
 
 
 class Engine:
@@ -89,19 +48,30 @@ class Engine:
     again later: none ever fails for the sake of another.
     """
 
-    def __init__(self, llama: Llama, sequences: int) -> None:
+    def __init__(
+        self,
+        llama: Llama,
+        sequences: int,
+        snapshots: Snapshots | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._llama = llama
+        self._beat = beat
+        self._slow = True  # until a step has shown that it is not
+        self._snapshots = snapshots or Snapshots(llama)
+        self._stable = lru_cache(maxsize=64)(self._tokens)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
         self._free = list(range(sequences))
         self._prefixes = PrefixTree()
         self._sizer = StepSizer()
         self._turn: deque[str] = deque()  # adapters, the one that computed last at the end
-        self.progress = 0
+        self.progress = 0.0
+        """Grows with every token computed, and a little within a step that takes long."""
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._running)
+        return bool(self._waiting or self._running or self._snapshots.waiting)
 
     @property
     def phase(self) -> Phase:
@@ -125,8 +95,17 @@ class Engine:
             return [failed(submit.id, error)]
         if isinstance(job, Done):
             return [Ended(submit.id, job)]
+        if job.done:  # all of it is forced, or was said before
+            return [*job.records(), Ended(job.id, job.done)]
+        if not job.owner:
+            held = self._prefixes.longest((job.owner, job.adapter), job.prompt)
+            self._snapshots.ask(job.adapter, job.prompt, held)
         self._waiting.append(job)
         return []
+
+    def freed(self, offset: int) -> None:
+        """What was saved there has been copied out of the scratch."""
+        self._snapshots.freed(offset)
 
     def cancel(self, id: int) -> list[Outgoing]:
         for job in self._waiting:
@@ -143,20 +122,30 @@ class Engine:
         if submit.adapter and submit.adapter not in self._llama.adapters:
             raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
         prompt = self._tokens(request.prompt)
+        stable = self._stable_tokens(request, prompt)
         match request:
             case Count():
                 return Done(count=len(prompt), usage=Usage(prompt_tokens=len(prompt)))
             case Score(continuations=texts):
                 continuations = [self._llama.tokenise(text) for text in texts]
+                if not all(continuations):
+                    raise EmptyRequest("a continuation is no token long, so there is nothing to score")
                 self._check_room(len(prompt), sum(map(len, continuations)))
-                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter)
+                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter, stable)
             case Generate(max_tokens=wanted):
                 self._check_room(len(prompt), 1)
                 limit = min(wanted, self._llama.context - len(prompt))
-                return Generation(submit.id, request, prompt, self._llama, limit, submit.emitted, submit.adapter)
+                sent = submit.emitted
+                return Generation(submit.id, request, prompt, self._llama, limit, sent, submit.adapter, stable)
 
     def _tokens(self, prompt: Any) -> list[int]:
         return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
+
+    def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
+        """How many tokens the stable segments are: where they end, a token may reach into what follows."""
+        if isinstance(request, Count) or request.owner or not request.stable or not self._snapshots.used:
+            return 0
+        return common(self._stable(request.prompt[: request.stable]), prompt)
 
     def _check_room(self, prompt: int, wanted: int) -> None:
         context = self._llama.context
@@ -173,21 +162,27 @@ class Engine:
 
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
+        if not (self._waiting or self._running):
+            return self.leave()
+        out: list[Outgoing] = [*self._restore()]
         self._admit()
         jobs = self._next()
+        room = self._llama.context - self._prefixes.pinned - self._own()
         for job in jobs if self._llama.can_cut else ():
-            job.draft(GUESSES.get(len(jobs), 0))
+            job.draft(min(GUESSES.get(len(jobs), 0), room // len(jobs)))
         self._relieve()
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
         # Large steps compute a prompt nearly twice as fast as small ones; small ones keep answers flowing.
-        seconds = LIMITS.chunk_seconds if any(job.watched for job in jobs) else LIMITS.prefill_seconds
-        chosen = plan((lane for _, lane in lanes.values()), self._sizer.budget(seconds))
-        out: list[Outgoing] = []
+        watched = any(running.job.watched for running in self._running.values())
+        seconds = LIMITS.chunk_seconds if watched else LIMITS.prefill_seconds
+        budget = min(self._sizer.budget(seconds), self._llama.context)
+        chosen = plan((lane for _, lane in lanes.values()), budget)
         if chosen:
             started = time.monotonic()
             rows = self._compute(chosen)
-            total = sum(count for _, count in chosen)
-            self._sizer.observe(total, time.monotonic() - started)
+            total, seconds = sum(count for _, count in chosen), time.monotonic() - started
+            self._slow = seconds > LIMITS.chunk_seconds / 2
+            self._sizer.observe(total, seconds)
             self.progress += total
             for (lane, count), wanted in zip(chosen, rows, strict=True):
                 lane.advance(count)
@@ -229,8 +224,13 @@ class Engine:
                 if needed:
                     wanted[-1].append(len(entries))
                 entries.append(Entry(token, lane.position + i, lane.sequence, needed))
-        self._llama.decode(entries)
+        # A large model on a small machine, or a busy one, takes longer for one step than silence is let pass.
+        self._llama.decode(entries, self._tick if self._slow or len(entries) >= SMALLEST else None)
         return [[self._llama.logits(i) for i in indices] for indices in wanted]
+
+    def _tick(self) -> None:
+        self.progress += _WITHIN
+        self._beat()
 
     def _collect(self) -> list[Outgoing]:
         out: list[Outgoing] = []
@@ -251,7 +251,7 @@ class Engine:
     def _let_in(self, job: Job) -> bool:
         prefix = self._share(job)
         running = Running(job, [], prefix)
-        if not self._make_room(running):
+        if not self._make_room(job.soon - running.shared, job.sequences):
             if prefix:
                 self._prefixes.release(prefix)
             return False
@@ -268,15 +268,15 @@ class Engine:
             return None
         return self._prefixes.take((job.owner, job.adapter), job.lane.pending[:-1])
 
-    def _make_room(self, new: Running) -> bool:
+    def _make_room(self, cells: int, sequences: int) -> bool:
         """Free cells and sequences for one that is to start; False if it has to wait for others to end."""
-        taken = sum(running.job.soon - running.shared for running in (*self._running.values(), new))
+        taken = cells + sum(running.job.soon - running.shared for running in self._running.values())
         if self._prefixes.pinned + taken > self._llama.context:
             return False
-        while self._prefixes.cells + taken > self._llama.context or len(self._free) < new.job.sequences:
+        while self._prefixes.cells + taken > self._llama.context or len(self._free) < sequences:
             if not self._evict():
                 break
-        return len(self._free) >= min(2, new.job.sequences)
+        return len(self._free) >= min(2, sequences)
 
     def _relieve(self) -> None:
         """See that the tokens there are have cells: prefixes go first, then the youngest request that can."""
@@ -287,7 +287,8 @@ class Engine:
         return sum(running.job.now - running.shared for running in self._running.values())
 
     def _pause(self) -> bool:
-        for running in [*self._running.values()][:0:-1]:  # the oldest goes on: alone it always fits
+        # Those that cannot have all of their cells reserved, and so always fit together; one alone always fits.
+        for running in [*self._running.values()][::-1] if len(self._running) > 1 else ():
             if running.job.pause():
                 self._leave(running)
                 self._waiting.appendleft(running.job)
@@ -301,10 +302,16 @@ class Engine:
             self._leave(running)
             return
         self._llama.cut(sequence, len(job.fed))
-        gone, (holder, length) = self._prefixes.keep((job.owner, job.adapter), sequence, job.fed)
-        if length > running.shared:
-            self._llama.share(holder, sequence, length)
         self._leave(running, kept=sequence)
+        self._keep((job.owner, job.adapter), sequence, job.fed, running.shared)
+        if not job.owner and len(job.fed) >= job.stable:
+            self._snapshots.want(job.adapter, job.prompt[: job.stable])
+
+    def _keep(self, key: tuple[str, str], sequence: int, tokens: list[int], shared: int = 0) -> None:
+        """Keep a sequence as a prefix, of which `shared` tokens are not its own already."""
+        gone, (holder, length) = self._prefixes.keep(key, sequence, tokens)
+        if length > shared:
+            self._llama.share(holder, sequence, length)
         self._drop(*gone)
         while self._prefixes.leaves > KEPT and self._evict():
             pass
@@ -331,3 +338,43 @@ class Engine:
         else:
             self._drop(sequence)
         return True
+
+    # --- prefixes on disk ------------------------------------------------------------------------
+
+    def _restore(self) -> Iterator[Restored]:
+        """Have back from the disk what new requests begin with, as if it had been computed for one before them."""
+        while asked := self._snapshots.asked():
+            chosen: list[tuple[Snapshot, int]] = []
+            for one in asked:
+                cells = sum(len(other.tokens) for other, _ in chosen) + len(one.tokens)
+                if self._make_room(cells, 1):
+                    chosen.append((one, self._free.pop()))
+            self._llama.adapt(asked[0].adapter)
+            for (one, sequence), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
+                if told.good:
+                    self._keep(("", one.adapter), sequence, list(one.tokens))
+                else:
+                    self._drop(sequence)
+                yield told
+
+    def leave(self) -> list[Outgoing]:
+        """What there is still to be saved, where nothing runs."""
+        idle = not (self._waiting or self._running)
+        return self._take() if idle and self._snapshots.waiting else []
+
+    def _take(self) -> list[Outgoing]:
+        """Write computed prefixes while nothing runs; what has been evicted since it was wanted is passed over."""
+        adapter, wanted = self._snapshots.wanted()
+        held = [(tokens, self._prefixes.take(("", adapter), tokens)) for tokens in wanted]
+        group: list[tuple[tuple[int, ...], int]] = []
+        for tokens, prefix in held:
+            if prefix and prefix.length == len(tokens) and self._make_room(len(group) + 1, 1):
+                group.append((tokens, self._free.pop()))
+                self._llama.copy(prefix.sequence, group[-1][1], len(tokens) - 1)
+        self._llama.adapt(adapter)
+        saved = self._snapshots.take(adapter, group)
+        self._drop(*(sequence for _, sequence in group))
+        for _, prefix in held:
+            if prefix:
+                self._prefixes.release(prefix)
+        return [*saved]

@@ -34,10 +34,11 @@ class Generation:
         limit: int,
         emitted: tuple[int, ...] = (),
         adapter: str = "",
+        stable: int = 0,
     ) -> None:
         self.id = id
         self.owner, self.adapter = request.owner, adapter
-        self.prompt = prompt
+        self.prompt, self.stable = prompt, stable
         self.done: Done | None = None
         self._request, self._llama = request, llama
         self._limit = limit
@@ -100,8 +101,8 @@ class Generation:
         """Give up what is computed, to start again later from the same tokens; whether it can."""
         if self._paused:
             return False
-        self._paused = self.lane.position
-        self._draft = []
+        self._paused = max(1, self.lane.position)
+        self._draft, self._drafted = [], 0
         self.lane = Lane(pending=[*self.prompt, *self._tokens])
         return True
 

@@ -7,6 +7,7 @@ pointer. Nothing here decides anything; every call that can fail says so with an
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import importlib.util
 import os
 import sys
@@ -82,6 +83,9 @@ class Llama:
         self._adapted = ""
         self._context = self._open(load)
         self._memory = self._c.llama_get_memory(self._context)
+        self._tick: Callable[[], None] | None = None
+        self._ticking = self._c.ggml_abort_callback(self._told)
+        self._silent = self._c.ggml_abort_callback()  # a null pointer
         self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
@@ -201,8 +205,12 @@ class Llama:
         """Compute with so many threads from now on: batches of one token, and larger ones."""
         self._c.llama_set_n_threads(self._context, decode, prefill)
 
-    def decode(self, entries: Sequence[Entry]) -> None:
-        """Compute a batch. `logits(i)` is then valid for each entry i that wanted them, until the next decode."""
+    def decode(self, entries: Sequence[Entry], tick: Callable[[], None] | None = None) -> None:
+        """Compute a batch. `logits(i)` is then valid for each entry i that wanted them, until the next decode.
+
+        `tick` is called some hundred times meanwhile, which takes one or two milliseconds.
+        """
+        self._call(tick)
         batch = self._batch
         batch.n_tokens = len(entries)
         for i, entry in enumerate(entries):
@@ -216,6 +224,16 @@ class Llama:
             raise OutOfMemory("no room in the KV cache for this batch", tokens=len(entries))
         if status != 0:
             raise WorkerCrashed(f"llama_decode failed with status {status}", status=status)
+
+    def _call(self, tick: Callable[[], None] | None) -> None:
+        if bool(tick) != bool(self._tick):
+            self._c.llama_set_abort_callback(self._context, self._ticking if tick else self._silent, None)
+        self._tick = tick
+
+    def _told(self, data: object) -> bool:
+        if self._tick:
+            self._tick()
+        return False  # and so it goes on
 
     def logits(self, index: int) -> Logits:
         """A view, shape (vocabulary,), of the logits after entry `index`; overwritten by the next decode."""
@@ -235,11 +253,39 @@ class Llama:
         self._c.llama_memory_seq_rm(self._memory, target, 0, length)
         self.copy(source, target, length)
 
+    # --- states ----------------------------------------------------------------------------------
+
+    def length(self, sequence: int) -> int:
+        """Positions of a sequence."""
+        return int(self._c.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
+    def state_size(self, sequence: int) -> int:
+        """Bytes that `save_state` writes."""
+        return int(self._c.llama_state_seq_get_size(self._context, sequence))
+
+    def save_state(self, sequence: int, target: NDArray[np.uint8]) -> bool:
+        """Write what the memory holds of a sequence; whether it has filled the target."""
+        written = self._c.llama_state_seq_get_data(self._context, _pointer(target), target.size, sequence)
+        return bool(written == target.size)
+
+    def load_state(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        """Give an empty sequence what was saved of another; False for what is no state, or finds no room."""
+        return bool(self._c.llama_state_seq_set_data(self._context, _pointer(state), state.size, sequence))
+
     @cached_property
     def can_cut(self) -> bool:
-        """False for recurrent and hybrid models, whose state cannot be shortened."""
+        """Whether sequences can be shortened and shared.
+
+        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, for cells
+        behind it are used again, and a beginning is then no longer whole.
+        """
         recurrent = self._c.llama_model_is_recurrent(self._model)
-        return not (recurrent or self._c.llama_model_is_hybrid(self._model))
+        hybrid = self._c.llama_model_is_hybrid(self._model)
+        return not (recurrent or hybrid or self._c.llama_model_n_swa(self._model) > 0)
+
+
+def _pointer(data: NDArray[np.uint8]) -> Any:
+    return data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
 def _stream(fd: int) -> ctypes.c_void_p:
@@ -297,6 +343,7 @@ def warm_imports() -> None:
 
     _bindings()
     np.random.Generator(np.random.Philox(key=[0, 0])).random()
+    hashlib.sha256(b"").digest()
     _ = (llguidance.LLMatcher, numpy.ctypeslib.as_array, numpy.random.Philox)
 
 

@@ -13,10 +13,11 @@ import time
 from linnet.channel import Channel
 from linnet.errors import LinnetError, ProtocolBroken
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Cancel, Load, Ready, Record, Stop, Submit, Threads, failed
+from linnet.protocol import Beat, Cancel, Freed, Load, Ready, Record, Stop, Submit, Threads, failed
 from linnet.worker import llama, lockdown
 from linnet.worker.engine import Engine
 from linnet.worker.scripted import ScriptedEngine
+from linnet.worker.snapshots import Snapshots
 
 BEAT_SECONDS = LIMITS.chunk_seconds
 """Beats are sent no oftener than this, and always when a step ends after it."""
@@ -28,6 +29,7 @@ class Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._beaten = 0.0
+        self._engine: Engine | ScriptedEngine | None = None
 
     def start(self, load: Load) -> Engine | ScriptedEngine:
         started = time.monotonic()
@@ -39,8 +41,9 @@ class Worker:
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
-            engine, name = Engine(model, load.sequences), "llama.cpp"
+            engine, name = Engine(model, load.sequences, Snapshots(model, load), self._ticked), "llama.cpp"
             context, vocabulary = model.context, model.vocabulary.size
+        self._engine = engine
         self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))
         return engine
 
@@ -49,6 +52,7 @@ class Worker:
         while True:
             for record in self._arrived(wait=not engine.busy):
                 if isinstance(record, Stop):
+                    self._leave(engine)
                     return
                 self._handle(engine, record)
                 self._tell(engine)
@@ -57,12 +61,21 @@ class Worker:
                     self._channel.send(record)
             self._tell(engine)
 
+    def _leave(self, engine: Engine | ScriptedEngine) -> None:
+        """A short run ends with its last answer: what was computed for it is saved before."""
+        if isinstance(engine, Engine):
+            for record in engine.leave():
+                self._channel.send(record)
+
     def _handle(self, engine: Engine | ScriptedEngine, record: Record) -> None:
         match record:
             case Submit():
                 answers = engine.submit(record)
             case Cancel(id=id):
                 answers = engine.cancel(id)
+            case Freed(offset=offset) if isinstance(engine, Engine):
+                engine.freed(offset)
+                answers = []
             case Threads(decode=decode, prefill=prefill):
                 engine.use_threads(decode, prefill)
                 answers = []
@@ -81,6 +94,11 @@ class Worker:
 
     def _tell(self, engine: Engine | ScriptedEngine) -> None:
         self._beat(Beat(engine.phase, float(engine.progress)))
+
+    def _ticked(self) -> None:
+        """Within a step: the engine has done some part of it."""
+        if self._engine is not None and time.monotonic() - self._beaten >= BEAT_SECONDS:
+            self._tell(self._engine)
 
     def _beat(self, beat: Beat) -> None:
         if (now := time.monotonic()) - self._beaten >= BEAT_SECONDS:

@@ -49,9 +49,13 @@ class Node:
 class Prefix:
     """What a request shares: the first `length` positions of `sequence`. `node` is where they end."""
 
-    sequence: int
     length: int
     node: Node
+
+    @property
+    def sequence(self) -> int:
+        """One that holds them now: others may have given way since."""
+        return self.node.leaf().sequence
 
 
 class PrefixTree:
@@ -88,7 +92,7 @@ class PrefixTree:
         for above in node.path():
             above.pins += 1
             above.used = now
-        return Prefix(node.leaf().sequence, length, node)
+        return Prefix(length, node)
 
     def release(self, prefix: Prefix) -> None:
         """A request no longer stands on it."""
@@ -151,7 +155,7 @@ class PrefixTree:
         node = self._roots.get(key) or Node(())
         length = inside = 0
         while length < len(tokens) and (below := node.children.get(tokens[length])):
-            inside = _common(below.tokens, tokens[length : length + len(below.tokens)])
+            inside = common(below.tokens, tokens[length : length + len(below.tokens)])
             node, length = below, length + inside
             if inside < len(below.tokens):
                 return node, length, inside
@@ -182,7 +186,8 @@ class PrefixTree:
         self._roots = {key: root for key, root in self._roots.items() if root.children}
 
 
-def _common(kept: Sequence[int], tokens: Sequence[int]) -> int:
+def common(kept: Sequence[int], tokens: Sequence[int]) -> int:
+    """How many of the first tokens are the same."""
     for i, (a, b) in enumerate(zip(kept, tokens, strict=False)):
         if a != b:
             return i

@@ -28,10 +28,11 @@ class Scoring:
         continuations: list[list[int]],
         llama: Llama,
         adapter: str = "",
+        stable: int = 0,
     ) -> None:
         self.id = id
         self.owner, self.adapter = request.owner, adapter
-        self.prompt = prompt
+        self.prompt, self.stable = prompt, stable
         self.done: Done | None = None
         self._llama = llama
         self._continuations = continuations

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 from linnet.errors import Cancelled
-from linnet.protocol import Action, Die, Emitted, Ended, Flood, Garble, Hang, Say, Script, Submit, failed
+from linnet.protocol import Emitted, Ended, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.script import Action, Die, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 

@@ -82,6 +82,8 @@ def test_room_is_what_is_free_and_no_more_than_is_allowed(tmp_path: Path, monkey
     assert found.memory == pytest.approx(900 * MIB)
     small = room(machine, tmp_path, 10 * MIB, 20 * MIB)
     assert (small.disk, small.memory) == (10 * MIB, 20 * MIB)
+    none = room(machine, tmp_path, 0, 0)
+    assert (none.disk, none.memory) == (0, 0), "nothing is not the same as not given"
     assert room(machine, tmp_path, 10**15, 10**15) == replace(found, folder=tmp_path), "what is not there is not used"
     assert room(Machine("linux", "x86_64"), tmp_path, None, None).memory == math.inf
 

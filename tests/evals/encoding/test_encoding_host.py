@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from linnet.errors import InputInvalid, StorageFull
-from linnet.evals.encoding import agreement, host, judgement, texts
+from linnet.evals.encoding import agreement, candidates, host, judgement, texts
 from linnet.evals.encoding.host import Watch, Wish, choose
 from linnet.limits import LIMITS
 from linnet.messages import Message
@@ -22,8 +22,9 @@ from linnet.models import encodings, gguf
 from linnet.models.encoding import Encoding
 from linnet.models.encodings import Encodings
 from linnet.models.mixes import mix
+from linnet.models.shelf import Shelf
 from linnet.requests import Done, Generate, complete
-from linnet.runtime import local
+from linnet.runtime import encoder, local
 from linnet.runtime.encode_as import encode_as
 from linnet.runtime.encoder import encode
 from linnet.runtime.local import open_local
@@ -91,7 +92,7 @@ def chosen(q8: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, En
         _eager(patched)
         _fewer(patched)
         patched.setenv("LINNET_CACHE", str(folder / "cache"))
-        return folder, choose(str(q8), replace(WISH, types=("bf16",), rounds=1), kept=Encodings(folder / "encodings"))
+        return folder, choose(str(q8), replace(WISH, types=("bf16",)), kept=Encodings(folder / "encodings"))
 
 
 @pytest.fixture
@@ -158,8 +159,38 @@ def test_room_is_asked_for_before_anything_is_written(q8: Path, folder: Path) ->
 def test_rounds_up_to_the_limit_and_one_past_it(q8: Path) -> None:
     with pytest.raises(StorageFull):  # so many are fine: it goes on to ask for room
         choose(str(q8), Wish(mix("agent"), rounds=LIMITS.encoding_rounds, disk=1))
-    with pytest.raises(InputInvalid, match="rounds are over"):
+    with pytest.raises(InputInvalid, match="rounds are over") as many:
         choose(str(q8), Wish(mix("agent"), rounds=LIMITS.encoding_rounds + 1, disk=1))
+    assert f"{LIMITS.encoding_rounds} or fewer" in many.value.hint
+
+
+def test_fewer_rounds_than_have_quartiles_are_none(q8: Path) -> None:
+    with pytest.raises(StorageFull):
+        choose(str(q8), Wish(mix("agent"), rounds=host.LEAST_ROUNDS, disk=1))
+    for few in (host.LEAST_ROUNDS - 1, 0):
+        with pytest.raises(InputInvalid, match="how noisy") as told:
+            choose(str(q8), Wish(mix("agent"), rounds=few, disk=1))
+        assert "3 or more" in told.value.hint
+
+
+def test_types_are_looked_at_before_the_file_is(tmp_path: Path) -> None:
+    with pytest.raises(InputInvalid, match="no type of weights"):
+        choose(str(tmp_path / "none.gguf"), Wish(mix("agent"), ("bf16", "q9")))
+
+
+def test_a_candidate_that_outgrows_the_disk_is_told_and_gone(
+    q8: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size was reckoned far too small."""
+    with gguf.open_model(q8) as file:
+        whole = encoder.estimate(gguf.read_header(file.fileno()), "f32")
+    reckoned = candidates.candidates
+    monkeypatch.setattr(host, "candidates", lambda *given: [replace(one, size=1) for one in reckoned(*given)])
+    monkeypatch.setattr(host._Search, "_predicted", lambda search: 0)
+    monkeypatch.setattr(host.Making, "size", property(lambda made: whole))
+    found = choose(str(q8), replace(WISH, types=("bf16",), disk=int(1.06 * whole)))
+    assert "takes more than the" in found.trials[1].rejected and found.sha256 is None
+    assert left(folder) == {"records": 1, "blobs": 0, "making": 0}
 
 
 # --- and then it is loaded -----------------------------------------------------------------------
@@ -259,6 +290,33 @@ def test_a_model_of_another_type_under_a_name(q8: Path, folder: Path, said: Any)
         encode_as(str(q8), "q4_0", "default")
     with pytest.raises(StorageFull, match="may be used"):
         encode_as(str(q8), "f16", "wide", disk=1_000)
+
+
+def test_a_name_that_was_taken_meanwhile_is_refused(q8: Path, folder: Path) -> None:
+    """Two at once: the other is done while this one is still at work."""
+    others: list[Any] = []
+
+    def other(*_: object) -> None:
+        if not others:
+            others.append(encode_as(str(q8), "q5_0", "taken")[0])
+
+    with pytest.raises(InputInvalid, match="'taken' belongs to another model") as told:
+        encode_as(str(q8), "q4_0", "taken", progress=other)
+    assert told.value.details["name"] == "taken"
+    assert Shelf().records() == others and len(list((folder.parent / "blobs").iterdir())) == 1
+    assert left(folder) == {"records": 0, "blobs": 0, "making": 0}
+
+
+def test_the_disk_that_is_allowed_bounds_the_file(q8: Path, folder: Path) -> None:
+    """Some tensors of this kind are more precise than the rest: more than was reckoned, and it fits by not a byte."""
+    record, made = encode_as(str(q8), "q4_k_m", "whole")
+    Shelf().remove("whole")
+    with pytest.raises(StorageFull, match=r"takes more than the .* that may be used") as told:
+        encode_as(str(q8), "q4_k_m", "less", disk=made.bytes - 1)
+    assert told.value.details["usable"] == made.bytes - 1
+    assert left(folder) == {"records": 0, "blobs": 0, "making": 0}
+    assert Shelf().records() == [] and list((folder.parent / "blobs").iterdir()) == []
+    assert encode_as(str(q8), "q4_k_m", "just", disk=made.bytes)[0].sha256 == record.sha256
 
 
 # --- answers -------------------------------------------------------------------------------------

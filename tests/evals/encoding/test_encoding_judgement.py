@@ -86,3 +86,19 @@ def test_the_faster_is_better_and_of_two_alike_the_smaller() -> None:
     alike = 2.0 * judgement.ALIKE
     assert is_better(trial(alike, 100), trial(2.0, 900)) and not is_better(trial(2.0, 900), trial(alike, 100))
     assert not is_better(trial(alike - 0.01, 100), trial(2.0, 900))
+
+
+def test_small_steps_do_not_lead_away_from_the_fastest() -> None:
+    """Each is within 3 % of the one before and smaller; the last is 5 % behind the first."""
+    tried = [trial(ratio, size) for ratio, size in ((1.50, 300), (1.46, 200), (1.42, 100))]
+    best = tried[0]
+    for number, one in enumerate(tried[1:], 2):
+        best = one if is_better(one, best, tried[:number]) else best
+    assert best == tried[1]
+    faster = trial(1.53, 900)
+    assert is_better(faster, best, [*tried, faster]), "1.46 is no longer among the fastest"
+
+
+def test_the_fastest_is_of_those_that_may_be_used() -> None:
+    worse = replace(trial(9.0, 50), rejected="a mean KL of 0.1")
+    assert is_better(trial(1.49, 100), trial(1.50, 300), [worse])

@@ -84,6 +84,12 @@ def test_it_says_where_and_with_what_it_was_measured(told: Any) -> None:
     assert ("warning" in told["stderr"]) is told["disturbed"]
 
 
+def test_in_a_pipe_each_case_has_a_line(told: Any) -> None:
+    lines = told["stderr"].splitlines()
+    expected = [f"{number} of {len(cases.CASES)}: {name} measured" for number, name in enumerate(cases.CASES, 1)]
+    assert lines[: len(expected)] == expected
+
+
 def test_the_picture_is_there(told: Any) -> None:
     assert Path(told["picture"]).stat().st_size > 10_000
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from typer.testing import CliRunner, Result
 
 from linnet.evals.encoding import judgement, texts
 from linnet.interfaces.cli.commands import app
-from linnet.interfaces.cli.models.encode import _bytes
-from linnet.models import gguf
+from linnet.interfaces.cli.models.encode import _bytes, distances, rates
+from linnet.interfaces.cli.output import show
+from linnet.models import gguf, locks, mixes
+from linnet.models.encoding import Encoding, Quality, Speed, Trial
+from linnet.models.shelf import Shelf
 from linnet.runtime.encoder import encode
 
 BESIDE = Path(__file__).parents[2] / "models"
@@ -83,7 +89,7 @@ def ran(*arguments: str) -> dict[str, Any]:
     return found
 
 
-FOR_HOST = ("encode", "mine", "--for-host", "--mix", "20:4", "--type", "bf16", "--rounds", "1", "--threads", "1")
+FOR_HOST = ("encode", "mine", "--for-host", "--mix", "20:4", "--type", "bf16", "--rounds", "3", "--threads", "1")
 
 
 def test_for_this_machine_and_back(mine: str, quick: None, home: Path) -> None:
@@ -121,8 +127,11 @@ def test_in_words_and_only_its_encodings_removed(mine: str, quick: None) -> None
     done = models(*FOR_HOST)
     assert done.exit_code == 0, done.output
     lines = done.stderr.splitlines()
-    assert lines[0].startswith("f32, the reference: ") and lines[-1].startswith("bf16: ")
-    for words in ("original", "kept", "for 20:4: 20 prompt tokens, 4 decoded, 1 threads: bf16 is ", "stored: "):
+    steps = ("looking at the model ...", "f32: encoding ...", "f32: answering ...", "bf16: timing ...")
+    assert [lines.count(step) for step in steps] == [1, 1, 1, 1], "in a pipe it is not silent for minutes"
+    assert any(line.startswith("f32, the reference: ") for line in lines)
+    assert any(line.startswith("bf16: ") and "KL" in line for line in lines)
+    for words in ("original", "kept", "for 20:4: 20 prompt tokens, 4 decoded, 1 thread: bf16 is ", "stored: "):
         assert words in done.stdout
     assert "it and the original: " in done.stdout and "2 greedy answers are the same" in done.stdout
     assert models("rm", "--encodings", "mine").stdout.startswith("mine: 1 encodings are removed, ")
@@ -145,7 +154,51 @@ def test_as_a_model_of_its_own(mine: str) -> None:
     (row,) = [model for model in told("list")["models"] if model["name"] == "tiny"]
     assert row["source"].startswith("encoded from mine, SHA-256 ")
     done = models("encode", "mine", "--to", "f16")
-    assert done.stdout.startswith("mine-f16 is stored: ") and done.stderr == "", "no bar and no remark in a pipe"
+    assert done.stdout.startswith("mine-f16 is stored: ")
+    assert done.stderr.splitlines() == ["looking at the model ...", "encoding to f16 ..."], "no bar in a pipe"
+    (listed,) = [line for line in models("list").stdout.splitlines() if "encoded from" in line and "tiny" in line]
+    assert row["source"][:40] in listed and not re.search("[0-9a-f]{13}", listed), "a hash is cut, not folded"
+
+
+def test_the_tables_fit_a_pipe_with_all_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    far = Quality(12.34567, 0.0001, 12.3456, 0.1, 1.0, 3_000)
+    fast = Speed(12_345.0, 1_234.0, 123.45, 12.34, 10.12, 14.56, 7)
+    trials = tuple(Trial(type, 1_234 << 30, far, fast) for type in ("q4_k_m", "iq4_nl", "bf16"))
+    day = ("a" * 64, "mine", "this", "engine", "bf16", "b" * 64, 1, "2026-11-22", mixes.mix("agent"), 2, "it is")
+    one = Encoding(*day, (*trials, Trial("q8_0", 1 << 20, rejected="no room")))
+    output = CliRunner().invoke(printing(rates(one), distances(one))).stdout
+    assert max(map(len, output.splitlines())) <= 80
+    row = "iq4_nl  1234.0 GiB  12345/s  1234/s  123.45 s  12.34 (10.12-14.56)  kept".split()
+    assert [line.split() for line in output.splitlines()].count(row) == 1
+    assert ["iq4_nl", "12.34567", "12.3456", "100.0%"] in [line.split() for line in output.splitlines()]
+
+
+def printing(*parts: Any) -> Any:
+    return click.Command("shown", callback=lambda: show(*parts))
+
+
+def test_of_a_name_with_shared_bytes_nothing_is_freed(mine: str) -> None:
+    record = Shelf().find("mine")
+    assert record
+    with locks.exclusive(Shelf().lock(record.sha256)):
+        Shelf().publish(replace(record, name="also"))
+    assert models("rm", "also").stdout == "also is removed, its bytes belong to mine too\n"
+    with locks.exclusive(Shelf().lock(record.sha256)):
+        Shelf().publish(replace(record, name="also"))
+    (gone,) = told("rm", "also")["removed"]
+    assert gone == {"name": "also", "freed_bytes": 0, "shared_with": ["mine"]}
+
+
+def test_a_type_is_looked_at_before_the_model() -> None:
+    for wanted in (("--for-host", "--type", "q9"), ("--to", "q9")):
+        error = told("encode", "no-such-model", *wanted, code=2)["error"]
+        assert error["code"] == "input_invalid" and "'q9'" in error["message"]
+
+
+def test_no_thread_is_a_usage_error(mine: str) -> None:
+    done = models("encode", "mine", "--to", "f16", "--threads", "0")
+    assert done.exit_code == 2 and Shelf().find("mine-f16") is None
 
 
 @pytest.mark.parametrize(
@@ -157,6 +210,12 @@ def test_as_a_model_of_its_own(mine: str) -> None:
         (("--to", "q8_0"), 2, "input_invalid"),
         (("--to", "bf16", "--as", "../x"), 2, "input_invalid"),
         (("--to", "bf16", "--type", "q8_0"), 2, "input_invalid"),
+        (("--to", "bf16", "--mix", "chat"), 2, "input_invalid"),
+        (("--to", "bf16", "--memory", "2G"), 2, "input_invalid"),
+        (("--to", "bf16", "--rounds", "0"), 2, "input_invalid"),
+        (("--for-host", "--rounds", "2"), 2, "input_invalid"),
+        (("--for-host", "--rounds", "0"), 2, "input_invalid"),
+        (("--for-host", "--memory", "0"), 4, "out_of_memory"),
         (("--to", "bf16", "--disk", "1K"), 4, "storage_full"),
         (("--for-host", "--as", "x"), 2, "input_invalid"),
         (("--for-host", "--mix", "much"), 2, "input_invalid"),

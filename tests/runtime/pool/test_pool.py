@@ -25,12 +25,13 @@ from linnet.errors import (
     WorkerCrashed,
 )
 from linnet.limits import LIMITS
-from linnet.protocol import Action, Die, Hang, Load, Say, Script
+from linnet.protocol import Load
 from linnet.requests import Capabilities, Done, Event, Generate, Piece, Request, Segment, complete, complete_all
 from linnet.runtime.pool import pool as module
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.pool.residency import Need
 from linnet.runtime.supervisor import Supervisor
+from linnet.script import Action, Die, Hang, Say, Script
 
 WAITED = "for memory that other models held"
 
@@ -64,11 +65,12 @@ class Scripted:
         self.context, self.released, self.running, self.closed = 4096, 0, 0, False
         self.supervisor = Supervisor(Load(script=script))
         self.configuration = None
+        self.encoding = ""
         self.identity = house.same.get(name, name)
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self.identity, self.context)
+        return Capabilities(self.identity, self.context, encoding=self.encoding)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -80,6 +82,9 @@ class Scripted:
 
     def needs(self) -> tuple[Need, ...]:
         return self._needs
+
+    def grow(self, size: int) -> None:
+        self._needs = tuple(Need(need.context, need.size + size) for need in self._needs)
 
     def use_context(self, context: int) -> None:
         assert not self.pids, "the context of a running worker is what it is"
@@ -93,7 +98,11 @@ class Scripted:
     original = fingerprint
 
     def with_adapter(self, text: str) -> Scripted:
-        raise ModelNotFound(f"there is no adapter {text}")
+        """An adapter is called by its bytes."""
+        if not text.isdigit():
+            raise ModelNotFound(f"there is no adapter {text}")
+        self.grow(int(text))
+        return self
 
     def warm(self) -> None:
         self.supervisor.warm()
@@ -133,6 +142,8 @@ class House:
         self.closing = False
         self.models: dict[str, dict[str, Any]] = {}
         self.same: dict[str, str] = {}
+        self.standing_in: dict[str, int] = {}
+        self.usable: list[int | None] = []
         self.before: Callable[[str], None] = lambda name: None
         self.pools: list[Pool] = []
 
@@ -144,11 +155,16 @@ class House:
         if same_as:
             self.same[name] = same_as
 
-    def open(self, name: str) -> Scripted:
+    def open(self, name: str, usable: int | None) -> Scripted:
         self.before(name)
+        self.usable.append(usable)
         if name not in self.models:
             raise ModelNotFound(f"there is no {name}")
         model = Scripted(self, name, **self.models[name])
+        larger = self.standing_in.get(name, 0)
+        if larger and (usable is None or model.needs()[0].size + larger <= usable):
+            model.grow(larger)
+            model.encoding = "larger"
         self.opened.append(model)
         return model
 
@@ -693,3 +709,106 @@ def test_the_room_is_asked_for_with_the_running_processes(house: House) -> None:
     complete(pool.model("b"), ask())
     (pid,) = house.opened[0].pids
     assert asked[0] == () and (pid,) in asked and os.getpid() not in {one for pids in asked for one in pids}
+
+
+# --- weights that stand in for the model's own ---------------------------------------------------
+
+
+@pytest.mark.parametrize(("memory", "encoding"), [(30, "larger"), (29, ""), (12, "")])
+def test_what_stands_in_is_loaded_only_where_it_fits_whole(house: House, memory: int, encoding: str) -> None:
+    house.add("a", 12, 8)
+    house.standing_in["a"] = 18
+    pool = house.pool(memory)
+    model = pool.model("a")
+    assert complete(model, ask()).degraded == () and model.capabilities == Capabilities("a", 4096, encoding=encoding)
+
+
+def test_what_stands_in_costs_neither_context_nor_time_nor_an_error(house: House) -> None:
+    """It was opened while there was room for it; beside a model in use there is none, but for the original."""
+    house.add("a", 12, 8)
+    house.add("b", 20, actions=LONG)
+    house.standing_in["a"] = 18
+    pool = house.pool(40)
+    model = pool.model("a")
+    assert model.capabilities.encoding == "larger"
+    busy = begun(pool.model("b").stream(ask()))
+    assert complete(model, ask()).degraded == () and model.capabilities == Capabilities("a", 4096)
+    assert house.usable[-1] == 20 and happened(pool, "unloaded") == happened(pool, "shrunk") == []
+    del busy
+
+
+def test_what_stands_in_makes_way_for_an_adapter(house: House) -> None:
+    house.add("a", 12, 8)
+    house.standing_in["a"] = 18
+    pool = house.pool(32)
+    assert pool.model("a").capabilities.encoding == "larger"
+    adapted = pool.model("a+5")
+    assert complete(adapted, ask()).degraded == () and adapted.capabilities.encoding == ""
+    assert [resident.bytes for resident in pool.residents()] == [17]
+
+
+def test_preloading_prefers_originals_to_a_refusal(house: House) -> None:
+    for name in "ab":
+        house.add(name, 12)
+        house.standing_in[name] = 18
+    pool = house.pool(45)
+    second = pool.model("b")
+    pool.preload("a", "b")
+    assert [resident.bytes for resident in pool.residents()] == [30, 12] and second.capabilities.encoding == ""
+
+
+# --- what is known of a model --------------------------------------------------------------------
+
+
+def test_a_model_is_what_it_was_opened_as_last(house: House) -> None:
+    house.add("a", 30, 12)
+    house.standing_in["a"] = 18
+    pool = house.pool(100, idle_seconds=0.1)
+    model = pool.model("a")
+    complete(model, ask())
+    assert model.capabilities == Capabilities("a", 4096, encoding="larger")
+    eventually(lambda: not pool._open.slots and not house.running())
+    house.standing_in.clear()
+    house.same["a"] = "another"
+    assert model.capabilities == Capabilities("another", 4096) and model.fingerprint() == "hash of another"
+    complete(model, ask())
+    pool.close()
+    assert model.capabilities.name == "another", "it was seen last"
+
+
+def test_two_adapters_at_once_are_both_counted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first counts before the second has come, and says so after it."""
+    house.add("a", 10)
+    pool = house.pool(100)
+    complete(pool.model("a"), ask())
+    counted, gate, counts = threading.Event(), threading.Event(), Scripted.needs
+
+    def needs(model: Scripted) -> tuple[Need, ...]:
+        found = counts(model)
+        if threading.current_thread() is first:
+            counted.set()
+            gate.wait(20)
+        return found
+
+    monkeypatch.setattr(Scripted, "needs", needs)
+    first = threading.Thread(target=lambda: pool.model("a+3"))
+    first.start()
+    assert counted.wait(20)
+    pool.model("a+4")
+    gate.set()
+    first.join()
+    assert [resident.bytes for resident in pool.residents()] == [17]
+
+
+def test_what_was_only_looked_at_is_closed_too(house: House) -> None:
+    house.add("a")
+    house.add("b")
+    pool = house.pool(100, idle_seconds=0.1)
+    model = pool.model("a")
+    complete(model, ask())
+    pool.model("b")
+    eventually(lambda: len(house.opened) == 2 and all(one.closed for one in house.opened))
+    assert model.fingerprint() == "hash of a" and not house.opened[-1].pids
+    eventually(lambda: all(one.closed for one in house.opened))
+    eventually(lambda: "linnet-keeper" not in [thread.name for thread in threading.enumerate()])
+    assert happened(pool, "unloaded") == ["a"] and complete(model, ask()).text == "I am a."

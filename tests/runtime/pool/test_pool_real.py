@@ -14,13 +14,20 @@ from typing import Any
 
 import pytest
 
+from linnet import app
 from linnet.agent.agent import Agent
 from linnet.app import open_pool
 from linnet.errors import ContextOverflow, DeadlineExceeded, ModelNotFound, OutOfMemory
+from linnet.hardware import probe
 from linnet.hardware.budget import contexts
 from linnet.limits import MIB
 from linnet.messages import Message
+from linnet.models import encodings, gguf, store
+from linnet.models.encoding import Encoding
+from linnet.models.encodings import Encodings
+from linnet.models.mixes import MIXES
 from linnet.requests import Count, Done, Event, Generate, Piece, Score, complete
+from linnet.runtime.encoder import encode
 from linnet.runtime.local import open_local
 from linnet.runtime.pool.pool import Pool
 from linnet.settings import Settings
@@ -240,3 +247,39 @@ def test_adapters_live_in_their_model_and_count(pools: Callable[..., Pool], tmp_
     with pytest.raises(ModelNotFound):
         pool.model(f"{path}+{tmp_path}/none.gguf")
     assert pool.residents()[0].in_use == 0
+
+
+def test_an_encoding_for_this_machine_fits_whole_or_is_passed_over(
+    pools: Callable[..., Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes of the pool count, not those of the machine; what is loaded then has its whole context and says why."""
+    monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(app, "MIB", 1)  # the two files differ by less than one
+    small, q8, kept = tmp_path / "f32.gguf", tmp_path / "small.gguf", Encodings()
+    small.write_bytes(writer().small().write())
+    with gguf.open_model(small) as file, q8.open("w+b") as made:
+        encode(file.fileno(), made.fileno(), "q8_0")
+    with gguf.open_model(q8) as file:
+        original = store.fingerprint(file)
+    with kept.making() as making:
+        making.path.write_bytes(small.read_bytes())
+        host = encodings.host(probe.probe())
+        found = Encoding(
+            original, "small", host, encodings.engine(), "f32", making.sha256(), making.size, "2026-11-22",
+            MIXES["agent"], 2, "it is faster",
+        )  # fmt: skip
+        kept.publish(found, making)
+    sizes = {}
+    for encoding in ("original", "auto"):
+        model = open_local(str(q8), context=512, encoding=encoding)
+        sizes[encoding] = model.needs()[0].size
+        model.close()
+    assert sizes["original"] < sizes["auto"]
+    model = pools(context=512, memory_mib=sizes["auto"]).model(str(q8))
+    assert complete(model, Count(user("Hi"))).degraded == () and model.capabilities.encoding == found.label
+    for memory in (sizes["auto"] - 1, sizes["original"]):
+        model = pools(context=512, memory_mib=memory).model(str(q8))
+        (note,) = complete(model, Count(user("Hi"))).degraded
+        assert "passed over" in note and "are usable" in note
+        assert (model.capabilities.encoding, model.capabilities.context) == ("", 512)
+        assert model.fingerprint() == original

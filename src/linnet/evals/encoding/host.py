@@ -13,10 +13,10 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from linnet.errors import InputInvalid
+from linnet.errors import InputInvalid, StorageFull
 from linnet.evals.encoding import agreement, judgement, texts
 from linnet.evals.encoding.agreement import Answers
-from linnet.evals.encoding.candidates import Candidate, candidates
+from linnet.evals.encoding.candidates import Candidate, candidates, kind
 from linnet.evals.encoding.judgement import Lap
 from linnet.evals.encoding.room import CONTEXT, Room, as_file, room
 from linnet.hardware import governor, probe
@@ -39,6 +39,9 @@ from linnet.runtime.rawloop import RawLoop
 
 ROUNDS = 7
 """Pairs of measurements for each candidate: an odd number, of which the middle ones count."""
+
+LEAST_ROUNDS = 3
+"""Of fewer there are no quartiles, and a lucky one would count."""
 
 _PROMPT, _DECODED = 512, 48
 """Most tokens of one lap: rates do not depend on how long a text is, up to there, but patience does."""
@@ -74,11 +77,24 @@ def choose(model: str, wish: Wish, watch: Watch | None = None, kept: Encodings |
     Raises what is wrong with the model, InputInvalid for types that cannot be made, StorageFull and OutOfMemory
     before anything is written where there is no room, and EngineError for what happens to the children.
     """
+    _check(wish)
     located = store.locate(model)
     with gguf.open_model(located.path) as file:
         header = checked_header(file)
         store.verify(located, file)
         return _Search(located, file, header, wish, watch or Watch(), kept or Encodings()).run()
+
+
+def _check(wish: Wish) -> None:
+    """What can be known to be wrong before a file of gigabytes is hashed."""
+    for name in wish.types:
+        kind(name)
+    if wish.rounds < LEAST_ROUNDS:
+        hint = f"Leave --rounds away for {ROUNDS}, or give {LEAST_ROUNDS} or more."
+        raise InputInvalid(f"{wish.rounds} rounds do not show how noisy a machine is", hint=hint)
+    if wish.rounds > (limit := LIMITS.encoding_rounds):
+        hint = f"Leave --rounds away for {ROUNDS}, or give {limit} or fewer."
+        raise InputInvalid(f"{wish.rounds} rounds are over the {limit} that are made at most", hint=hint)
 
 
 @dataclass
@@ -103,10 +119,6 @@ class _Search:
         self.threads = self.wish.threads or governor.threads(self.machine, probe.contention()).decode
         self.shape: Shape = shape_of(self.header, self.machine.features or ())
         self.type = quantisation.of_header(self.header).lower()
-        if self.wish.rounds > LIMITS.encoding_rounds:
-            raise InputInvalid(
-                f"{self.wish.rounds} rounds are over the {LIMITS.encoding_rounds} that are made at most"
-            )
 
     def run(self) -> Encoding:
         wanted = candidates(self.header, self.machine.features or (), self.wish.types)
@@ -116,7 +128,7 @@ class _Search:
         usable.check_reference(whole, predicted, self.shape)
         with contextlib.ExitStack() as opened:
             predictions = opened.enter_context(self.kept.making())
-            exact = self._refer(predictions)
+            exact = self._refer(predictions, int(usable.disk) - predicted)
             quality = self._far(self.file.fileno(), predictions, self.type)
             self.watch.tell(f"{self.type}, the original: {_quality(quality)}")
             best: _Best | None = None
@@ -127,7 +139,8 @@ class _Search:
                 made, trial = self._try(candidate, beside, usable, quality, predictions, mine)
                 self.watch.tell(f"{trial.type}: {_trial(trial)}")
                 trials.append(trial)
-                if made is None or trial.rejected or not judgement.is_better(trial, best.trial if best else None):
+                beaten = best is not None and not judgement.is_better(trial, best.trial, trials)
+                if made is None or trial.rejected or beaten:
                     mine.close()
                 else:
                     if best:
@@ -150,10 +163,10 @@ class _Search:
             model.close()
         return 4 * sum(counts) * len(self.header.texts("tokenizer.ggml.tokens")) + 4_096
 
-    def _refer(self, predictions: Making) -> Answers:
-        """Fill the file with what the F32 of the model predicts, and return its answers."""
+    def _refer(self, predictions: Making, most: int) -> Answers:
+        """Fill the file with what the F32 of the model, of at most so many bytes, predicts; returns its answers."""
         with self.kept.making() as whole:
-            made = self._encode("f32", whole)
+            made = self._encode("f32", whole, most)
             self.watch.tell(f"f32, the reference: {size(made.bytes)}, made in {made.seconds:.0f} s")
             found = encoder.logits(
                 whole.fd,
@@ -193,16 +206,19 @@ class _Search:
         if reason := usable.why_not(name, candidate.size, beside, shapes):
             return None, Trial(name, candidate.size, rejected=reason)
         made = opened.enter_context(self.kept.making())
-        encoded = self._encode(name, made)
+        try:
+            encoded = self._encode(name, made, int(usable.disk) - beside)
+        except StorageFull as error:
+            return None, Trial(name, candidate.size, rejected=error.message)
         quality = self._far(made.fd, predictions, name)
         speed = self._race(name, made)
         return made, Trial(name, encoded.bytes, quality, speed, judgement.why_not(quality, speed, original))
 
-    def _encode(self, kind: str, made: Making) -> encoder.Encoded:
+    def _encode(self, name: str, made: Making, most: int) -> encoder.Encoded:
         def progress(written: int, expected: int) -> None:
-            self.watch.at(f"{kind}: encoding", written / max(1, expected))
+            self.watch.at(f"{name}: encoding", written / max(1, expected))
 
-        return encoder.encode(self.file.fileno(), made.fd, kind, self.threads, progress=progress)
+        return encoder.encode(self.file.fileno(), made.fd, name, self.threads, most=most, progress=progress)
 
     def _race(self, name: str, made: Making) -> Speed:
         """The original and a candidate in turns, each going first in every other round."""

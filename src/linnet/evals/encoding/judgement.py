@@ -75,14 +75,19 @@ def why_worse(quality: Quality, original: Quality) -> str:
     return ""
 
 
-def is_better(one: Trial, other: Trial | None) -> bool:
-    """Whether `one`, which may be used, is to be kept rather than the other, which may be too."""
+def is_better(one: Trial, other: Trial | None, all: Sequence[Trial] = ()) -> bool:
+    """Whether `one`, which may be used, is to be kept rather than the other, which may be too.
+
+    Both are held against the fastest of `all` that were tried and may be used: against each other, a chain of small
+    steps would lead far away from it. So whoever is kept is within `ALIKE` of the fastest.
+    """
     if one.speed is None or other is None or other.speed is None:
         return one.speed is not None
-    fastest = max(one.speed.ratio, other.speed.ratio)
-    if min(one.speed.ratio, other.speed.ratio) >= ALIKE * fastest:
-        return one.size < other.size
-    return one.speed.ratio == fastest
+    rivals = (one, other, *all)
+    least = ALIKE * max(trial.speed.ratio for trial in rivals if trial.speed and not trial.rejected)
+    if other.speed.ratio < least:
+        return one.speed.ratio > other.speed.ratio
+    return one.speed.ratio >= least and one.size < other.size
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float]:

@@ -71,7 +71,9 @@ def room(machine: Machine, folder: Path, disk: int | None, memory: int | None) -
     free = free_bytes(there) - LIMITS.disk_spare_bytes
     available = machine.memory_available
     usable = math.inf if available is None else available * (1 - budget.HEADROOM)
-    return Room(min(free, math.inf if disk is None else disk), min(usable, memory or math.inf), there)
+    return Room(
+        min(free, math.inf if disk is None else disk), min(usable, math.inf if memory is None else memory), there
+    )
 
 
 def memory_of(*shapes: Shape) -> int:

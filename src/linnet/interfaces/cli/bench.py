@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,8 +57,10 @@ def _measured(quick: bool, **arguments: Any) -> Report:
     given |= {"models": chosen.models, "encoding": chosen.encoding}
     with speed.opened(chosen.model, QUICK if quick else Plan(), **given) as (stand, report):
         report.quick = quick
-        for _ in common.progress(speed.measure(stand, report), len(CASES)):
-            pass
+        for number, name in enumerate(common.progress(speed.measure(stand, report), len(CASES)), 1):
+            if sys.stderr is None or not sys.stderr.isatty():  # where there is a bar otherwise
+                done = "not measured" if name in report.skipped else "measured"
+                output.complain(f"{number} of {len(CASES)}: {name} {done}")
         return report
 
 

@@ -21,6 +21,7 @@ from linnet.settings import Settings
 
 if TYPE_CHECKING:
     from linnet.models.family import Family
+    from linnet.models.gguf import Header
 
 Facts = dict[str, Any]
 
@@ -147,16 +148,19 @@ def _prospects(machine: Machine, measured: Facts, known: Facts, engine: Facts) -
 
 
 def _model(settings: Settings, machine: Machine, findings: list[Finding]) -> Facts:
-    from linnet.models import gguf, store
+    from linnet.models import gguf, naming, store
     from linnet.models.configuration import configure, layers
     from linnet.models.integrity import checked_header
     from linnet.models.shape import shape_of
 
-    located = store.locate(settings.model)
+    name, adapter = naming.split_adapter(settings.model)
+    located = store.locate(name)
     with gguf.open_model(located.path) as file:
         header = checked_header(file)
         digest = store.verify(located, file)
-    configuration = configure(header, layers(settings.model, located, settings.context, settings.models))
+    if adapter:
+        findings.append(_adapter(adapter, header))
+    configuration = configure(header, layers(name, located, settings.context, settings.models))
     spoken, wanted = configuration.family, configuration.context
     shape = shape_of(header, machine.features or ())
     parts = footprint(shape, wanted)
@@ -182,6 +186,17 @@ def _model(settings: Settings, machine: Machine, findings: list[Finding]) -> Fac
         "gpu_layers": [budget.gpu_layers(shape, one.memory, wanted) for one in machine.gpus if one.memory],
         "read_bytes": shape.weights - shape.idle + shape.copied,
     }
+
+
+def _adapter(text: str, header: Header) -> Finding:
+    from linnet.models import adapters, gguf, store
+
+    located = store.locate_adapter(text)
+    with gguf.open_model(located.path) as file:
+        changed = adapters.checked(file, header)
+        store.verify(located, file)
+    told = f"{located.name}: rank {changed.rank}, changes {len(changed.tensors)} matrices of this model"
+    return Finding("ok", "adapter", told)
 
 
 def _family(spoken: Family, wanted: int) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""The thread that ends models: one for a pool, there while anything is in memory."""
+"""The thread that ends models: one for a pool, there while anything is open."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Keeper:
             self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread, which ends when nothing is in memory."""
+        """Wait for the thread, which ends when nothing is left to look after."""
         if (thread := self._thread) is not None:
             thread.join()
 
@@ -57,7 +57,7 @@ class Keeper:
             job()
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do without the lock; waits until there is something. None when nothing is in memory any more."""
+        """What to do without the lock; waits until there is something. None when nothing is left to look after."""
         with self._changed:
             while True:
                 self._see_off()

@@ -34,7 +34,7 @@ from linnet.runtime.pool.residency import (
     Step,
     Wait,
     relief,
-    total,
+    spare,
     towards,
 )
 from linnet.runtime.pool.resident import Happened, Loadable, PoolEvent, Resident, Slot, refusal
@@ -46,7 +46,8 @@ _LOOK, _LOOK_AGAIN = 5.0, 1.0
 
 
 class Pool:
-    """Models by name, each opened with `opener` when it is first wanted.
+    """Models by name, each opened with `opener` when it is first wanted, which is told how many bytes it may take
+    beside those in use (None: unknown).
 
     `memory` are bytes that all may take together; never more than 90 % of what the machine has for them, as
     `available` says of the processes that run already (None: unknown, and nothing is held back). A model that was not
@@ -55,7 +56,7 @@ class Pool:
 
     def __init__(
         self,
-        opener: Callable[[str], Loadable],
+        opener: Callable[[str, int | None], Loadable],
         *,
         memory: int | None = None,
         idle_seconds: float = LIMITS.idle_seconds,
@@ -63,9 +64,9 @@ class Pool:
     ) -> None:
         self._memory, self._idle, self._available = memory, idle_seconds, available
         self._changed = Condition()
-        self._open = Openings(self._changed, opener, self._check, self._sleep)
         self._line = Line()
         self._keeper = Keeper(self._changed, self._tend, self._tell)
+        self._open = Openings(self._changed, opener, self._check, self._sleep, self._keeper.ensure)
         self._events: deque[PoolEvent] = deque(maxlen=LIMITS.pool_events)
         self._looked = self._look = 0.0
         self._closed = False
@@ -74,7 +75,7 @@ class Pool:
 
     def model(self, name: str) -> PooledModel:
         """The model of that name, found and checked now, loaded when it is used. Raises what `opener` does."""
-        return PooledModel(self, name, self._open.get(name, math.inf))
+        return PooledModel(self, name, self.slot(name))
 
     def preload(self, *names: str) -> None:
         """Start loading these, in order, without waiting until they are ready; nothing makes way for them.
@@ -85,7 +86,7 @@ class Pool:
             ticket = self._line.ticket(LIMITS.start_seconds)
             try:
                 while ticket.slot is None:
-                    slot = self._open.get(name, ticket.until)
+                    slot = self._open.get(name, ticket.until, self._left)
                     with self._changed:
                         self._reserve(slot, ticket)
                 ticket.slot.model.warm()
@@ -146,7 +147,7 @@ class Pool:
         ticket.waiting = True
         try:
             while ticket.slot is None:
-                slot = self._open.get(name, ticket.until)
+                slot = self._open.get(name, ticket.until, self._usable)
                 with self._changed:
                     if not self._open.has(slot):
                         continue
@@ -187,7 +188,7 @@ class Pool:
         ticket = self._line.ticket(LIMITS.request_seconds)
         try:
             while ticket.slot is None:
-                slot = self._open.get(name, ticket.until)
+                slot = self._open.get(name, ticket.until, self._usable)
                 with self._changed:
                     if self._open.has(slot):
                         self._take(slot, ticket)
@@ -195,10 +196,9 @@ class Pool:
         finally:
             self.release(ticket)
 
-    def context_of(self, key: str) -> int | None:
-        """Tokens that a model was loaded with; None if it is not in memory."""
-        slot = self._open.slots.get(key)
-        return slot.need.context if slot and slot.need else None
+    def slot(self, name: str) -> Slot:
+        """What is known of a model, which is opened if it is not open, to look at: the keeper may close it."""
+        return self._open.get(name, math.inf, self._usable)
 
     # --- admission, under the lock ---------------------------------------------------------------
 
@@ -217,6 +217,9 @@ class Pool:
             return False
         if slot.need and slot.cached:
             return True
+        if slot.too_large(spare(others, budget, busy=True)):
+            self._dismiss(slot, "its original is taken in its place")
+            return False
         step = towards((slot.need,) if slot.need else slot.needs, others, budget)
         return self._follow(step, slot, ticket, budget)
 
@@ -253,9 +256,12 @@ class Pool:
             self._sleep(ticket.until, "models that were being unloaded held the memory")
             return
         if slot.need is None or not slot.cached:
-            need, budget = slot.need or slot.needs[0], self._budget()
-            if budget is not None and total(self._others(slot)) + need.size > budget:
-                raise self._refused(slot, budget - total(self._others(slot)))
+            need, left = slot.need or slot.needs[0], self._left(slot)
+            if slot.too_large(left):
+                self._dismiss(slot, "its original is taken in its place")
+                return
+            if left is not None and need.size > left:
+                raise self._refused(slot, left)
             self._grant(slot, need)
         self._take(slot, ticket)
 
@@ -295,6 +301,14 @@ class Pool:
         usable = None if free is None else int(free * (1 - HEADROOM))
         return min((limit for limit in (self._memory, usable) if limit is not None), default=None)
 
+    def _usable(self) -> int | None:
+        """Bytes that a model may take when all others that can make way have done so."""
+        return spare(self._others(), self._budget(), busy=True)
+
+    def _left(self, slot: Slot | None = None) -> int | None:
+        """Bytes that a model may take where nobody makes way."""
+        return spare(self._others(slot), self._budget())
+
     def _refused(self, slot: Slot, usable: int) -> OutOfMemory:
         error = refusal(slot, usable)
         self._tell(slot.name, "refused", error.message)
@@ -322,10 +336,10 @@ class Pool:
         self._events.append(PoolEvent(time.time(), name, what, why))
 
     def _tend(self) -> float | None:
-        """Unload what has been idle for long, or holds what others need; seconds until the next look, None if nothing
-        is in memory. For the keeper."""
+        """Unload or close what has been idle for long, or holds what others need; seconds until the next look, None
+        if nothing is left to look after. For the keeper."""
         now = time.monotonic()
-        for slot in [slot for slot in self._open.slots.values() if slot.idle]:
+        for slot in [slot for slot in self._open.slots.values() if self._unused(slot)]:
             if self._idle and now - slot.used >= self._idle:
                 self._dismiss(slot, f"unused for {self._idle:g} s")
         if now >= self._look and not self._keeper.leaving:
@@ -333,6 +347,14 @@ class Pool:
             if step := relief(self._others(), self._budget()):
                 self._look = now
                 self._give_way(step, "other programs need the memory")
-        loaded = [slot for slot in self._open.slots.values() if slot.need]
-        idle = [slot.used + self._idle - now for slot in loaded if slot.idle and self._idle]
-        return max(0.0, min([self._look - now, *idle])) if loaded else None
+        slots = list(self._open.slots.values())
+        after = [slot.used + self._idle - now for slot in slots if self._idle and self._unused(slot)]
+        if any(slot.need for slot in slots):
+            after.append(self._look - now)
+        elif slots and self._idle:
+            after.append(_LOOK)
+        return max(0.0, min(after)) if after else None
+
+    def _unused(self, slot: Slot) -> bool:
+        """Whether its time of rest counts; without processes only while nobody in the line may be waiting for it."""
+        return slot.idle if slot.need else not (slot.leases or slot.submitting or len(self._line))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -32,7 +32,7 @@ class Lender(Protocol):
 
     def opened(self, name: str) -> AbstractContextManager[Loadable]: ...
 
-    def context_of(self, key: str) -> int | None: ...
+    def slot(self, name: str) -> Slot: ...
 
 
 class PooledModel:
@@ -43,18 +43,21 @@ class PooledModel:
     """
 
     def __init__(self, lender: Lender, name: str, slot: Slot) -> None:
-        self._lender, self._name, self._key = lender, name, slot.key
-        self._whole = replace(slot.serving(name).capabilities, context=slot.needs[0].context)
-        self.configuration: Configuration | None = slot.model.configuration
+        self._lender, self._name, self._seen = lender, name, slot
+
+    @property
+    def configuration(self) -> Configuration | None:
+        return self._slot().model.configuration
 
     @property
     def family(self) -> Family | None:
-        return self.configuration.family if self.configuration else None
+        configuration = self.configuration
+        return configuration.family if configuration else None
 
     @property
     def capabilities(self) -> Capabilities:
         """With the context that it has now, if it is loaded, else the configured one."""
-        return replace(self._whole, context=self._lender.context_of(self._key) or self._whole.context)
+        return self._slot().capabilities(self._name)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded."""
@@ -69,6 +72,13 @@ class PooledModel:
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. Raises what `linnet.errors` has for each way to fail, here or from the events."""
         return _Stream(self._lender, self._name, request)
+
+    def _slot(self) -> Slot:
+        """The open model, opened anew if it was closed: other weights or another file may be meant by its name since.
+        Of a closed pool it is the one that was seen last."""
+        with suppress(Cancelled):
+            self._seen = self._lender.slot(self._name)
+        return self._seen
 
 
 class _Stream:

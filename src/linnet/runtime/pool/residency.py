@@ -106,6 +106,12 @@ def relief(residents: Sequence[Held], budget: int | None) -> Release | Evict | N
     return _freeing(total(residents) - budget, residents)
 
 
+def spare(residents: Iterable[Held], budget: int | None, *, busy: bool = False) -> int | None:
+    """Bytes that are left beside the residents, or only beside those of them that are in use; None if unknown."""
+    beside = total(one for one in residents if one.state == "busy" or not busy)
+    return None if budget is None else budget - beside
+
+
 def total(residents: Iterable[Held]) -> int:
     return sum(one.size for one in residents)
 

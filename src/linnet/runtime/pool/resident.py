@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias
 
 from linnet.errors import OutOfMemory
@@ -94,13 +94,14 @@ class Slot:
 
     `cached` says that what `release_caches` would give back is counted, `releasing` that it was told to. `submitting`
     counts those who are on their way to the model: it may not be closed under them. `adapted` is the model with each
-    adapter that was asked for.
+    adapter that was asked for, and `alone` the bytes of the model without any.
     """
 
     model: Loadable
     needs: tuple[Need, ...]
     key: str
     name: str
+    alone: int
     need: Need | None = None
     cached: bool = False
     releasing: bool = False
@@ -113,7 +114,8 @@ class Slot:
     @classmethod
     def of(cls, model: Loadable) -> Slot:
         try:
-            return cls(model, model.needs(), model.identity, model.capabilities.name)
+            needs = model.needs()
+            return cls(model, needs, model.identity, model.capabilities.name, needs[0].size)
         except BaseException:
             model.close()
             raise
@@ -122,6 +124,20 @@ class Slot:
         """The model, with the adapter that the name has."""
         _, adapter = naming.split_adapter(name)
         return self.adapted[adapter] if adapter else self.model
+
+    @property
+    def beside(self) -> int:
+        """Bytes of its adapters."""
+        return self.needs[0].size - self.alone
+
+    def capabilities(self, name: str) -> Capabilities:
+        """With the context that it has now, if it is loaded, else the configured one."""
+        return replace(self.serving(name).capabilities, context=(self.need or self.needs[0]).context)
+
+    def too_large(self, usable: int | None) -> bool:
+        """Whether weights stand in for the model's own that do not fit whole: then the others are to be loaded."""
+        stands_in = self.need is None and self.model.capabilities.encoding
+        return bool(stands_in) and usable is not None and self.needs[0].size > usable
 
     @property
     def size(self) -> int:

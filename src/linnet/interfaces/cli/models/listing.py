@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -90,8 +91,9 @@ def _when(model: Model) -> str:
 
 
 def _source(model: Model) -> str:
-    """Without the commit, which has a column of its own."""
-    return model.source.replace(f"@{model.commit}", "") if model.commit else model.source
+    """Without the commit, which has a column of its own, and of a file's hash what tells it from others."""
+    source = model.source.replace(f"@{model.commit}", "") if model.commit else model.source
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", source)
 
 
 def _revision(model: Model) -> str:

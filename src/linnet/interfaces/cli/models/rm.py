@@ -26,18 +26,19 @@ def remove_models(
         if encodings:
             _remove_encodings(names, force, as_json)
             return
-        from linnet.hardware.budget import size
         from linnet.models.inventory import check_removable
         from linnet.models.shelf import Shelf
 
-        shelf, freed, left = Shelf(), dict[str, int](), dict[str, str]()
+        shelf, freed, left, shared = Shelf(), dict[str, int](), dict[str, str](), dict[str, list[str]]()
         for name in names:
             check_removable(name)
         try:
             for name in dict.fromkeys(names):
                 there = shelf.find(name)
                 freed[name] = shelf.remove(name, force=force)
-                if there and not any(one.sha256 == there.sha256 for one in shelf.records()):
+                if there:
+                    shared[name] = [one.name for one in shelf.records() if one.sha256 == there.sha256]
+                if there and not shared[name]:
                     more, left[name] = _with_it(there.sha256, force)
                     freed[name] += more
         except LinnetError as error:
@@ -46,15 +47,25 @@ def remove_models(
         finally:
             if not as_json:
                 for name, count in freed.items():
-                    output.say(f"{name} is removed, {size(count)} are free again")
-                    if left.get(name):
-                        output.complain(f"note: left: {left[name]}")
+                    _say(name, count, left.get(name), shared.get(name))
         if as_json:
-            output.say_json({"removed": [_told(name, count, left.get(name)) for name, count in freed.items()]})
+            output.say_json(
+                {"removed": [_told(name, count, left.get(name), shared.get(name)) for name, count in freed.items()]}
+            )
 
 
-def _told(name: str, freed: int, left: str | None) -> dict[str, object]:
-    return {"name": name, "freed_bytes": freed, **({"left": left} if left else {})}
+def _say(name: str, freed: int, left: str | None, shared: list[str] | None) -> None:
+    from linnet.hardware.budget import size
+
+    what = f"its bytes belong to {', '.join(shared)} too" if shared else f"{size(freed)} are free again"
+    output.say(f"{name} is removed, {what}")
+    if left:
+        output.complain(f"note: left: {left}")
+
+
+def _told(name: str, freed: int, left: str | None, shared: list[str] | None) -> dict[str, object]:
+    more = {"left": left, "shared_with": shared}
+    return {"name": name, "freed_bytes": freed, **{key: value for key, value in more.items() if value}}
 
 
 def _with_it(sha256: str, force: bool) -> tuple[int, str]:

@@ -55,12 +55,14 @@ def _described(model: str) -> dict[str, Any]:
             changed = adapters.info(adapters.checked_header(file))
             alone = {"model": located.name, "path": str(located.path), "architecture": header.architecture}
             return {**alone, "adapter": changed.describe()}
-        # hashing takes long, and is for nothing where no model was ever probed
-        profile, note = profiles.load(store.fingerprint(file)) if profiles.any_stored() else (None, "")
+        adapter, digest = _behind(behind, header) if behind else (dict[str, Any](), "")
+        profile, note = None, ""
+        if profiles.any_stored():  # hashing takes long, and is for nothing where no model was ever probed
+            base = store.fingerprint(file)
+            profile, note = profiles.load(adapters.fingerprint(base, digest) if digest else base)
         found = configure(header, layers(model, located, settings.context, settings.models))
         _check_dialect(found)
         encoding = _encoding(model, located, file, found.context, settings)
-    adapter = _behind(behind, header) if behind else {}
     return {
         "model": located.name,
         "path": str(located.path),
@@ -102,14 +104,14 @@ def _encoding(
     return {**decided.describe(), "used": instead.label if instead else "", "note": note}
 
 
-def _behind(text: str, base: Header) -> dict[str, Any]:
-    """`{adapter: {model, path, name, rank, alpha, scale, tensors, bytes}}` of the one that stands behind a model."""
+def _behind(text: str, base: Header) -> tuple[dict[str, Any], str]:
+    """`{adapter: {model, path, name, rank, alpha, scale, tensors, bytes}}` of the one behind it, and its SHA-256."""
     from linnet.models import adapters, gguf, store
 
     located = store.locate_adapter(text)
     with gguf.open_model(located.path) as file:
-        changed = adapters.checked(file, base)
-    return {"adapter": {"model": located.name, "path": str(located.path), **changed.describe()}}
+        changed, digest = adapters.checked(file, base), store.fingerprint(file)
+    return {"adapter": {"model": located.name, "path": str(located.path), **changed.describe()}}, digest
 
 
 def _check_dialect(found: Configuration) -> None:

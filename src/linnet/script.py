@@ -1,0 +1,70 @@
+"""What the engine without a model is to do, as values: say bytes, die, hang, flood, garble."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from linnet.messages import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class Say:
+    """Emit these bytes (hexadecimal), one token each; a token's id is its byte."""
+
+    hex: str
+    do: Literal["say"] = "say"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Die:
+    """End by this signal, or with this exit status when the signal is 0."""
+
+    signal: int = 0
+    status: int = 0
+    do: Literal["die"] = "die"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Hang:
+    """Stop making progress for so many seconds, beating no heart."""
+
+    seconds: float
+    do: Literal["hang"] = "hang"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Flood:
+    """Send so many pieces of one byte each as fast as the pipe takes them."""
+
+    pieces: int
+    do: Literal["flood"] = "flood"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Garble:
+    """Send these raw bytes (hexadecimal) in place of a record."""
+
+    hex: str
+    do: Literal["garble"] = "garble"
+
+
+Action = Annotated[Say | Die | Hang | Flood | Garble, Field(discriminator="do")]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Script:
+    """What the scripted engine does for every request, in order.
+
+    Everything but `Say` and `Flood` happens only in the workers whose start number is listed in `generations`
+    (1 is the first start; empty means in all), and `poison`, if set, only to requests that contain it.
+    `load` happens while loading.
+    """
+
+    actions: tuple[Action, ...] = ()
+    load: tuple[Action, ...] = ()
+    generations: tuple[int, ...] = ()
+    poison: str = ""
+    seconds_per_token: float = 0.0
