@@ -207,7 +207,8 @@ def ends_within(pid: int, seconds: float) -> bool:
 
 PARENT = """
 import sys, time
-from linnet.protocol import *
+from linnet.protocol import Load
+from linnet.script import *
 from linnet.requests import *
 from linnet.runtime.supervisor import Supervisor
 then = {"idle": (), "hung": (Hang(60),), "stopped": (Die(19),), "busy": (Say("61" * 60_000),)}[sys.argv[1]]

@@ -142,8 +142,7 @@ def _of_model(model: Facts) -> Rows:
         ("context", f"{model['context']} tokens, trained for {model['trained_context']}"),
         (
             "needs",
-            f"{size(memory['resident'])} with that context full, up to {size(memory['peak'])} while it scores "
-            f"texts; of it weights {size(memory['weights'] + memory['copied'])}, KV cache {size(memory['cache'])}",
+            f"{size(memory['peak'])} with that context full; of it weights {size(memory['weights'] + memory['copied'])}, KV cache {size(memory['cache'])}",
         ),
         *_of_layers(model),
     ]
