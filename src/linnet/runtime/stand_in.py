@@ -49,8 +49,8 @@ def stand_in(
 ) -> tuple[StandIn | None, str]:
     """`(file, note)`: None without a note where none was made for this machine, with one where it cannot be used.
 
-    `context` is in tokens, with keys and values stored as `cache`. `usable` are the bytes that a worker may take (None:
-    what the machine has for it). Whoever gets the file closes it.
+    `context` is in tokens, with keys and values stored as `cache`. `usable` are the bytes that a worker may take
+    (None: what the machine has for it). Whoever gets the file closes it.
     """
     kept = Encodings()
     if not kept.any_stored():

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -162,22 +161,21 @@ def test_as_a_model_of_its_own(mine: str) -> None:
     ), "a hash is cut, not folded"
 
 
-def test_the_tables_fit_a_pipe_with_all_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tables_fit_a_pipe_with_all_their_numbers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     far = Quality(12.34567, 0.0001, 12.3456, 0.1, 1.0, 3_000)
     fast = Speed(12_345.0, 1_234.0, 123.45, 12.34, 10.12, 14.56, 7)
     trials = tuple(Trial(type, 1_234 << 30, far, fast) for type in ("q4_k_m", "iq4_nl", "bf16"))
     day = ("a" * 64, "mine", "this", "engine", "bf16", "b" * 64, 1, "2026-11-22", mixes.mix("agent"), 2, "it is")
     one = Encoding(*day, (*trials, Trial("q8_0", 1 << 20, rejected="no room")))
-    output = CliRunner().invoke(printing(rates(one), distances(one))).stdout
+    show(rates(one), distances(one))
+    output = capsys.readouterr().out
     assert max(map(len, output.splitlines())) <= 80
     row = "iq4_nl  1234.0 GiB  12345/s  1234/s  123.45 s  12.34 (10.12-14.56)  kept".split()
     assert [line.split() for line in output.splitlines()].count(row) == 1
     assert ["iq4_nl", "12.34567", "12.3456", "100.0%"] in [line.split() for line in output.splitlines()]
-
-
-def printing(*parts: Any) -> Any:
-    return click.Command("shown", callback=lambda: show(*parts))
 
 
 def test_of_a_name_with_shared_bytes_nothing_is_freed(mine: str) -> None:

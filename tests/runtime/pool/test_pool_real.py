@@ -252,7 +252,7 @@ def test_adapters_live_in_their_model_and_count(pools: Callable[..., Pool], tmp_
 def test_an_encoding_for_this_machine_fits_whole_or_is_passed_over(
     pools: Callable[..., Pool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes of the pool count, not those of the machine; what is loaded then has its whole context and says why."""
+    """The bytes of the pool count, not those of the machine; what is loaded has its whole context and says why."""
     monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(app, "MIB", 1)  # the two files differ by less than one
     small, q8, kept = tmp_path / "f32.gguf", tmp_path / "small.gguf", Encodings()

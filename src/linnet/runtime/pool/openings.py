@@ -35,8 +35,8 @@ class Openings:
     def get(self, name: str, until: float, usable: Callable[[], int | None]) -> Slot:
         """The slot of a model, which is opened if it is not open yet; once, however many want it.
 
-        `usable` says, under the lock, how many bytes it may take if it is opened. To be called without the lock. Raises
-        what `opener`, `check` and `sleep` do, and a ModelError for an adapter that is none.
+        `usable` says, under the lock, how many bytes it may take if it is opened. To be called without the lock.
+        Raises what `opener`, `check` and `sleep` do, and a ModelError for an adapter that is none.
         """
         base, adapter = naming.split_adapter(name)
         while True:

@@ -36,7 +36,9 @@ def encode_model(
     ] = False,
     mix: Annotated[
         str | None,
-        typer.Option("--mix", metavar="MIX", help="What it is for: agent (unless given), chat, documents, or P:D."),
+        typer.Option(
+            "--mix", metavar="MIX", help="What it is for: agent (the default), chat, documents, PROMPT:DECODED."
+        ),
     ] = None,
     type_: Annotated[
         list[str] | None, typer.Option("--type", metavar="TYPE", help="One to try, with --for-host; repeatable.")
@@ -184,6 +186,7 @@ def distances(found: Encoding) -> Table:
 def _table(*headings: str) -> Table:
     """Numbers at the right, and folded rather than cut where a terminal is narrow."""
     table = output.table(*headings)
+    table.collapse_padding = True
     for column in table.columns:
         column.overflow = "fold"
         column.justify = "right" if column.header and column is not table.columns[0] else "left"
