@@ -142,7 +142,8 @@ def _of_model(model: Facts) -> Rows:
         ("context", f"{model['context']} tokens, trained for {model['trained_context']}"),
         (
             "needs",
-            f"{size(memory['peak'])} with that context full; of it weights {size(memory['weights'] + memory['copied'])}, KV cache {size(memory['cache'])}",
+            f"{size(memory['peak'])} with that context full; of it weights "
+            f"{size(memory['weights'] + memory['copied'])}, KV cache {size(memory['cache'])}",
         ),
         *_of_layers(model),
     ]
