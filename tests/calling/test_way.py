@@ -44,7 +44,7 @@ class Filed(S.Speaker):  # type: ignore[misc,name-defined]
 
     hashed = 0
 
-    def fingerprint(self) -> str:
+    def original(self) -> str:
         self.hashed += 1
         return SHA
 
@@ -101,7 +101,7 @@ def test_an_agent_tells_of_a_damaged_profile(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / f"{SHA}.json").write_text("{")
     with Agent([get_weather], "default", context=1024) as agent:
-        own = profiles.path_of(agent.model.fingerprint())  # type: ignore[attr-defined]
+        own = profiles.path_of(agent.model.original())  # type: ignore[attr-defined]
     own.write_text("{")
     with Agent([get_weather], "default", context=1024) as agent:
         result = agent.run("What is the weather in Rome?")
