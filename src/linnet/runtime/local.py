@@ -79,12 +79,12 @@ def open_local(
         elif fitted:
             _check_fit(header, configuration.context, machine)
         notes = (*degraded(machine), *([note] if note else []))
-        counts = governor.threads(machine, probe.contention())
+        counts = governor.Threads(threads, threads) if threads else governor.threads(machine, probe.contention())
         confined = sandbox.for_model(required=require_sandbox)
         load = Load(
             context=configuration.context,
-            decode_threads=threads or counts.decode,
-            prefill_threads=threads or counts.prefill,
+            decode_threads=counts.decode,
+            prefill_threads=counts.prefill,
             sandbox=confined,
         )
         shared = None if threads else governed.SHARED

@@ -48,11 +48,11 @@ def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
 
 
 @contextlib.contextmanager
-def opened(name: str | None) -> Iterator[LocalModel]:
+def opened(name: str | None, context: int | None = None, threads: int | None = None) -> Iterator[LocalModel]:
     """The model that the settings and this name say; its processes start at once."""
     from linnet.runtime.local import open_local
 
-    chosen = options.settings(model=name)
+    chosen = options.settings(model=name, context=context, threads=threads)
     model = open_local(
         chosen.model,
         context=chosen.context,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,10 +35,11 @@ def probe_model(
     and under a grammar; thinking. The best is stored under the hash of the file, and used from then on."""
     with output.reporting(as_json):
         from linnet.evals import behaviour
+        from linnet.interfaces.cli.eval import common
 
         version, cases = behaviour.suite()
         cases = cases[:limit]
-        with _opened(model, context, threads) as opened:
+        with common.opened(model, context, threads) as opened:
             ways, closed = behaviour.arms(opened, arm or ())
             tried = _tried(behaviour.probe(opened, cases, ways), behaviour.most(cases, ways))
             told = _told(opened, tried, len(cases))
@@ -48,27 +48,6 @@ def probe_model(
             output.say_json(told)
         else:
             _tell(told)
-
-
-@contextlib.contextmanager
-def _opened(name: str, context: int | None, threads: int | None) -> Iterator[LocalModel]:
-    """The model as an agent would have it, with the settings that are its own."""
-    from linnet.runtime.local import open_local
-
-    chosen = options.settings(context=context, threads=threads)
-    opened = open_local(
-        name,
-        context=chosen.context,
-        threads=chosen.threads,
-        require_sandbox=chosen.require_sandbox,
-        models=chosen.models,
-        encoding=chosen.encoding,
-    )
-    try:
-        opened.warm()
-        yield opened
-    finally:
-        opened.close()
 
 
 def _tried(outcomes: Iterator[Tried], total: int) -> list[Tried]:
