@@ -37,6 +37,22 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
     )
 
 
+def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
+    """The model of that name (None: the settings' own) as the settings say; `special` goes to `open_local` as it is.
+
+    Raises what `open_local` raises.
+    """
+    return open_local(
+        name or settings.model,
+        context=settings.context,
+        threads=settings.threads,
+        models=settings.models,
+        encoding=settings.encoding,
+        require_sandbox=settings.require_sandbox,
+        **special,
+    )
+
+
 def open_pool(settings: Settings | None = None) -> Pool:
     """Models by name within the memory that the settings allow; those to preload are being loaded.
 
@@ -45,17 +61,7 @@ def open_pool(settings: Settings | None = None) -> Pool:
     settings = settings or Settings()
 
     def opener(name: str, usable: int | None) -> LocalModel:
-        return open_local(
-            name,
-            context=settings.context,
-            threads=settings.threads,
-            models=settings.models,
-            require_sandbox=settings.require_sandbox,
-            encoding=settings.encoding,
-            snapshots=settings.snapshots,
-            fitted=False,
-            usable=usable,
-        )
+        return open_model(settings, name, snapshots=settings.snapshots, fitted=False, usable=usable)
 
     memory = None if settings.memory_mib is None else settings.memory_mib * MIB
     pool = Pool(opener, memory=memory, idle_seconds=settings.idle_seconds)
@@ -74,14 +80,7 @@ def check_engine(settings: Settings) -> dict[str, Any]:
     `tokens_per_second` the decoding speed of a short one.
     """
     started = time.monotonic()
-    model = open_local(
-        settings.model,
-        context=settings.context,
-        threads=settings.threads,
-        models=settings.models,
-        encoding=settings.encoding,
-        require_sandbox=settings.require_sandbox,
-    )
+    model = open_model(settings)
     try:
         complete(model, Generate((Message("user", "Hello"),), max_tokens=1))
         first = time.monotonic()

@@ -50,17 +50,9 @@ def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
 @contextlib.contextmanager
 def opened(name: str | None, context: int | None = None, threads: int | None = None) -> Iterator[LocalModel]:
     """The model that the settings and this name say; its processes start at once."""
-    from linnet.runtime.local import open_local
+    from linnet.app import open_model
 
-    chosen = options.settings(model=name, context=context, threads=threads)
-    model = open_local(
-        chosen.model,
-        context=chosen.context,
-        threads=chosen.threads,
-        require_sandbox=chosen.require_sandbox,
-        models=chosen.models,
-        encoding=chosen.encoding,
-    )
+    model = open_model(options.settings(model=name, context=context, threads=threads))
     try:
         model.warm()
         yield model
