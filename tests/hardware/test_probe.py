@@ -264,6 +264,12 @@ def test_no_avx2(tmp_path: Path) -> None:
     assert [quirk.name for quirk in machine.quirks if quirk.name == "no-avx2"] == ["no-avx2"]
 
 
+def test_tiles_are_there_and_not_used(tmp_path: Path) -> None:
+    machine = probe(plant(tmp_path, host(cpuinfo=X86.replace(" avx2", " avx2 amx_tile amx_int8"))))
+    assert {"amx_tile", "amx_int8"} <= set(machine.features or ())
+    assert "no-amx" in {quirk.name for quirk in machine.quirks}
+
+
 # --- this machine --------------------------------------------------------------------------------
 
 

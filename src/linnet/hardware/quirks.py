@@ -47,4 +47,9 @@ def _table(machine: Machine, root: Path) -> list[tuple[bool, str, str]]:
             "no-avx2",
             "Decoding will be several times slower: use the smallest model.",
         ),
+        (
+            features is not None and "amx_tile" in features,
+            "no-amx",
+            "The engine goes without the processor's AMX tiles: llama.cpp crashes on them when GCC has compiled it.",
+        ),
     ]

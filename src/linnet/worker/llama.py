@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
 from linnet.protocol import Adapter, Kind, Load
+from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
 
 Logits = NDArray[np.float32]
@@ -105,7 +106,8 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
+        with tiles.refused():
+            model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
             raise ModelInvalid("llama.cpp refused the model file")
         return model
