@@ -2,8 +2,8 @@
 
 llama.cpp compiled by GCC sets tiles up with whatever the stack holds: the intrinsic tells the compiler of 8 of the 64
 bytes that it reads, so the others are never written (ggml-org/llama.cpp#20824, #26954). The first prompt then ends in
-SIGSEGV, or not, by chance. The library asks the kernel for tiles when it loads its first model, and does without where
-they are refused.
+SIGSEGV, or not, by chance. The library asks the kernel for tiles when it loads its first model, and does without
+where they are refused.
 """
 
 from __future__ import annotations
