@@ -1,4 +1,4 @@
-"""Going without matrix tiles, asked of the kernel itself, in processes of their own: what it gives, it never takes."""
+"""Going without matrix tiles, asked of the kernel itself in processes of their own: what it gives, it never takes."""
 
 from __future__ import annotations
 
