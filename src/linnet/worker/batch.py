@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-SMALLEST, LARGEST = 16, 512
-"""Tokens of one step: below 16 the batch overhead dominates; 512 is the engine's own batch."""
+SMALLEST, LARGEST = 16, 256
+"""Tokens of one step: below 16 the batch overhead dominates; over 256 what a layer computes in leaves the caches of the
+processor (512 tokens took 601 ms in one step and 502 in two, docs/log.md)."""
 
 ROWS = 64
 """Tokens of one step whose logits are wanted. Each takes a row as wide as the vocabulary, which the engine keeps room

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
+from linnet.hardware.footprint import one_pass
 from linnet.protocol import Adapter, Kind, Load
 from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
@@ -126,6 +127,8 @@ class Llama:
         params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
         params.kv_unified = True
         params.type_k = params.type_v = getattr(self._c, f"GGML_TYPE_{load.cache.upper()}")
+        heads = int(self._c.llama_model_n_head(self._model))
+        params.flash_attn_type = int(one_pass(heads, load.context, load.cache))
         params.no_perf = True
         opened = self._c.llama_init_from_model(self._model, params)
         if not opened:
