@@ -170,9 +170,9 @@ def _scratch(shape: Shape, cells: int, one_pass: bool) -> int:
     """What one step of `STEP` tokens computes in: the wider of a layer's two halves, in 32-bit floats.
 
     In a feed forward part the gate, the values and their product are there together, in attention what goes in
-    and out of it, and the products of queries and keys; beside each the stream twice, its activations once more as the
-    weights' own type wants them (about 9 bits), and the mask: four bytes for each token of the step and cell of the
-    cache, or two where there is one pass.
+    and out of it, and the products of queries and keys; beside each the stream twice, its activations once more as
+    the weights' own type wants them (about 9 bits), and the mask: four bytes for each token of the step and cell of
+    the cache, or two where there is one pass.
     """
     attends = any(block.keys for block in shape.blocks)
     feed = 3 * shape.inner + 2 * shape.width

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 SMALLEST, LARGEST = 16, 256
-"""Tokens of one step: below 16 the batch overhead dominates; over 256 what a layer computes in leaves the caches of the
-processor (512 tokens took 601 ms in one step and 502 in two, docs/log.md)."""
+"""Tokens of one step: below 16 the batch overhead dominates; over 256 what a layer computes in leaves the processor's
+caches (512 tokens took 601 ms in one step and 502 in two, docs/log.md)."""
 
 ROWS = 64
 """Tokens of one step whose logits are wanted. Each takes a row as wide as the vocabulary, which the engine keeps room
