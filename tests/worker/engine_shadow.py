@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linnet.protocol import Adapter, Emitted, Ended, Failed, Load, Submit
 from linnet.requests import (
     Choice,
@@ -76,6 +79,8 @@ class Shadow(Llama):
         super().__init__(load, lambda fraction: None)
         self.reset()
 
+        self._saved: dict[bytes, list[Cell]] = {}
+
     def reset(self) -> None:
         """Forget everything, whatever state a fault has left."""
         self.cells: dict[int, list[Cell]] = {sequence: [] for sequence in range(SEQUENCES)}
@@ -119,6 +124,18 @@ class Shadow(Llama):
         rest, self.cells[target] = self.cells[target][length:], []
         super().share(source, target, length)  # which copies, and so counts the beginning
         self.cells[target] += rest
+
+    def save_state(self, sequence: int, target: NDArray[np.uint8]) -> bool:
+        saved = super().save_state(sequence, target)
+        self._saved[target.tobytes()] = [*self.cells[sequence]]
+        return saved
+
+    def load_state(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        assert not self.cells[sequence], f"sequence {sequence} is restored and not empty"
+        for cell in self._saved[state.tobytes()]:
+            self._computed += 1
+            self.cells[sequence].append(cell._replace(number=self._computed))
+        return super().load_state(sequence, state)
 
     def decode(self, entries: Sequence[Entry], tick: Callable[[], None] | None = None) -> None:
         self._step = self._computed
