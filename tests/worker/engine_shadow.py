@@ -48,7 +48,7 @@ from linnet.worker.prefix import Node
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 
 from gguf_writer import adapter as small_adapter
-from gguf_writer import small
+from gguf_writer import U32, small
 
 SEQUENCES = 64
 CONTEXT = 256
@@ -152,10 +152,15 @@ class Shadow(Llama):
                 self.seen.append((self._adapted, tokens, self.logits(i).copy()))
 
 
-def load(architecture: str = "llama", adapters: int = 0, context: int = CONTEXT) -> Shadow:
-    """A small model with adapters `a0`, `a1`, ... of it, strong enough to change what it says."""
+def load(architecture: str = "llama", adapters: int = 0, context: int = CONTEXT, window: int = 16) -> Shadow:
+    """A small model with adapters `a0`, `a1`, ... of it, strong enough to change what it says.
+
+    `window` is of the architectures whose attention slides.
+    """
     warm_imports()
     model = small(architecture)
+    if key := next((key for key in model.fields if key.endswith("sliding_window")), None):
+        model = model.but(**{key: (U32, window)})
     lent = (Adapter(f"a{i}", _file(small_adapter(model, rank=4 + i).write()), scale=20.0) for i in range(adapters))
     return Shadow(Load(model_fd=_file(model.write()), context=context, adapters=tuple(lent)))
 
