@@ -389,14 +389,15 @@ class Engine:
     def _restore(self) -> Iterator[Restored]:
         """Have back from the disk what new requests begin with, as if it had been computed for one before them."""
         while asked := self._snapshots.asked():
-            chosen: list[tuple[Snapshot, int, int]] = []
+            chosen: list[tuple[Snapshot, list[int]]] = []
+            each = 1 if self._llama.can_cut else 2
             for one in asked:
-                cells = sum(len(other.tokens) + 1 for other, _, _ in chosen) + len(one.tokens) + 1
-                if self._make_room(cells, 2) and len(self._free) > 1:
-                    chosen.append((one, self._free.pop(), self._free.pop()))
+                cells = sum(len(other.tokens) + each - 1 for other in (*(held for held, _ in chosen), one))
+                if self._make_room(cells, each):
+                    chosen.append((one, [self._free.pop() for _ in range(each)]))
             self._llama.adapt(asked[0].adapter)
-            for (one, sequence, spare), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
-                self._drop(spare)
+            for (one, (sequence, *spare)), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
+                self._drop(*spare)
                 if told.good:
                     self._keep(("", one.adapter), sequence, list(one.tokens), stable=True)
                     self._bound()

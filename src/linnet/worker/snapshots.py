@@ -76,27 +76,24 @@ class Snapshots:
             del self._asked[one.key]
         return group
 
-    def restore(self, chosen: Sequence[tuple[Snapshot, int, int]]) -> list[Restored]:
-        """Read each into the empty sequence beside it, and check all of them in one batch.
+    def restore(self, chosen: Sequence[tuple[Snapshot, list[int]]]) -> list[Restored]:
+        """Read each into the first of the empty sequences beside it, and check all of them in one batch.
 
-        The second sequence is a spare one, where the check must not change the first. What is found to be wrong is
-        forgotten, its sequences left as they are.
+        A second sequence is where a copy is probed that cannot go back. What is found to be wrong is forgotten, its
+        sequences left as they are.
         """
         started = time.monotonic()
-        read = {one.key: (one, at, spare) for one, at, spare in chosen if self._read(one, at)}
-        rows = self._predict([(one.tokens, self._probed(one, at, spare)) for one, at, spare in read.values()])
-        good = {key for (key, (one, *_)), row in zip(read.items(), rows, strict=True) if _near(one.top, row)}
-        for one, *_ in chosen:
+        read = {one.key: (one, lent) for one, lent in chosen if self._read(one, lent[0])}
+        for one, (sequence, *spare) in read.values():
+            for other in spare:
+                self._llama.copy(sequence, other, len(one.tokens))
+        rows = self._predict([(one.tokens, lent[-1]) for one, lent in read.values()])
+        good = {key for (key, (one, _)), row in zip(read.items(), rows, strict=True) if _near(one.top, row)}
+        for one, _ in chosen:
             if one.key not in good:
                 del self._known[one.key]
         seconds = time.monotonic() - started
-        return [Restored(one.key, one.key in good, seconds) for one, *_ in chosen]
-
-    def _probed(self, one: Snapshot, sequence: int, spare: int) -> int:
-        if self._llama.can_cut:
-            return sequence
-        self._llama.copy(sequence, spare, len(one.tokens))
-        return spare
+        return [Restored(one.key, one.key in good, seconds) for one, _ in chosen]
 
     def _read(self, one: Snapshot, sequence: int) -> bool:
         """Read, not mapped: a file that somebody shortens would kill whoever has it mapped."""
