@@ -1,12 +1,13 @@
 """What a kept state spares on a model whose sequences cannot be cut, made up here in the size that is asked for.
 
-    python benchmarks/boundaries.py [--architecture lfm2|qwen35|gemma3] [--blocks 16] [--tokens 1000] [--rounds 3] [--cpu]
+    python benchmarks/boundaries.py [--architecture lfm2|qwen35|gemma3] [--blocks 16] [--tokens 1000] [--cpu]
 
 The model has the shape of LFM2-350M, Qwen3.5-0.8B or Gemma 3 1B, but for a vocabulary of 286 tokens, and random
 weights in Q8_0: what it says means nothing, what it takes does. Each round has the same rules and a new question of
 60 tokens, of which one token of answer is wanted: `nothing` is an empty engine that keeps no boundary, `stop` an
-empty one that stops at the boundary and keeps the state, `memory` has it, and `disk` is an empty one that restores it. With `--cpu` seconds are those that the processor worked, on one
-thread: on a machine that others use as well they say more.
+empty one that stops at the boundary and keeps the state, `memory` has it, and `disk` is an empty one that restores
+it. With `--cpu` seconds are those that the processor worked, on one thread: on a machine that others use as well
+they say more.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from linnet.protocol import Ended, Load
 from linnet.requests import Generate, Segment, Usage
 from linnet.worker.llama import Llama, warm_imports
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path += [str(TESTS / "models"), str(TESTS / "worker")]
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "models"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "worker"))
 
 from engine_shop import Shop, kept
 from gguf_writer import I32, TOKENS, U32, Field, Small, bytes_of, small

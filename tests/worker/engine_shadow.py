@@ -2,8 +2,9 @@
 
 `Shadow` is the real model with a book beside it of which cells each sequence has; `check` holds what the engine
 thinks of its memory against that book and against llama.cpp; `run` drives an engine from a seed and checks it after
-each step. `recompute` holds logits that were used against those of the same tokens computed from nothing. A fault is an AssertionError or a LinnetError, and comes again with its seed: steps are sized by the seed
-as well, not by the clock.
+each step; `recompute` holds logits that were used against those of the same tokens computed from nothing. A fault is
+an AssertionError or a LinnetError, and comes again with its seed: steps are sized by the seed as well, not by the
+clock.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ from linnet.worker.prefix import Node
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 
-from gguf_writer import adapter as small_adapter
 from gguf_writer import U32, small
+from gguf_writer import adapter as small_adapter
 
 SEQUENCES = 64
 CONTEXT = 256

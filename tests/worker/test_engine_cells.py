@@ -73,7 +73,7 @@ def test_sharing_parts_of_a_window_would_lose_cells(model: Any, monkeypatch: Any
     """Why a sliding window is no ordinary model, though its cache has room for the whole past of all sequences."""
     llama = model(*WINDOW)
     monkeypatch.setitem(llama.__dict__, "can_cut", True)
-    with pytest.raises(AssertionError, match="positions and should have|from those computed alone"):
+    with pytest.raises(AssertionError, match=r"positions and should have|from those computed alone"):
         some(llama, range(4), room=8)
 
 

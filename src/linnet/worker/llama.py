@@ -287,7 +287,7 @@ class Llama:
 
     @cached_property
     def can_take_back(self) -> bool:
-        """Whether tokens of the last step can be taken back: a state has no way back, a window has not yet moved on."""
+        """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
         return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
 
 

@@ -1,9 +1,9 @@
 """Computed prefixes that outlive the worker: restored from files that it was handed, written to memory it was lent.
 
-A state is believed if its digest is right, and if the logits of a probe are those that were told with it, but for what
-differently shaped batches change. The probe is its last token: computed again, or where a sequence cannot be cut,
-computed once more behind it, on a copy. Nothing here decides which sequence or cell is free; whoever holds those
-lends them.
+A state is believed if its digest is right, and if the logits of a probe are those that were told with it, but for
+what differently shaped batches change. The probe is its last token: computed again, or where a sequence cannot be
+cut, computed once more behind it, on a copy. Nothing here decides which sequence or cell is free; whoever holds
+those lends them.
 """
 
 from __future__ import annotations
