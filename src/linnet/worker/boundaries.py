@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from linnet.worker.prefix import Node, Prefix, PrefixTree
 
 LEAST = 16
-"""Tokens that a boundary must have beyond the one before it: stopping there and copying the state takes as long."""
+"""Tokens that a boundary must be beyond the state that its request started from: what is shorter fills the bounds."""
 
 
 @dataclass(eq=False)

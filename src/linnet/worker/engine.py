@@ -310,10 +310,11 @@ class Engine:
             return
         self._llama.cut(sequence, len(job.fed))
         self._leave(running, kept=sequence)
-        self._keep((job.owner, job.adapter), sequence, job.fed, running.prefix)
+        key, stable = (job.owner, job.adapter), job.prompt[: self._boundary(job)]
+        self._keep(key, sequence, job.fed, running.prefix)
         self._bound()
-        if not job.owner and len(job.fed) >= job.stable:
-            self._snapshots.want(job.adapter, job.prompt[: self._boundary(job)])
+        if not job.owner and self._prefixes.longest(key, stable) == len(stable):
+            self._snapshots.want(job.adapter, stable)
 
     def _boundary(self, job: Job) -> int:
         """Where the stable tokens of a prompt end, and some are left to compute: a state cannot go back by one."""
@@ -418,7 +419,8 @@ class Engine:
         for tokens, prefix in held:
             if prefix and prefix.length == len(tokens) and self._make_room(len(group) + 1, 1):
                 group.append((tokens, self._free.pop()))
-                self._llama.copy(prefix.sequence, group[-1][1], len(tokens) - self._llama.can_cut)
+                copied = len(tokens) - 1 if self._llama.can_cut else len(tokens)
+                self._llama.copy(prefix.sequence, group[-1][1], copied)
         self._llama.adapt(adapter)
         saved = self._snapshots.take(adapter, group)
         self._drop(*(sequence for _, sequence in group))

@@ -278,8 +278,8 @@ class Llama:
     def can_cut(self) -> bool:
         """Whether sequences can be shortened, and shared in part. All can be copied whole.
 
-        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, unless it is as
-        wide as the context: cells behind it are used again, also by other sequences, and also though the cache has
+        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, unless it is
+        wider than the context: cells behind it are used again, also by other sequences, and also though the cache has
         room for all of them, and a beginning is then no longer whole (`llama_kv_cache::find_slot`).
         """
         window = self._c.llama_model_n_swa(self._model)
