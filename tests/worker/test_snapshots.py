@@ -179,7 +179,7 @@ def test_a_whole_state_of_something_else_is_found(
         request = Generate(prompt("What do you sell?", other), max_tokens=6)
         second = shop(scratch=-1)
         done = second.one(request)
-        tokens = shop(scratch=-1).engine._tokens(prompt("", other)[:1])
+        tokens = shop(scratch=-1).engine._intake.tokens(prompt("", other)[:1])
         assert tuple(tokens) != saved.tokens
         one = replace(one, tokens=tuple(tokens))
     again = shop(kept=(one,))

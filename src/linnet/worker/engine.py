@@ -6,29 +6,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-from linnet.errors import (
-    Cancelled,
-    ContextOverflow,
-    EmptyRequest,
-    LinnetError,
-    QueueFull,
-    RequestError,
-)
+from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
-from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.requests import Done
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.boundaries import LEAST, Boundaries
-from linnet.worker.generate import Generation
+from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
-from linnet.worker.prefix import Prefix, PrefixTree, common
-from linnet.worker.score import Scoring
+from linnet.worker.prefix import Prefix, PrefixTree
 from linnet.worker.snapshots import Snapshots
-from linnet.worker.tokenise import tokenise
 
 KEPT = LIMITS.sequences
 
@@ -61,7 +51,7 @@ class Engine:
         self._beat = beat
         self._slow = True  # until a step has shown that it is not
         self._snapshots = snapshots or Snapshots(llama)
-        self._stable = lru_cache(maxsize=64)(self._tokens)
+        self._intake = Intake(llama, self._snapshots.used)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
         self._free = list(range(sequences))
@@ -93,7 +83,7 @@ class Engine:
         if len(self._waiting) + len(self._running) >= LIMITS.queue:
             return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
-            job = self._job(submit)
+            job = self._intake.job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
         if isinstance(job, Done):
@@ -119,49 +109,6 @@ class Engine:
             self._release(id)
             return [failed(id, Cancelled("cancelled by the caller"))]
         return []
-
-    def _job(self, submit: Submit) -> Job | Done:
-        request = submit.request
-        if submit.adapter and submit.adapter not in self._llama.adapters:
-            raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
-        prompt = self._tokens(request.prompt)
-        stable = self._stable_tokens(request, prompt)
-        match request:
-            case Count():
-                return Done(count=len(prompt), usage=Usage(prompt_tokens=len(prompt)))
-            case Score(continuations=texts):
-                continuations = [self._llama.tokenise(text) for text in texts]
-                if not all(continuations):
-                    raise EmptyRequest("a continuation is no token long, so there is nothing to score")
-                self._check_room(len(prompt), sum(map(len, continuations)))
-                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter, stable)
-            case Generate(max_tokens=wanted):
-                self._check_room(len(prompt), 1)
-                limit = min(wanted, self._llama.context - len(prompt))
-                sent = submit.emitted
-                return Generation(submit.id, request, prompt, self._llama, limit, sent, submit.adapter, stable)
-
-    def _tokens(self, prompt: Any) -> list[int]:
-        return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
-
-    def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
-        """How many tokens the stable segments are: where they end, a token may reach into what follows."""
-        if isinstance(request, Count) or not request.stable:
-            return 0
-        if self._llama.can_cut and (request.owner or not self._snapshots.used):
-            return 0
-        return common(self._stable(request.prompt[: request.stable]), prompt)
-
-    def _check_room(self, prompt: int, wanted: int) -> None:
-        context = self._llama.context
-        if not prompt:
-            raise EmptyRequest("the prompt is no token long, so there is nothing to go on from")
-        if prompt + wanted > context:
-            raise ContextOverflow(
-                f"the prompt is {prompt} tokens and the context {context}, with {wanted} to come",
-                prompt_tokens=prompt,
-                context=context,
-            )
 
     # --- stepping --------------------------------------------------------------------------------
 
