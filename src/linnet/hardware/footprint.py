@@ -118,8 +118,8 @@ class Footprint:
 def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footprint:
     """The memory of a worker with this context, in tokens over all sequences, and this type of KV cache.
 
-    Weights count in full, for every token reads all of them. So do layers with a sliding window: the worker
-    keeps their whole past, so that sequences can share a prompt.
+    Weights count in full, for every token reads all of them. So do layers with a sliding window: the engine lays
+    out their whole past, and the windows of all sequences together are longer than most contexts.
     """
     cells = padded(context)
     scratch = _scratch(shape, cells, one_pass(shape.heads, context, cache))

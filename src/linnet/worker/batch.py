@@ -22,13 +22,14 @@ for ever after: 512 rows are 0.5 GiB with the 262,144 tokens of Gemma 3. An answ
 class Lane:
     """Tokens that a sequence still has to be fed, from `position` on.
 
-    `every` asks for the logits of all of them, not only of the last.
+    `every` asks for the logits of all of them, not only of the last. A step that comes by position `stop` ends there.
     """
 
     sequence: int = -1
     position: int = 0
     pending: list[int] = field(default_factory=list)
     every: bool = False
+    stop: int = 0
 
     def advance(self, count: int) -> None:
         self.position += count
@@ -44,6 +45,8 @@ def plan(lanes: Iterable[Lane], budget: int, rows: int = ROWS) -> list[tuple[Lan
     for lane in sorted(lanes, key=lambda lane: len(lane.pending) > SMALLEST):
         # without a row left, a prompt can still be fed but for its last token
         most = rows if lane.every else len(lane.pending) - (rows == 0)
+        if lane.stop > lane.position:
+            most = min(most, lane.stop - lane.position)
         if (count := min(len(lane.pending), budget, most)) > 0:
             chosen.append((lane, count))
             budget -= count

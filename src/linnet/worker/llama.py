@@ -279,14 +279,19 @@ class Llama:
 
     @cached_property
     def can_cut(self) -> bool:
-        """Whether sequences can be shortened and shared.
+        """Whether sequences can be shortened, and shared in part. All can be copied whole.
 
-        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, for cells
-        behind it are used again, and a beginning is then no longer whole.
+        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, unless it is
+        wider than the context: cells behind it are used again, also by other sequences, and also though the cache has
+        room for all of them, and a beginning is then no longer whole (`llama_kv_cache::find_slot`).
         """
-        recurrent = self._c.llama_model_is_recurrent(self._model)
-        hybrid = self._c.llama_model_is_hybrid(self._model)
-        return not (recurrent or hybrid or self._c.llama_model_n_swa(self._model) > 0)
+        window = self._c.llama_model_n_swa(self._model)
+        return self.can_take_back and not 0 < window <= self.context
+
+    @cached_property
+    def can_take_back(self) -> bool:
+        """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
+        return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:
