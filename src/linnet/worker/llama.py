@@ -14,7 +14,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +69,12 @@ def _bindings() -> Any:
     return importlib.import_module("llama_cpp.llama_cpp")
 
 
+@cache
+def _silence() -> Any:
+    """What takes the library's log and says nothing. It keeps the bare pointer, whichever model set it."""
+    return _bindings().llama_log_callback(lambda level, text, data: None)
+
+
 class Llama:
     """One model with one context, and the memory (KV cache) of many sequences in it.
 
@@ -77,7 +83,7 @@ class Llama:
 
     def __init__(self, load: Load, loading: Callable[[float], None]) -> None:
         self._c = _bindings()
-        self._silence()
+        self._c.llama_log_set(_silence(), None)
         self._model = self._load(load.model_fd, loading)
         self._vocab = self._c.llama_model_get_vocab(self._model)
         # before the context: it lays out its graphs with room for what adapters add
@@ -91,11 +97,6 @@ class Llama:
         self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
-
-    def _silence(self) -> None:
-        # The callback must outlive the model: llama.cpp keeps the bare pointer.
-        self._log = self._c.llama_log_callback(lambda level, text, data: None)
-        self._c.llama_log_set(self._log, None)
 
     def _load(self, fd: int, loading: Callable[[float], None]) -> Any:
         params = self._c.llama_model_default_params()
@@ -334,7 +335,7 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
         names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
         status = c.llama_model_quantize(*names, params)
     finally:
-        c.llama_log_set(c.llama_log_callback(), None)  # the default again: ours ends here
+        c.llama_log_set(_silence(), None)  # ours ends here
     if status and any(word in words[0] for word in _NO_MEMORY):
         raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
     if status:
