@@ -6,9 +6,9 @@ Hides the arithmetic. NumPy is all it takes; scikit-learn is needed to train (`t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from linnet.agent.intents.ngrams import WORDS, readable, weighed, words
 from linnet.limits import LIMITS
 
 Floats: TypeAlias = "NDArray[np.float32]"
+
+NOTHING_KNOWN = 1e9
+"""Log-odds against a text of which nothing was seen in training: under any margin, and a number in JSON."""
 
 _SHOWN = 6
 """N-grams that a reading shows."""
@@ -42,10 +45,14 @@ class Reading:
     intent: str | None
     nearest: str = ""
     runner_up: str = ""
-    confidence: float = float("-inf")
+    confidence: float = -NOTHING_KNOWN
     margin: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     problem: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """The one JSON form."""
+        return {**asdict(self), "why": self.why}
 
     @property
     def why(self) -> str:
