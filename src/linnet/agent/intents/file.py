@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 import struct
 import zipfile
 import zlib
@@ -18,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -30,8 +31,12 @@ from linnet.storage import write_whole
 
 _FORMAT = "linnet-intents-1"
 _TYPES = {"about": "|u1", "ngrams": "|u1", "weights": "|i1", "scales": "<f4", "bias": "<f4", "seen": "<u4"}
-_HEADER_CHARS = 512
-"""Of an array's own header; what it says is parsed as a literal, never run."""
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind>[^']{1,8})', 'fortran_order': False, "
+    rb"'shape': \((?P<rows>\d{1,12}), ?(?P<columns>\d{0,12})\), \} *\n",
+    re.DOTALL,
+)
+"""Of an array by rows, as NumPy writes it. NumPy reads more than that, and evaluates it as a Python literal."""
 
 _LARGEST = 1e6
 """Of any number that scores are made of: far over what training gives, far under what overflows."""
@@ -50,7 +55,7 @@ class _Weights:
     rarity: _Number
 
 
-@dataclass(frozen=True, config=_FINITE)
+@dataclass(frozen=True, kw_only=True, config=_FINITE)
 class _About:
     """What is in `about`."""
 
@@ -137,20 +142,15 @@ def _arrays(body: bytes) -> dict[str, NDArray[Any]]:
 
 def _array(member: bytes, name: str) -> NDArray[Any]:
     """The size that an array declares is the size of what follows: nothing else is allocated."""
-    stream = io.BytesIO(member)
-    try:
-        if npy.read_magic(stream) != (1, 0):
-            raise _Refused(f"has {name} in an unknown version")
-        shape, fortran, kind = npy.read_array_header_1_0(stream, max_header_size=_HEADER_CHARS)
-    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise _Refused(f"is damaged: {name} has no header") from error
-    if fortran or kind.str != _TYPES[name] or len(shape) != (2 if name == "weights" else 1):
+    found = _HEADER.match(member)
+    if found is None:
+        raise _Refused(f"has {name} without a header that is understood")
+    kind, columns = found["kind"].decode(), found["columns"]
+    if kind != _TYPES[name] or bool(columns) != (name == "weights"):
         raise _Refused(f"has {name} of another type or form")
-    data = member[stream.tell() :]
-    count = 1
-    for size in shape:
-        count *= size
-    if min(shape) < 1 or count * kind.itemsize != len(data):
+    shape = (int(found["rows"]), *([int(columns)] if columns else []))
+    data = memoryview(member)[found.end() :]
+    if min(shape) < 1 or math.prod(shape) * np.dtype(kind).itemsize != len(data):
         raise _Refused(f"has {name} of another size than it says")
     return np.frombuffer(data, kind).reshape(shape)
 

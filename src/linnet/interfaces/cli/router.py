@@ -57,7 +57,7 @@ def try_(
     classifier: Annotated[Path, typer.Option("--classifier", metavar="FILE", help="A trained classifier.")],
     as_json: options.Json = False,
 ) -> None:
-    """Say which intent a text has, how sure that is, and what decided it. No intent is an answer, too: exit code 0."""
+    """Say which intent a text has, how sure that is, and what decided it. No intent is an answer, too."""
     with output.reporting(as_json):
         from linnet.agent.intents.file import load
 
