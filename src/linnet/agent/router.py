@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linnet.agent.wording import Wording
-from linnet.errors import SettingsInvalid, ToolInvalid
+from linnet.errors import RequestTooLarge, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.tools import Rule, Tool
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
 """What the fields of a template are filled with, or a function of the request that says so."""
+
+
+_FEWER = "Divide them among several routers."
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,9 @@ class Router:
         for intent in intents:
             if self._intents.setdefault(intent.name, intent) is not intent:
                 raise SettingsInvalid(f"two intents are named {intent.name!r}")
+        if len(self._intents) > LIMITS.intents:
+            most = f"the limit is {LIMITS.intents:,}"
+            raise RequestTooLarge(f"{len(self._intents):,} intents are too many for a router; {most}", hint=_FEWER)
         self._margin = margin
         self.classifier = _classifier(classifier, tuple(self._intents.values()), out_of_scope)
 

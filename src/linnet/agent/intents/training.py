@@ -12,14 +12,16 @@ import importlib.util
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from itertools import compress
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linnet.agent.intents.classifier import Classifier, Confidence, Floats
+from linnet.agent.intents.classifier import Classifier, Floats
 from linnet.agent.intents.examples import Example, check
+from linnet.agent.intents.margin import Judged, fitted
 from linnet.agent.intents.ngrams import weighed
 from linnet.errors import RequestError
 from linnet.limits import LIMITS
@@ -30,20 +32,10 @@ if TYPE_CHECKING:
 _C = 3.0
 """How dear a wrong training row is to the separators; 1 and 6 were no better on CLINC150's validation rows."""
 
+_GIVE_UP = 0.015
 _FOLDS = 5
 _ROWS_FOR_RARE = 2_000
 """From so many training rows on, n-grams of a single row are left out: they are most, and say little."""
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """Unquantised separators."""
-
-    intents: tuple[str, ...]
-    ngrams: tuple[str, ...]
-    weights: Floats
-    bias: Floats
-    seen: NDArray[np.uint32]
 
 
 def train(
@@ -51,30 +43,32 @@ def train(
 ) -> Classifier:
     """A classifier of the intents that the examples name; an Example without one is out of scope.
 
-    `give_up` is the share of in-scope requests whose right intent may be lost to the margin, 0.015 unless said
-    otherwise (0.05 where validation rows are lacking and the examples are held out by turns): the margin is the
-    highest that costs no more on those rows. Raises RequestError for fewer than two intents, more than the limits
-    allow, or a missing scikit-learn.
+    With validation rows the margin is fitted on these alone, and the examples that are out of scope are not used.
+    Without, they are learnt as what no intent is, and the margin is fitted on examples held out by turns.
+    `give_up` is the share of in-scope rows whose right intent may be lost to the margin. Unless it is given, that
+    is 0.015 with validation rows, and without whatever loses least on both sides together. Raises RequestError for
+    fewer than two intents, more than the limits allow, or a missing scikit-learn.
     """
     started = time.monotonic()
     check(examples)
     _require()
-    known, strange = _split(examples)
-    classifier = _packed(_separators(known))
-    held_out = [_Judged.of(classifier, validation)] if validation else _held_out(known, strange, seed)
-    share = give_up if give_up is not None else 0.015 if validation else 0.05
-    confidence, margin = _margin(list(held_out), share)
+    known = [example for example in examples if example.intent is not None]
+    strange = [example for example in examples if example.intent is None]
+    if validation:
+        classifier = _separate(known)
+        judged = [Judged.of(classifier, validation)]
+        give_up = _GIVE_UP if give_up is None else give_up
+    else:
+        classifier = _separate(known, strange)
+        judged = list(_held_out(known, strange, seed))
+    confidence, margin = fitted(judged, give_up)
     about = {
         "rows": len(known),
-        "out_of_scope_rows": len(strange),
+        "out_of_scope_rows": 0 if validation else len(strange),
         "validation_rows": len(validation),
-        "give_up": share,
         "seconds": round(time.monotonic() - started, 2),
     }
     return replace(classifier, confidence=confidence, margin=margin, about=about)
-
-
-# --- separators ----------------------------------------------------------------------------------
 
 
 def _require() -> None:
@@ -84,26 +78,49 @@ def _require() -> None:
         )
 
 
-def _split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """In scope, out of scope."""
-    known = [example for example in examples if example.intent is not None]
-    return known, [example for example in examples if example.intent is None]
+def _held_out(known: Sequence[Example], strange: Sequence[Example], seed: int) -> Iterator[Judged]:
+    """Each time a fifth of the rows is new, and of four intents or more a fifth is out of scope altogether. The only
+    row of an intent is never held out."""
+    names = [str(row.intent) for row in known]
+    counts = Counter(names)
+    intents = sorted(counts)
+    turns = _turns(names, seed)
+    for fold in range(_FOLDS):
+        away = set(intents[fold::_FOLDS]) if len(intents) > 3 else set()
+        held = [name in away or (turn == fold and counts[name] > 1) for name, turn in zip(names, turns, strict=True)]
+        kept = list(compress(known, (not out for out in held)))
+        new = [*compress(known, held), *strange[fold::_FOLDS]]
+        if new and len({row.intent for row in kept}) > 1:
+            others = [row for at, row in enumerate(strange) if at % _FOLDS != fold]
+            yield Judged.of(_separate(kept, others), new)
 
 
-def _separators(examples: Sequence[Example]) -> _Fit:
-    """scikit-learn makes one separator for two classes; here there are always as many as intents."""
+def _turns(names: Sequence[str], seed: int) -> list[int]:
+    """For each row the turn in which it is held out; the rows of an intent are dealt out evenly."""
+    turns, nth = [0] * len(names), Counter[str]()
+    for place in np.random.default_rng(seed).permutation(len(names)).tolist():
+        turns[place] = nth[names[place]] % _FOLDS
+        nth[names[place]] += 1
+    return turns
+
+
+# --- separators ----------------------------------------------------------------------------------
+
+
+def _separate(known: Sequence[Example], strange: Sequence[Example] = ()) -> Classifier:
+    """One separator for each intent, against all other rows and those that are out of scope."""
     from sklearn.svm import LinearSVC
 
-    intents = tuple(sorted({str(example.intent) for example in examples}))
-    texts = [weighed(example.text) for example in examples]
+    intents = tuple(sorted({str(example.intent) for example in known}))
+    texts = [weighed(example.text) for example in (*known, *strange)]
     ngrams, seen = _vocabulary(texts, len(intents))
     places = {name: place for place, name in enumerate(intents)}
-    truth = np.array([places[str(example.intent)] for example in examples])
+    truth = [*(places[str(example.intent)] for example in known), *([len(intents)] * len(strange))]
     machine = LinearSVC(C=_C, random_state=0).fit(_matrix(texts, ngrams), truth)
     weights, bias = machine.coef_, machine.intercept_
-    if len(intents) == 2:
+    if len(weights) == 1:  # of two classes scikit-learn separates the second only
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
-    return _Fit(intents, ngrams, weights.T.astype(np.float32), bias.astype(np.float32), seen)
+    return _packed(intents, ngrams, weights[: len(intents)].T, bias[: len(intents)], seen)
 
 
 def _vocabulary(texts: Sequence[Mapping[str, float]], intents: int) -> tuple[tuple[str, ...], NDArray[np.uint32]]:
@@ -126,77 +143,10 @@ def _matrix(texts: Sequence[Mapping[str, float]], ngrams: tuple[str, ...]) -> cs
     return csr_matrix((amounts, columns, ends), shape=(len(texts), len(ngrams)))
 
 
-def _packed(fit: _Fit) -> Classifier:
+def _packed(
+    intents: tuple[str, ...], ngrams: tuple[str, ...], weights: Floats, bias: Floats, seen: NDArray[np.uint32]
+) -> Classifier:
     """Weights in whole numbers of at most 127, with one scale for each intent."""
-    scales = np.maximum(np.abs(fit.weights).max(0), 1e-9) / 127
-    whole = np.rint(fit.weights / scales).astype(np.int8)
-    return Classifier(fit.intents, fit.ngrams, whole, scales.astype(np.float32), fit.bias, fit.seen)
-
-
-# --- the margin ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """Rows that a classifier was not trained on: `measures` has best, gap and rarity in columns."""
-
-    measures: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    in_scope: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, classifier: Classifier, examples: Sequence[Example]) -> _Judged:
-        found = [classifier.measure(example.text) for example in examples]
-        pairs = zip(found, examples, strict=True)
-        return cls(
-            np.array([(one.best, one.gap, one.rarity) for one in found]).reshape(-1, 3),
-            np.array([classifier.intents[one.first] == example.intent for one, example in pairs], bool),
-            np.array([example.intent in classifier.intents for example in examples], bool),
-        )
-
-
-def _held_out(known: Sequence[Example], strange: Sequence[Example], seed: int) -> Iterator[_Judged]:
-    """Each time a fifth of each intent's rows is new in scope, and a fifth of the intents out of scope."""
-    order = np.random.default_rng(seed).permutation(len(known))
-    nth: Counter[str] = Counter()
-    turns = {}
-    for place in order.tolist():
-        name = str(known[place].intent)
-        turns[place], nth[name] = nth[name] % _FOLDS, nth[name] + 1
-    intents = sorted(nth)
-    for fold in range(_FOLDS):
-        away = {name for at, name in enumerate(intents) if len(intents) > 3 and at % _FOLDS == fold}
-        out = [row.intent in away or (turns[at] == fold and nth[str(row.intent)] > 1) for at, row in enumerate(known)]
-        kept = [row for row, gone in zip(known, out, strict=True) if not gone]
-        held = [row for row, gone in zip(known, out, strict=True) if gone]
-        if len({row.intent for row in kept}) > 1:
-            yield _Judged.of(_packed(_separators(kept)), [*held, *strange[fold::_FOLDS]])
-
-
-def _margin(tried: Sequence[_Judged], give_up: float) -> tuple[Confidence, float]:
-    """How sure a reading is, and the highest margin that loses no more than `give_up` of the in-scope rows."""
-    measures = np.concatenate([one.measures for one in tried]) if tried else np.empty((0, 3))
-    right = np.concatenate([one.right for one in tried]) if tried else np.empty(0, bool)
-    in_scope = np.concatenate([one.in_scope for one in tried]) if tried else np.empty(0, bool)
-    confidence = _fitted(measures, in_scope)
-    weights = np.array([confidence.best, confidence.gap, confidence.rarity])
-    sure = np.sort(measures[right] @ weights + confidence.bias)
-    if not len(sure):
-        return confidence, 0.0
-    lost = min(int(give_up * in_scope.sum()), len(sure) - 1)
-    return confidence, float(sure[lost]) - 1e-6
-
-
-def _fitted(measures: NDArray[np.float64], in_scope: NDArray[np.bool_]) -> Confidence:
-    """A logistic regression; the default where either side is too small for one, or it makes no sense."""
-    from sklearn.linear_model import LogisticRegression
-
-    if min(in_scope.sum(), (~in_scope).sum()) < _FOLDS:
-        return Confidence()
-    centre, spread = measures.mean(0), measures.std(0) + 1e-9
-    fit = LogisticRegression(class_weight="balanced").fit((measures - centre) / spread, in_scope)
-    weights: Any = fit.coef_[0] / spread
-    best, gap, rarity = (float(weight) for weight in weights)
-    if best <= 0:
-        return Confidence()
-    return Confidence(float(fit.intercept_[0] - weights @ centre), best, gap, rarity)
+    scales = np.maximum(np.abs(weights).max(0), 1e-9) / 127
+    whole = np.rint(weights / scales).astype(np.int8)
+    return Classifier(intents, ngrams, whole, scales.astype(np.float32), bias.astype(np.float32), seen)
