@@ -1,4 +1,4 @@
-"""The router: rules of tools, rules of intents, then the classifier. The first that understands decides, and says why."""
+"""The router: rules of tools and of intents, then the classifier; the first that understands decides."""
 
 from __future__ import annotations
 

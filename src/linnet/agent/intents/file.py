@@ -81,7 +81,10 @@ def save(classifier: Classifier, path: Path) -> int:
     arrays = {
         "about": np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8),
         "ngrams": np.frombuffer("\n".join(classifier.ngrams).encode(), np.uint8),
-        **{name: getattr(classifier, name).astype(_TYPES[name]) for name in ("weights", "scales", "bias", "seen")},
+        **{
+            name: np.ascontiguousarray(getattr(classifier, name), _TYPES[name])
+            for name in ("weights", "scales", "bias", "seen")
+        },
     }
     body = io.BytesIO()
     np.savez_compressed(body, allow_pickle=False, **arrays)
