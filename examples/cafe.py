@@ -2,7 +2,7 @@
 
     python examples/cafe.py "when do you open on sundays"
 
-Needs scikit-learn (`pip install 'linnet[intents]'`) to learn; `router.classifier` can be kept in a file that does not.
+Needs scikit-learn to learn (`pip install 'linnet[intents]'`); what was learnt can be kept in a file, and then does not.
 """
 
 import sys
