@@ -2,7 +2,7 @@
 
     python examples/cafe.py "when do you open on sundays"
 
-Needs scikit-learn to learn (`pip install 'linnet[intents]'`); what was learnt can be kept in a file, and then does not.
+Learning needs scikit-learn (`pip install 'linnet[intents]'`); a classifier that was kept in a file does not.
 """
 
 import sys
