@@ -34,7 +34,7 @@ _C = 3.0
 
 _GIVE_UP = 0.015
 _FOLDS = 5
-_ROWS_FOR_RARE = 2_000
+_ROWS_FOR_RARE = 10_000
 """From so many training rows on, n-grams of a single row are left out: they are most, and say little."""
 
 
