@@ -12,7 +12,7 @@ from linnet import Intent
 from linnet.agent.intents.classifier import Classifier, Confidence
 from linnet.agent.intents.file import save
 from linnet.agent.router import Check, Decision, Router
-from linnet.errors import LinnetError, RequestTooLarge, SettingsInvalid, ToolInvalid
+from linnet.errors import LinnetError, RequestError, RequestTooLarge, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.tools import Rule, Tool, tool
 
@@ -204,6 +204,14 @@ def test_a_check_with_a_wrong_pattern() -> None:
 
 def test_a_name_at_the_limit() -> None:
     assert Intent("a" * LIMITS.intent_name_chars).name
+
+
+@pytest.mark.parametrize("text", ["", "h" * (LIMITS.intent_chars + 1), "\ud800", 7])
+def test_examples_that_cannot_be(text: Any) -> None:
+    with pytest.raises(RequestError, match="is no example of hours"):
+        Router(intents=[Intent("hours", examples=["when", text]), Intent("more", examples=["what"])])
+    with pytest.raises(RequestError, match="is no example of anything"):
+        Router(intents=[Intent("hours", examples=["when"])], out_of_scope=[text])
 
 
 def test_two_intents_of_one_name() -> None:

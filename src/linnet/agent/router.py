@@ -234,11 +234,11 @@ def _classifier(
 
 
 def _trained(intents: Sequence[Intent], out_of_scope: Sequence[str]) -> Classifier:
-    from linnet.agent.intents.examples import Example
+    from linnet.agent.intents.examples import example
     from linnet.agent.intents.training import train
 
-    known = [Example(text, intent.name) for intent in intents for text in intent.examples]
-    return train([*known, *(Example(text) for text in out_of_scope)])
+    known = [example(text, intent.name) for intent in intents for text in intent.examples]
+    return train([*known, *(example(text, None) for text in out_of_scope)])
 
 
 def _asked(work: Callable[[str], Any], text: str, whose: str, **details: Any) -> Any:

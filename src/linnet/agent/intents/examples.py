@@ -69,6 +69,14 @@ def load(path: Path) -> Examples:
     return Examples(*(tuple(split[name]) for name in get_args(Split)))
 
 
+def example(text: str, intent: str | None) -> Example:
+    """One that is checked. Raises RequestError, with the text that is no example."""
+    try:
+        return _EXAMPLE.validate_python({"text": text, "intent": intent})
+    except ValidationError as error:
+        raise RequestError(f"{str(text)[:80]!r} is no example of {intent or 'anything'}: {_first(error)}") from error
+
+
 def few(examples: Sequence[Example], each: int) -> tuple[Example, ...]:
     """The first `each` of every intent, and all that are out of scope."""
     counts: dict[str, int] = {}
@@ -145,9 +153,9 @@ def _of_lines(body: bytes, path: Path) -> Iterator[tuple[str, Example]]:
 
 def _example(text: str, intent: str | None, path: Path, where: str) -> Example:
     try:
-        return _EXAMPLE.validate_python({"text": text, "intent": intent})
-    except ValidationError as error:
-        raise _wrong(path, f"{where}: {_first(error)}") from error
+        return example(text, intent)
+    except RequestError as error:
+        raise _wrong(path, f"{where}: {error.message}") from error
 
 
 def _first(error: ValidationError) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from linnet.errors import InputInvalid
+from linnet.errors import InputInvalid, RequestError
 from linnet.interfaces.cli import options, output
 from linnet.interfaces.cli.eval import common
 
@@ -62,6 +62,7 @@ def router(
         from linnet.agent.intents.examples import few, load
         from linnet.evals.router import spread, totals
 
+        _check_options(by, classifier, each, model)
         rows = load(data)
         if not rows.test:
             raise InputInvalid(f"{str(data)!r} has no test rows", hint='Rows with "split": "test" are counted.')
@@ -77,6 +78,16 @@ def router(
         else:
             output.show(_table(numbers))
             output.say(f"median: {numbers['median_ms']:.2f} ms a decision; {_told(about)}")
+
+
+def _check_options(by: By, classifier: Path | None, each: int | None, model: str | None) -> None:
+    """An option that would do nothing is refused."""
+    if by is By.model and (classifier or each):
+        raise RequestError("--classifier and --each are for --by classifier", hint="Leave them out.")
+    if by is By.classifier and model:
+        raise RequestError("--model is for --by model", hint="Leave it out, or add --by model.")
+    if classifier and each:
+        raise RequestError("--each is for training, and --classifier is trained", hint="Leave one of them out.")
 
 
 def _classifier(path: Path | None, train: Sequence[Any], rows: Examples) -> Classifier:
