@@ -116,6 +116,12 @@ def test_the_rules_of_tools_come_first_and_the_classifier_last() -> None:
     assert classified.why.startswith("intent hours rather than said") and "'hours' +" in classified.why
 
 
+def test_an_agents_tools_take_the_place_of_a_routers_own() -> None:
+    router = Router([HELLO])
+    assert router.over([ECHO]).decide("say hi there") is not None and router.decide("echo: hi") is None
+    assert router.over([]).decide("say hi") is None and router.decide("say hi") is not None
+
+
 def test_what_nobody_understands_is_said_with_a_reason() -> None:
     assert Router().consider("hi") == Decision(why="no rule matches")
     router = Router(intents=[HOURS, POEM], classifier=knowing("hours", "poem"), margin=99)
@@ -226,6 +232,13 @@ def test_a_classifier_in_a_file(tmp_path: Path) -> None:
         assert decided(Router(intents=[HOURS, POEM], classifier=given), "hours").answer == "We open at 8:00."
     with pytest.raises(SettingsInvalid, match="knows 'poem', and there is no such intent"):
         Router(intents=[HOURS], classifier=path)
+    late = Intent("late", examples=["too late"])
+    with pytest.raises(SettingsInvalid, match="'late' has examples, and the classifier does not know it"):
+        Router(intents=[HOURS, POEM, late], classifier=path)
+    Router(intents=[HOURS, POEM], classifier=path).save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").stat().st_size == path.stat().st_size
+    with pytest.raises(SettingsInvalid, match="nothing was learnt"):
+        Router(intents=[HOURS]).save(tmp_path / "none.npz")
     with pytest.raises(LinnetError, match="cannot be read"):
         Router(intents=[HOURS], classifier=tmp_path / "away")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,8 +136,8 @@ class Router:
     """Rules of tools, rules of intents, then the classifier of intents; the first that understands decides.
 
     `classifier` is one trained before, or its file. Without one, intents that have examples are learnt at once,
-    which wants `linnet[intents]`; `router.classifier.save(path)` keeps what was learnt. `margin` overrides the
-    confidence that the classifier asks for. Raises SettingsInvalid for intents that do not go together.
+    which wants `linnet[intents]`; `save` keeps what was learnt. `margin` overrides the confidence that the
+    classifier asks for. An Agent asks the rules of its own tools, not of these. Raises SettingsInvalid for intents that do not go together.
     """
 
     def __init__(
@@ -160,11 +161,19 @@ class Router:
         self.classifier = _classifier(classifier, tuple(self._intents.values()), out_of_scope)
 
     def over(self, tools: Iterable[Tool]) -> Router:
-        """This router with the rules of further tools behind its own."""
-        other = Router.__new__(Router)
-        other._tools, other._intents = (*self._tools, *tools), self._intents
-        other._margin, other.classifier = self._margin, self.classifier
+        """This router with the rules of these tools in place of its own."""
+        other = copy(self)
+        other._tools = tuple(tools)
         return other
+
+    def save(self, path: Path | str) -> None:
+        """Keep what was learnt, for `classifier`. Raises InputInvalid where it cannot be written, SettingsInvalid
+        where nothing was learnt."""
+        from linnet.agent.intents.file import save
+
+        if self.classifier is None:
+            raise SettingsInvalid("nothing was learnt: no intent has examples", hint="Give intents examples.")
+        save(self.classifier, Path(path))
 
     def decide(self, text: str) -> Decision | None:
         """The decision about a request; None where nothing understands it."""
@@ -224,13 +233,20 @@ def _classifier(
         given = load(Path(given))
     if given is None and any(intent.examples for intent in intents):
         given = _trained(intents, out_of_scope)
-    unknown = [name for name in given.intents if name not in {i.name for i in intents}] if given else []
-    if unknown:
-        raise SettingsInvalid(
-            f"the classifier knows {unknown[0]!r}, and there is no such intent",
-            hint="Give an Intent of this name, or train the classifier again without it.",
-        )
+    if given is not None:
+        _check_names(given, intents)
     return given
+
+
+def _check_names(classifier: Classifier, intents: Sequence[Intent]) -> None:
+    """What a classifier knows there is, and what has examples it knows."""
+    hint = "Train the classifier again on the intents as they are now."
+    unknown = set(classifier.intents) - {intent.name for intent in intents}
+    if unknown:
+        raise SettingsInvalid(f"the classifier knows {min(unknown)!r}, and there is no such intent", hint=hint)
+    unlearnt = {intent.name for intent in intents if intent.examples} - set(classifier.intents)
+    if unlearnt:
+        raise SettingsInvalid(f"{min(unlearnt)!r} has examples, and the classifier does not know it", hint=hint)
 
 
 def _trained(intents: Sequence[Intent], out_of_scope: Sequence[str]) -> Classifier:
