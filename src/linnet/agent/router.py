@@ -137,7 +137,8 @@ class Router:
 
     `classifier` is one trained before, or its file. Without one, intents that have examples are learnt at once,
     which wants `linnet[intents]`; `save` keeps what was learnt. `margin` overrides the confidence that the
-    classifier asks for. An Agent asks the rules of its own tools, not of these. Raises SettingsInvalid for intents that do not go together.
+    classifier asks for. An Agent asks the rules of its own tools, not of these. Raises SettingsInvalid for intents
+    that do not go together.
     """
 
     def __init__(
