@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
     from linnet.agent.result import Result
+    from linnet.agent.router import Intent, Router
     from linnet.app import open_agent
     from linnet.errors import LinnetError
     from linnet.settings import Settings
@@ -22,9 +23,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "Intent",
     "LinnetError",
     "Permission",
     "Result",
+    "Router",
     "Rule",
     "Settings",
     "Tool",
@@ -36,6 +39,8 @@ __all__ = [
 _HOME = {
     "Agent": "linnet.agent.agent",
     "Result": "linnet.agent.result",
+    "Intent": "linnet.agent.router",
+    "Router": "linnet.agent.router",
     "open_agent": "linnet.app",
     "LinnetError": "linnet.errors",
     "Settings": "linnet.settings",

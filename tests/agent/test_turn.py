@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from linnet import Intent
 from linnet.agent.result import Result
+from linnet.agent.router import Check, Router
 from linnet.agent.turn import Turn, _parts
 from linnet.agent.within import Within
 from linnet.calling.guided import Guide
@@ -351,3 +354,54 @@ def test_what_was_done_is_told_when_a_later_step_fails() -> None:
 def test_then_inside_a_quotation_is_no_step() -> None:
     assert _parts('note "mix flour, then add eggs" at 5') == ['note "mix flour, then add eggs" at 5']
     assert _parts("do this, then that") == ["do this", "that"]
+
+
+# --- intents -------------------------------------------------------------------------------------
+
+HOURS = Intent("hours", answer="We open at {opens}.", values={"opens": 8}, rules=[Rule(pattern="hours")])
+SLOGAN = Intent(
+    "slogan",
+    prompt="Praise {about}.",
+    rules=[Rule(prefix="slogan:", to="about")],
+    checks=[Check("short", longest=9)],
+    otherwise="Try {about}!",
+)
+
+
+def routed(model: Canned, *intents: Intent, tools: Sequence[Tool] = ()) -> Turn:
+    within = Within(model, 60.0)
+    guide = Guide(within, tools, margin=NEVER)
+    return Turn(within, guide, tools, frozenset(), None, 40, Router(intents=intents))
+
+
+def test_an_intent_is_answered_without_a_model() -> None:
+    model = Canned()
+    result = routed(model, HOURS, tools=[add]).run("hours", ())
+    assert (result.answer, result.how, result.model) == ("We open at 8.", "rule", "")
+    assert result.steps[0].detail == "a rule of intent hours matches" and not model.heard
+
+
+def test_an_intents_prompt_is_asked_alone() -> None:
+    model = Canned("short")
+    result = routed(model, SLOGAN).run("slogan: tea", [Message("user", "before")])
+    assert (result.answer, result.how, result.degraded) == ("short", "model", ("resumed",))
+    assert [message.content for message in model.asked] == ["Praise tea."]
+
+
+def test_an_answer_that_fails_a_check_is_replaced_and_that_is_told() -> None:
+    result = routed(Canned("much too long"), SLOGAN).run("slogan: tea", ())
+    assert (result.answer, result.how) == ("Try tea!", "rule")
+    assert "the model's answer failed the check short" in result.degraded
+
+
+def test_without_a_replacement_the_turn_goes_on_as_without_a_router() -> None:
+    model = Canned("much too long")
+    result = routed(model, replace(SLOGAN, otherwise="")).run("slogan: tea", ())
+    assert (result.answer, result.how) == ("much too long", "model")
+    assert [message.content for message in model.asked] == ["slogan: tea"]
+    assert "the model's answer failed the check short" in result.degraded
+
+
+def test_steps_of_a_request_are_routed_one_by_one() -> None:
+    result = routed(Canned(), HOURS, tools=[add]).run("hours, then add 1 and 2", ())
+    assert result.answer == "We open at 8.\n1 + 2 = 3" and result.how == "rule"

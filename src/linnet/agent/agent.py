@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
+from linnet.agent.router import Router
 from linnet.agent.turn import Turn
 from linnet.agent.within import Within
 from linnet.calling.way import guide_for, stored_profile
@@ -28,9 +29,9 @@ class Agent:
     `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
     or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
     call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
-    called, `seconds` the deadline of one turn's model work, `answer_tokens` the longest answer in the model's
-    own words; `options` go to `open_local`. Processes start with the first request that needs the model, and
-    end with `close` or the `with` block.
+    called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
+    work, `answer_tokens` the longest answer in the model's own words; `options` go to `open_local`. Processes
+    start with the first request that needs the model, and end with `close` or the `with` block.
     """
 
     def __init__(
@@ -43,13 +44,14 @@ class Agent:
         approve: Approve | None = None,
         only: str | Sequence[str] = (),
         margin: float | None = None,
+        router: Router | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
         **options: Any,
     ) -> None:
         self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
         self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
-        self._approve = approve
+        self._approve, self._router = approve, router
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
@@ -72,7 +74,8 @@ class Agent:
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
         within = Within(self._model, self._seconds)
-        turn = Turn(within, self._guide.over(within), self._tools, self._granted, self._approve, self._answer_tokens)
+        guide = self._guide.over(within)
+        turn = Turn(within, guide, self._tools, self._granted, self._approve, self._answer_tokens, self._router)
         return turn.run(text.strip(), history)
 
     def close(self) -> None:

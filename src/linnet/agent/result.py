@@ -14,9 +14,10 @@ from linnet.requests import Usage
 class Result:
     """What `Agent.run` returns.
 
-    `how` names what produced the answer: `rule`, `model`, or `abstained`. `error` is the described error of
-    the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was not as
-    it should have been. `encoding` tells of weights that stood in for those of the model's file, "" if none did.
+    `how` names what produced the answer: `rule`, `intent` (the template of an intent that a classifier saw),
+    `model`, or `abstained`. `error` is the described error of the call that failed, if one did. `dropped` lists
+    what did not fit the context, `degraded` what was not as it should have been. `encoding` tells of weights that
+    stood in for those of the model's file, "" if none did.
     `seconds` is wall time.
     """
 

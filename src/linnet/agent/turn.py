@@ -13,7 +13,7 @@ from linnet.agent.context import fit
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
 from linnet.agent.result import Result
-from linnet.agent.router import Router
+from linnet.agent.router import Decision, Router
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.way import Caller
@@ -44,8 +44,9 @@ class Turn:
         granted: frozenset[Permission],
         approve: Approve | None,
         answer_tokens: int,
+        router: Router | None = None,
     ) -> None:
-        self._model, self._guide, self._router = model, guide, Router(tools)
+        self._model, self._guide, self._router = model, guide, (router or Router()).over(tools)
         self._tools = {tool.name: tool for tool in tools}
         self._answer_tokens = answer_tokens
         self._granted, self._approve = granted, approve
@@ -87,11 +88,14 @@ class Turn:
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
-        decision = self._router.decide(text)
-        if decision is not None:
-            self._steps.append(Step("route", decision.why))
+        decision = self._router.consider(text)
+        self._steps.append(Step("route", decision.why))
+        if decision.tool is not None:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
-        self._steps.append(Step("route", "no rule matches"))
+        if decision.answer is not None:
+            return decision.answer, decision.how
+        if decision.prompt is not None and (said := self._prompted(decision, decision.prompt)) is not None:
+            return said
         if not self._tools:
             return self._say(text, history), "model"
         guided = self._guide.call(text)
@@ -103,6 +107,15 @@ class Turn:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
         return self._say(text, history), "model"
+
+    def _prompted(self, decision: Decision, prompt: str) -> tuple[str, str] | None:
+        """The model's answer to an intent's prompt; where it fails a check what stands in, or None."""
+        answer = self._say(prompt, ())
+        failed = decision.failed(answer)
+        if not failed:
+            return answer, "model"
+        self._degraded += (f"the model's answer failed the check {', '.join(failed)}",)
+        return None if decision.otherwise is None else (decision.otherwise, decision.how)
 
     def _do(self, call: ToolCall) -> str:
         tool = self._tools[call.name]
