@@ -32,8 +32,8 @@ def generate_batch(
     A request that fails spoils no other: its error is its outcome, and so is what `finish` raises. At most `at_once`
     are in the hands of model and `finish`, and requests are read no more than `LIMITS.batch_ahead` ahead, so they may
     be more than fit into memory. `finish` runs in several threads; `progress` is told how many have ended, by one of
-    them at a time. Closing the iterator cancels what runs and leaves the rest. Raises SettingsInvalid for an `at_once`
-    beyond what a worker's queue takes.
+    them at a time. Closing the iterator cancels what runs and leaves the rest. Raises SettingsInvalid for an
+    `at_once` beyond what a worker's queue takes.
     """
     if not 1 <= at_once <= LIMITS.queue:
         raise SettingsInvalid(f"`at_once` is {at_once}: it should be from 1 to {LIMITS.queue}")
