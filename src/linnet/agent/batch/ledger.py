@@ -19,7 +19,7 @@ from typing import Any
 from linnet.agent.batch.lines import key_of
 from linnet.errors import InputInvalid, StorageFull
 from linnet.models.locks import hold_alone
-from linnet.storage import sync_folder, write_pieces
+from linnet.storage import FULL, sync_folder, write_pieces
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,19 @@ class Ledger:
         self.rows: dict[str, Row] = {}
         self._begun: dict[str, int] = {}
         with contextlib.ExitStack() as opened:
-            self._names = _Appended(self._aside, opened)
-            self._out = _Appended(self._path, opened)
+            self._names = _Appended(self._aside, b'{"key": ', opened)
+            self._out = _Appended(self._path, b'{"id": ', opened)
             if not resume and (self._out.size or self._names.size):
                 hint = "Go on with it by --resume, or name another file."
                 raise InputInvalid(f"{str(output)!r} holds answers already", hint=hint, path=str(output))
             for start, line in self._out.lines():
                 self._know(start, line)
-            for _, line in self._names.lines():
-                name = json.loads(line)
-                self._begun[name["key"]] = name["at"]
+            for start, line in self._names.lines():
+                try:
+                    name = json.loads(line)
+                    self._begun[name["key"]] = name["at"]
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    raise _foreign(self._aside, start) from error
             self._opened = opened.pop_all()
 
     def interrupted(self, key: str) -> bool:
@@ -98,15 +101,15 @@ class Ledger:
             key = key_of(row["id"], row["line"])
             self.rows[key] = Row(start, len(line), row["how"], row["error"] is not None)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            message = f"{str(self._path)!r} holds something else than answers at byte {start}"
-            raise InputInvalid(message, hint="Name another file.", path=str(self._path)) from error
+            raise _foreign(self._path, start) from error
 
 
 class _Appended:
-    """A file of JSON lines that grows whole line by whole line; a last line that was torn is cut off."""
+    """A file of JSON lines, each with this beginning, that grows whole line by whole line. A last one that was torn is
+    cut off."""
 
-    def __init__(self, path: Path, opened: contextlib.ExitStack) -> None:
-        self._path = path
+    def __init__(self, path: Path, head: bytes, opened: contextlib.ExitStack) -> None:
+        self._path, self._head = path, head
         with _told(path):
             if path.exists() and not path.is_file():
                 raise InputInvalid(f"{str(path)!r} is no file", hint="Name a file.", path=str(path))
@@ -123,11 +126,15 @@ class _Appended:
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
             for line in file:
-                if not line.endswith(b"\n"):
+                if not line.endswith(b"\n") and self._torn(line):
                     break
                 yield whole, line
                 whole += len(line)
         self._cut(whole)
+
+    def _torn(self, line: bytes) -> bool:
+        """Whether this end of the file is of a line of ours. After a power cut the system may leave zeros."""
+        return line.startswith(self._head[: len(line)]) or not line.strip(b"\0")
 
     def append(self, value: Any) -> tuple[int, bytes]:
         """On the disk when this returns, or not at all."""
@@ -152,10 +159,13 @@ class _Appended:
         self.size = size
 
 
+def _foreign(path: Path, start: int) -> InputInvalid:
+    message = f"{str(path)!r} holds something else than `linnet batch` writes, at byte {start}"
+    return InputInvalid(message, hint="Name another file.", path=str(path))
+
+
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    from linnet.storage import FULL
-
     try:
         yield
     except OSError as error:
