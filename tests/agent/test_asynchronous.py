@@ -1,4 +1,4 @@
-"""arun and astream: the loop goes on meanwhile, what is cancelled frees the engine, and what is too much is refused."""
+"""arun and astream: the loop goes on meanwhile, what is cancelled frees the engine, what is too much is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""run_many: results in order, errors as values, tools in order where that is wanted, and a watcher that can stop it."""
+"""run_many: results in order, errors as values, tools in order where that is wanted, a watcher that stops it."""
 
 from __future__ import annotations
 

@@ -78,9 +78,7 @@ def test_steps_call_outcome_answer_result() -> None:
     assert isinstance(events[-1], Result) and events[-1].answer == "noted milk"
 
 
-@pytest.mark.parametrize(
-    "pieces", [("Hello", " there", "."), (" \n Hi", "  ", " you", "\n\n"), ("  ",), ()], ids=["plain", "spaces", "blank", "none"]
-)  # fmt: skip
+@pytest.mark.parametrize("pieces", [("Hello", " there", "."), (" \n Hi", "  ", " you", "\n\n"), ("  ",), ()])
 def test_pieces_are_the_answer(pieces: tuple[str, ...]) -> None:
     events = list(words(Pieces(*pieces)).stream("speak"))
     result = events[-1]

@@ -36,7 +36,7 @@ def test_rows_are_there_at_once_and_in_order_at_the_end(tmp_path: Path) -> None:
         ledger.settle(['"a"', '"b"', '"c"', '"not answered"'])
     assert ids(out) == ["a", "b", "c"]
     assert out.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path) == ["out.jsonl"], "nothing else is left"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"], "nothing else is left"
 
 
 def test_what_was_begun_is_known_until_it_has_a_row(tmp_path: Path) -> None:

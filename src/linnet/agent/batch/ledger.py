@@ -105,8 +105,7 @@ class Ledger:
 
 
 class _Appended:
-    """A file of JSON lines, each with this beginning, that grows whole line by whole line. A last one that was torn is
-    cut off."""
+    """A file of JSON lines, with one beginning, that grows whole line by whole line; a torn last one is cut off."""
 
     def __init__(self, path: Path, head: bytes, opened: contextlib.ExitStack) -> None:
         self._path, self._head = path, head
