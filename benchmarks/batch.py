@@ -113,6 +113,7 @@ def main() -> None:
     options.add_argument("--threads", type=int)
     options.add_argument("--answer-tokens", type=int, default=48)
     options.add_argument("--model", default="default")
+    options.add_argument("--context", type=int)
     options.add_argument("--generate", action="store_true")
     chosen = options.parse_args()
     tools = load_tools([EXAMPLES / "tools.py"])
@@ -122,6 +123,7 @@ def main() -> None:
         root=EXAMPLES / "files",
         answer_tokens=chosen.answer_tokens,
         threads=chosen.threads,
+        context=chosen.context,
         encoding="original",
     )
     with agent:
