@@ -11,7 +11,7 @@ import pytest
 from linnet.agent.agent import Agent
 from linnet.agent.events import TurnEvent
 from linnet.agent.result import Result
-from linnet.errors import SettingsInvalid, StorageFull
+from linnet.errors import RequestError, SettingsInvalid, StorageFull
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.requests import Capabilities, Count, Done, Event, Request, Score
@@ -159,6 +159,22 @@ def test_a_watcher_that_fails_stops_all_before_another_tool_runs() -> None:
     with pytest.raises(StorageFull):
         list(agent(note).run_many([f"note {i}" for i in range(50)], at_once=1, watch=full))
     assert ran == ["0", "1"]
+
+
+def test_a_watcher_that_fails_at_a_result_is_heard() -> None:
+    def full(number: int, event: TurnEvent) -> None:
+        if number == 1 and isinstance(event, Result):
+            raise StorageFull("no room")
+
+    results = agent().run_many([f"say {i}" for i in range(20)], at_once=2, watch=full)
+    assert next(results).answer == "0"
+    with pytest.raises(StorageFull):
+        list(results)
+
+
+def test_one_text_is_not_many() -> None:
+    with pytest.raises(RequestError, match="given one text"):
+        agent().run_many("say one")
 
 
 def test_closing_ends_all_turns_and_tells_nobody_of_them() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.result import Result
 from linnet.agent.underway import Prepared
-from linnet.errors import Cancelled, LinnetError, SettingsInvalid
+from linnet.errors import Cancelled, LinnetError, RequestError, SettingsInvalid
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.runtime.crew import in_order
@@ -25,6 +26,8 @@ def run_many(
     watch: WatchMany | None,
 ) -> Iterator[Result]:
     """What `Agent.run_many` says. `prepare` looks at a request and makes its turn."""
+    if isinstance(texts, str):
+        raise RequestError("run_many takes many requests, and was given one text", hint="Put it into a list.")
     if not 1 <= at_once <= LIMITS.queue:
         raise SettingsInvalid(f"`at_once` is {at_once}: it should be from 1 to {LIMITS.queue}")
     return _results(_Turns(prepare, tools_in_order, watch), texts, at_once)
@@ -62,7 +65,8 @@ class _Turns:
         finally:
             self._end(index)
         if not self._stopped:
-            self._tell(index, result)
+            with suppress(Cancelled):
+                self._tell(index, result)
         if self._fault is not None:
             raise self._fault
         return result

@@ -101,6 +101,42 @@ def test_cut_at_every_byte_it_goes_on_from_the_last_whole_row(tmp_path: Path) ->
             assert begun.read_bytes() == names[: names[:end].rfind(b"\n") + 1]
 
 
+def test_an_end_while_the_order_is_made_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether before the file is replaced or after: what has a row is not interrupted."""
+    from linnet.agent.batch import ledger as module
+
+    write = module.write_pieces
+    for replaced in (False, True):
+        out = tmp_path / f"out{replaced}.jsonl"
+
+        def dies(path: Path, pieces: Any, mode: int, replaced: bool = replaced) -> None:
+            if replaced:
+                write(path, pieces, mode)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "write_pieces", dies)
+        with opened(out) as ledger:
+            for id in ("b", "a"):
+                ledger.begin(f'"{id}"')
+                ledger.finish(row(id))
+            with pytest.raises(KeyboardInterrupt):
+                ledger.settle(['"a"', '"b"'])
+        monkeypatch.setattr(module, "write_pieces", write)
+        with opened(out) as ledger:
+            assert set(ledger.rows) == {'"a"', '"b"'}
+            assert not any(ledger.interrupted(f'"{id}"') for id in "ab")
+            ledger.settle(['"a"', '"b"'])
+        assert ids(out) == ["a", "b"]
+
+
+def test_closed_it_takes_nothing_more(tmp_path: Path) -> None:
+    with opened(tmp_path / "out.jsonl") as ledger:
+        pass
+    with pytest.raises(InputInvalid):
+        ledger.finish(row("a"))
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
 def test_an_output_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.touch()
@@ -109,6 +145,7 @@ def test_an_output_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputInvalid, match="holds answers already") as raised:
         Ledger(out)
     assert "--resume" in raised.value.hint
+    assert (tmp_path / "out.jsonl.begun").exists(), "it says what was begun"
 
 
 @pytest.mark.parametrize("text", ["no json\n", "{}\n", "[]\n", '{"id": 1}\n', "[" * 100_000 + "\n"])
@@ -126,6 +163,7 @@ def test_a_file_of_something_else_without_a_last_newline_is_left_alone(tmp_path:
     with pytest.raises(InputInvalid, match="something else"):
         Ledger(out, resume=True)
     assert out.read_text() == "my only copy of a poem"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

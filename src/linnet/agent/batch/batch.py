@@ -40,7 +40,7 @@ def answer_file(
     for _ in agent.run_many(work.texts(requests), at_once=at_once, tools_in_order=tools_in_order, watch=work.watch):
         pass
     ledger.settle(keys)
-    rows = [ledger.rows[key] for key in keys]
+    rows = [ledger.rows[key] for key in keys if key in ledger.rows]
     interrupted = sum(row.how == "interrupted" for row in rows)
     bad = sum(row.bad for row in rows)
     counts = {"done": len(rows) - bad, "failed": bad - interrupted, "interrupted": interrupted}

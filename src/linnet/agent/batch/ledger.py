@@ -46,8 +46,9 @@ class Ledger:
         self.rows: dict[str, Row] = {}
         self._begun: dict[str, int] = {}
         with contextlib.ExitStack() as opened:
-            self._names = _Appended(self._aside, b'{"key": ', opened)
             self._out = _Appended(self._path, b'{"id": ', opened)
+            self._names = _Appended(self._aside, b'{"key": ', opened)
+            opened.callback(self._tidy)
             if not resume and (self._out.size or self._names.size):
                 hint = "Go on with it by --resume, or name another file."
                 raise InputInvalid(f"{str(output)!r} holds answers already", hint=hint, path=str(output))
@@ -80,16 +81,25 @@ class Ledger:
 
     def settle(self, keys: Iterable[str]) -> None:
         """All is done: the output in this order, in one step, with one row for each; rows of others come last."""
+        # Nothing is interrupted now; and where rows were says nothing of them once they have moved.
+        self._names.clear()
         order = list(dict.fromkeys([*(key for key in keys if key in self.rows), *self.rows]))
         if sum(self.rows[key].size for key in order) < self._out.size or not self._sorted(order):
             mode = self._path.stat().st_mode & 0o777
             with _told(self._path):
                 write_pieces(self._path, (self._out.read(self.rows[key]) for key in order), mode)
-        self._aside.unlink()
-        sync_folder(self._aside.parent)
 
     def close(self) -> None:
-        self._opened.close()
+        """Whatever thread comes later finds it closed."""
+        with self._lock:
+            self._opened.close()
+            self._out.forget()
+            self._names.forget()
+
+    def _tidy(self) -> None:
+        if not self._names.size:
+            self._aside.unlink(missing_ok=True)
+            sync_folder(self._aside.parent)
 
     def _sorted(self, order: list[str]) -> bool:
         starts = [self.rows[key].start for key in order]
@@ -115,7 +125,7 @@ class _Appended:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             opened.callback(os.close, self._fd)
             sync_folder(path.parent)
-        if not hold_alone(self._fd):
+        if not hold_alone(self._fd) or not os.path.samestat(os.fstat(self._fd), path.stat()):
             raise InputInvalid(f"another `linnet batch` writes {str(path)!r}", hint="Let it end.", path=str(path))
         self.size = os.fstat(self._fd).st_size
 
@@ -145,13 +155,22 @@ class _Appended:
                     left = left[os.write(self._fd, left) :]
                 os.fsync(self._fd)
         except BaseException:
-            self._cut(start)
+            with contextlib.suppress(OSError):
+                self._cut(start)
             raise
         self.size += len(line)
         return start, line
 
     def read(self, row: Row) -> bytes:
         return os.pread(self._fd, row.size, row.start)
+
+    def clear(self) -> None:
+        self._cut(0)
+        os.fsync(self._fd)
+
+    def forget(self) -> None:
+        """The file is closed, and its descriptor may be another's soon."""
+        self._fd = -1
 
     def _cut(self, size: int) -> None:
         os.ftruncate(self._fd, size)
