@@ -34,7 +34,8 @@
     |   |-- ToolDenied           the permission was not given
     |   |-- ToolFailed           the tool raised
     |   |   `-- ToolUnbound      there is no function behind it: nothing was run
-    |   `-- ToolTimeout          the tool did not return in its time
+    |   |-- ToolTimeout          the tool did not return in its time
+    |   `-- ToolInterrupted      the program ended while the tool may have run
     `-- SandboxUnavailable       a sandbox was demanded that this kernel lacks
 
 Each class says who must act, whether the same request may work later, and with which exit code a
@@ -242,6 +243,10 @@ class ToolUnbound(ToolFailed):
 
 class ToolTimeout(ToolError):
     default_hint = "The tool ran past its deadline; give it a longer one, or make it return."
+
+
+class ToolInterrupted(ToolError):
+    default_hint = "See what the tool has done; --resume --retry runs the request once more."
 
 
 class SandboxUnavailable(LinnetError):

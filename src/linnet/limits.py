@@ -28,6 +28,14 @@ class Limits:
     answer_tokens: int = _limit(1_024, "tokens", "answer, unless the request says otherwise")
     request_seconds: float = _limit(600.0, "s", "deadline of one request, unless it says otherwise")
     queue: int = _limit(512, "requests", "accepted and not yet finished, per worker")
+    # many requests, and files of them
+    batch_requests_at_once: int = _limit(32, "requests", "of one batch with the model, unless the caller says so")
+    batch_ahead: int = _limit(512, "requests", "of a batch that are read ahead of the oldest without an answer")
+    batch_lines: int = _limit(1_000_000, "requests", "in one file")
+    batch_line_bytes: int = _limit(4 * MIB, "bytes", "one line of such a file")
+    batch_id_chars: int = _limit(256, "characters", "the id of a request in such a file")
+    turns_at_once: int = _limit(8, "turns", "of one agent that run together, unless the caller says so")
+    turns_waiting: int = _limit(512, "turns", "of one agent that an event loop has under way, waiting ones included")
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
     heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
+from linnet.agent.many import WatchMany, run_many
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.turn import Turn
+from linnet.agent.underway import Prepared, Streaming
 from linnet.agent.within import Within
 from linnet.calling.way import guide_for, stored_profile
 from linnet.errors import EmptyRequest, RequestError, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model, check_size
+from linnet.runtime.cancelling import Cancelling
 from linnet.runtime.local import LocalModel, open_local
 from linnet.tools import Permission, Tool
+
+if TYPE_CHECKING:
+    from linnet.agent.asynchronous import AsyncStreaming, Loops
 
 
 class Agent:
@@ -55,6 +62,7 @@ class Agent:
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
+        self._loops: Loops | None = None
         self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
         self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
@@ -70,13 +78,64 @@ class Agent:
     def run(self, text: str, history: Sequence[Message] = ()) -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
         wrong is in the result, and so is whatever fails once a tool has run."""
+        return self._prepared(text, history).begin()
+
+    def stream(self, text: str, history: Sequence[Message] = ()) -> Streaming:
+        """Answer one request, and tell of it as it happens: `Said` pieces of the answer, Steps, ToolCalls before they
+        are made and ToolResults after, at last the Result. Closing or dropping it ends the turn, and frees the engine
+        at once. Raises as `run` does, here for a request at fault."""
+        return Streaming(lambda watch: self._prepared(text, history, watch))
+
+    def run_many(
+        self,
+        texts: Iterable[str],
+        *,
+        at_once: int = LIMITS.turns_at_once,
+        tools_in_order: bool = False,
+        watch: WatchMany | None = None,
+    ) -> Iterator[Result]:
+        """A Result for each request, in their order. `at_once` turns run together, so that the model computes for all
+        of them in one go; what raises an error in `run` is a Result here, with `how: failed` and that error.
+
+        Tools have the permissions that they have in `run`, and `approve` is asked from several threads. Those of one
+        request run in order; across requests they do not, unless `tools_in_order` has each request's wait until all
+        requests before are answered. `watch(number, event)` is told what `stream` yields, before the turn goes on;
+        what it raises ends the batch. Closing the iterator ends all turns.
+        """
+        return run_many(lambda text, seen: self._prepared(text, (), seen), texts, at_once, tools_in_order, watch)
+
+    async def arun(self, text: str, history: Sequence[Message] = ()) -> Result:
+        """`run`, while the event loop goes on. Cancelling the task ends the turn and frees the engine at once."""
+        return await self.astream(text, history).result()
+
+    def astream(self, text: str, history: Sequence[Message] = ()) -> AsyncStreaming:
+        """`stream` for `async for`; within a running event loop. At most `LIMITS.turns_at_once` turns run in a loop,
+        the others wait. Raises QueueFull at once where `LIMITS.turns_waiting` are under way."""
+        from linnet.agent.asynchronous import Loops  # asyncio takes 30 ms, for those who need it
+
+        self._loops = self._loops or Loops()
+        return self._loops.stream(lambda watch: self._prepared(text, history, watch))
+
+    def _prepared(self, text: str, history: Sequence[Message], watch: Watch | None = None) -> Prepared:
+        """Its time begins when it does."""
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
-        within = Within(self._model, self._seconds)
-        guide = self._guide.over(within)
-        turn = Turn(within, guide, self._tools, self._granted, self._approve, self._answer_tokens, self._router)
-        return turn.run(text.strip(), history)
+        model = Cancelling(self._model)
+
+        def seen(event: TurnEvent) -> None:
+            model.check()  # above all before a tool runs
+            if watch is not None:
+                watch(event)
+
+        def begin() -> Result:
+            within = Within(model, self._seconds)
+            granted, tokens = self._granted, self._answer_tokens
+            guide = self._guide.over(within)
+            turn = Turn(within, guide, self._tools, granted, self._approve, tokens, self._router, seen)
+            return turn.run(text.strip(), history)
+
+        return Prepared(begin, model.cancel)
 
     def close(self) -> None:
         """End the processes. Closing again does nothing."""

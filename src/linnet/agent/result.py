@@ -15,9 +15,10 @@ class Result:
     """What `Agent.run` returns.
 
     `how` names what produced the answer: `rule`, `intent` (the template of an intent that a classifier saw),
-    `model`, or `abstained`. `error` is the described error of the call that failed, if one did. `dropped` lists
-    what did not fit the context, `degraded` what was not as it should have been. `encoding` tells of weights that
-    stood in for those of the model's file, "" if none did.
+    `model`, or `abstained`; of many requests, one that got none has `failed`, and one whose tool may have run when
+    its program ended `interrupted`. `error` is the described error of that, or of the call that failed, if one did.
+    `dropped` lists what did not fit the context, `degraded` what was not as it should have been. `encoding` tells of
+    weights that stood in for those of the model's file, "" if none did.
     `seconds` is wall time.
     """
 

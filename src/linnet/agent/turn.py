@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from linnet.agent.context import fit
+from linnet.agent.events import Teller, Watch
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
 from linnet.agent.result import Result
@@ -45,6 +46,7 @@ class Turn:
         approve: Approve | None,
         answer_tokens: int,
         router: Router | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._model, self._guide, self._router = model, guide, (router or Router()).over(tools)
         self._tools = {tool.name: tool for tool in tools}
@@ -52,6 +54,7 @@ class Turn:
         self._granted, self._approve = granted, approve
         self._ids = count(1)
         self._guard = Guard()
+        self._teller = Teller(watch)
         self._started = time.monotonic()
         self._steps: list[Step] = []
         self._calls: list[ToolResult] = []
@@ -76,6 +79,8 @@ class Turn:
                 # What was done must be told, so the error goes into the result.
                 self._failure, answer, produced = error.describe(), f"I could not go on: {error.message}", how
             answers.append(answer)
+            self._teller.steps(self._steps)
+            self._teller.part(answer)
             how = produced if produced != "rule" else how
             if self._error or produced == "abstained":
                 break
@@ -123,8 +128,11 @@ class Turn:
         if self._guard.repeats(call):
             self._degraded += (f"the call of {call.name} was asked for twice and made once",)
             return f"{call.name} was done already."
+        self._teller.steps(self._steps)
+        self._teller.tell(call)
         done = execute(tool, call, self._granted, self._approve)
         self._calls.append(done)
+        self._teller.tell(done)
         self._steps.append(Step("tool", call.name, done.seconds))
         if done.error is not None:
             return f"{call.name} did not work: {done.error['message']}"
@@ -132,6 +140,7 @@ class Turn:
 
     def _say(self, text: str, history: Sequence[Message]) -> str:
         """The model's own words, where no tool is wanted."""
+        self._teller.steps(self._steps)
         started = time.monotonic()
         context = self._model.capabilities.context
         budget = context - min(self._answer_tokens, context // 2)
@@ -154,6 +163,7 @@ class Turn:
             if isinstance(event, Done):
                 return event
             text, tokens = text + event.text, tokens + len(event.tokens)
+            self._teller.piece(event.text)
             if self._guard.loops(text):
                 self._degraded += ("the answer was stopped because it repeated itself",)
                 return Done(text, usage=Usage(generated_tokens=tokens))

@@ -34,6 +34,7 @@ from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
 from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stand_in import StandIn, stand_in, wanted
+from linnet.runtime.stream import Stream
 from linnet.runtime.supervisor import Supervisor
 from linnet.settings import ModelSettings, WhichEncoding
 
@@ -224,7 +225,7 @@ class LocalModel:
         rendered, notes = self._rendered(request)
         notes = (*self._degraded, *notes)
         events = self.supervisor.stream(rendered, self._adapter)
-        return _noted(events, notes) if notes else events
+        return _Noted(events, notes) if notes else events
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
@@ -282,6 +283,16 @@ def _stable(prompt: Prompt, messages: Sequence[Message]) -> int:
     return next(alone, next(within, 0))
 
 
-def _noted(events: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
-    for event in events:
-        yield replace(event, degraded=(*notes, *event.degraded)) if isinstance(event, Done) else event
+class _Noted:
+    """Events whose last one tells these notes too."""
+
+    def __init__(self, events: Stream, notes: tuple[str, ...]) -> None:
+        self._events, self._notes = events, notes
+        self.close = events.close
+
+    def __iter__(self) -> _Noted:
+        return self
+
+    def __next__(self) -> Event:
+        event = next(self._events)
+        return replace(event, degraded=(*self._notes, *event.degraded)) if isinstance(event, Done) else event

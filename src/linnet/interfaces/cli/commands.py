@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linnet.interfaces.cli import bench, doctor, limits, output, parse, router, run, tools
+from linnet.interfaces.cli import batch, bench, doctor, limits, output, parse, router, run, tools
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
 
@@ -39,6 +39,7 @@ def linnet(
 
 
 app.command(epilog=run.EXAMPLE)(run.run)
+app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
