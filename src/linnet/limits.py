@@ -112,6 +112,8 @@ class Limits:
     native_tools: int = _limit(64, "tools", "told to a model that calls them in its own notation")
     calls_per_request: int = _limit(8, "calls", "that one request is split into")
     turn_steps: int = _limit(4, "calls", "tool calls of one turn")
+    counts_kept: int = _limit(8_192, "counts", "of tokens of messages that an agent remembers, the last used")
+    summaries_kept: int = _limit(64, "texts", "summaries of conversations that an agent remembers, the last used")
     tool_seconds: float = _limit(30.0, "s", "one tool call, unless the tool says otherwise")
     tool_output_bytes: int = _limit(MIB, "bytes", "what one tool call may return, as JSON")
     rule_chars: int = _limit(4_096, "characters", "longest request that a rule looks at, prefix rules aside")

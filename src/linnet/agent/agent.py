@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from linnet.agent.context.fit import Fitter
+from linnet.agent.context.window import Window
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.agent.turn import Turn
@@ -29,8 +31,8 @@ class Agent:
     or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
     call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
     called, `seconds` the deadline of one turn's model work, `answer_tokens` the longest answer in the model's
-    own words; `options` go to `open_local`. Processes start with the first request that needs the model, and
-    end with `close` or the `with` block.
+    own words; `window` says how conversations are fitted to the context, and `options` go to `open_local`. Processes
+    start with the first request that needs the model, and end with `close` or the `with` block.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Agent:
         margin: float | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
+        window: Window | None = None,
         **options: Any,
     ) -> None:
         self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
@@ -55,6 +58,7 @@ class Agent:
         self._closed = False
         self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
+        self._fitter = Fitter(self._model, window)
         self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
 
     @property
@@ -72,7 +76,15 @@ class Agent:
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
         within = Within(self._model, self._seconds)
-        turn = Turn(within, self._guide.over(within), self._tools, self._granted, self._approve, self._answer_tokens)
+        turn = Turn(
+            within,
+            self._guide.over(within),
+            self._tools,
+            self._granted,
+            self._approve,
+            self._answer_tokens,
+            self._fitter,
+        )
         return turn.run(text.strip(), history)
 
     def close(self) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from linnet.agent.context import fit
+from linnet.agent.context.fit import Fitter
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
 from linnet.agent.result import Result
@@ -17,20 +16,16 @@ from linnet.agent.router import Router
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.way import Caller
-from linnet.errors import LinnetError, RequestTooLarge
+from linnet.errors import LinnetError
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
-from linnet.requests import Count, Done, Generate, Usage, complete
+from linnet.requests import Done, Generate, Usage
 from linnet.tools import Permission, Tool, spoken
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
 
 _THEN = re.compile(r"\s*(?:[.;,]|\band\b)\s*then\s+", re.IGNORECASE)
-
-_SYSTEM = Message("system", "You are a helpful assistant.", trusted=True)
-"""Said when the caller says nothing: with the default that its own template puts there, SmolLM2 answers worse
-than with any other (docs/log.md)."""
 
 
 class Turn:
@@ -44,7 +39,9 @@ class Turn:
         granted: frozenset[Permission],
         approve: Approve | None,
         answer_tokens: int,
+        fitter: Fitter | None = None,
     ) -> None:
+        self._fitter = fitter.over(model) if fitter else Fitter(model)
         self._model, self._guide, self._router = model, guide, Router(tools)
         self._tools = {tool.name: tool for tool in tools}
         self._answer_tokens = answer_tokens
@@ -120,18 +117,18 @@ class Turn:
     def _say(self, text: str, history: Sequence[Message]) -> str:
         """The model's own words, where no tool is wanted."""
         started = time.monotonic()
-        context = self._model.capabilities.context
-        budget = context - min(self._answer_tokens, context // 2)
-        kept, dropped = fit(history, Message("user", text), budget, self._count)
-        self._dropped += dropped
-        system = () if any(message.role == "system" for message in kept) else (_SYSTEM,)
-        done = self._listen(Generate((*system, *kept), max_tokens=self._answer_tokens))
+        fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens)
+        self._dropped += fitted.dropped
+        self._usage += fitted.usage
+        self._steps += fitted.steps
+        done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens))
         self._usage += done.usage
         if done.finish == "length":
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
-        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started))
+        data = {"context": fitted.sizes} if fitted.sizes else {}
+        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started, data))
         return done.text.strip()
 
     def _listen(self, request: Generate) -> Done:
@@ -145,12 +142,6 @@ class Turn:
                 self._degraded += ("the answer was stopped because it repeated itself",)
                 return Done(text, usage=Usage(generated_tokens=tokens))
         raise AssertionError("a Model's stream ended without Done")
-
-    def _count(self, messages: tuple[Message, ...]) -> int:
-        try:
-            return complete(self._model, Count(messages)).count
-        except RequestTooLarge:  # more than is counted is more than fits
-            return sys.maxsize
 
     @property
     def _error(self) -> dict[str, Any] | None:
