@@ -9,6 +9,7 @@ The user's texts are made up here, three of each length; the answers are the rea
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -73,7 +74,7 @@ def main() -> None:
 
 
 def tell(rows: list[dict[str, int]]) -> None:
-    moved = [b["dropped"] > a["dropped"] for a, b in zip(rows, rows[1:], strict=False)]
+    moved = [b["dropped"] > a["dropped"] for a, b in itertools.pairwise(rows)]
     full = rows[next((i for i, row in enumerate(rows) if row["dropped"]), 0) :]
     computed = sorted(row["computed"] for row in full)
     print(f"turns {len(rows)}, of which the window moved at {sum(moved)}")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from linnet.agent.context.fit import Fitter
 from linnet.agent.context.window import Window
+from linnet.agent.conversation import Conversation
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.agent.turn import Turn
@@ -86,6 +87,10 @@ class Agent:
             self._fitter,
         )
         return turn.run(text.strip(), history)
+
+    def conversation(self, history: Sequence[Message] = ()) -> Conversation:
+        """Requests that hear what was said before them, `history` first."""
+        return Conversation(self, history)
 
     def close(self) -> None:
         """End the processes. Closing again does nothing."""

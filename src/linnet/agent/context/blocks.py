@@ -7,6 +7,7 @@ the same beginning of it always leads to the same places, whoever asks and after
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from linnet.messages import Message
 
@@ -17,7 +18,7 @@ def exchanges(messages: Sequence[Message]) -> list[tuple[Message, ...]]:
     A call and its result are in one group, and a conversation cut between groups still begins with a user.
     """
     starts = [i for i, message in enumerate(messages) if message.role == "user" or i == 0]
-    return [tuple(messages[a:b]) for a, b in zip(starts, [*starts[1:], len(messages)], strict=True)]
+    return [tuple(messages[a:b]) for a, b in pairwise([*starts, len(messages)])]
 
 
 def begins(sizes: Sequence[Sequence[int]], most: int, least: int, whole: int = 0) -> list[int]:

@@ -25,7 +25,7 @@ SYSTEM = Message("system", "You are a helpful assistant.", trusted=True)
 """Said when the caller says nothing: with the default that its own template puts there, SmolLM2 answers worse
 than with any other (docs/log.md)."""
 
-_SEAMS, _TRIES = 8, 3
+_SEAMS, _TRIES = 4, 3
 """Tokens by which a whole may be more than its parts, and how often a smaller room is tried where that is not so."""
 
 _KNOWN = "What is known:\n"
