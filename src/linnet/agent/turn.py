@@ -6,11 +6,12 @@ import re
 import time
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linnet.agent.context.fit import Fitter
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
+from linnet.agent.record import Record
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.within import Within
@@ -21,6 +22,9 @@ from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
 from linnet.requests import Done, Generate, Usage
 from linnet.tools import Permission, Tool, spoken
+
+if TYPE_CHECKING:
+    from linnet.agent.memory import Memory
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
@@ -34,13 +38,16 @@ class Turn:
     def __init__(
         self,
         model: Within,
-        guide: Caller,
+        guide: Caller | None,
         tools: Sequence[Tool],
         granted: frozenset[Permission],
         approve: Approve | None,
         answer_tokens: int,
         fitter: Fitter | None = None,
+        memory: Memory | None = None,
     ) -> None:
+        """`guide` is None where the model is not to call anything; `memory` is told of the turn, and asked."""
+        self._record = Record(memory)
         self._fitter = fitter.over(model) if fitter else Fitter(model)
         self._model, self._guide, self._router = model, guide, Router(tools)
         self._tools = {tool.name: tool for tool in tools}
@@ -58,7 +65,12 @@ class Turn:
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        parts = _parts(self._whole(text))
+        self._record.begin(text)
+        result = self._taken(_parts(self._whole(text)), history)
+        self._record.end(result)
+        return result
+
+    def _taken(self, parts: Sequence[str], history: Sequence[Message]) -> Result:
         if len(parts) > LIMITS.turn_steps:
             self._degraded += (f"only the first {LIMITS.turn_steps} of {len(parts)} steps were taken",)
         answers: list[str] = []
@@ -89,7 +101,7 @@ class Turn:
             self._steps.append(Step("route", decision.why))
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
         self._steps.append(Step("route", "no rule matches"))
-        if not self._tools:
+        if self._guide is None or not self._tools:
             return self._say(text, history), "model"
         guided = self._guide.call(text)
         self._usage += guided.usage
@@ -107,7 +119,9 @@ class Turn:
         if self._guard.repeats(call):
             self._degraded += (f"the call of {call.name} was asked for twice and made once",)
             return f"{call.name} was done already."
+        self._record.intend(call)
         done = execute(tool, call, self._granted, self._approve)
+        self._record.outcome(done)
         self._calls.append(done)
         self._steps.append(Step("tool", call.name, done.seconds))
         if done.error is not None:
@@ -117,7 +131,8 @@ class Turn:
     def _say(self, text: str, history: Sequence[Message]) -> str:
         """The model's own words, where no tool is wanted."""
         started = time.monotonic()
-        fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens)
+        known = self._recalled(text)
+        fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens, known=known)
         self._dropped += fitted.dropped
         self._usage += fitted.usage
         self._steps += fitted.steps
@@ -130,6 +145,13 @@ class Turn:
         data = {"context": fitted.sizes} if fitted.sizes else {}
         self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started, data))
         return done.text.strip()
+
+    def _recalled(self, text: str) -> list[str] | None:
+        facts = self._record.recall(text)
+        if facts:
+            data = {"facts": [fact.id for fact in facts]}
+            self._steps.append(Step("recall", f"{len(facts)} facts that share words with the request", data=data))
+        return None if facts is None else [fact.text for fact in facts]
 
     def _listen(self, request: Generate) -> Done:
         """The end of an answer, or the answer so far once it goes round in circles."""
@@ -148,6 +170,12 @@ class Turn:
         return self._failure or (self._calls[-1].error if self._calls else None)
 
     def _result(self, answer: str, how: str) -> Result:
+        cached = self._model.cached
+        if cached:
+            detail = f"{len(cached)} of {self._model.asked} answers of the model were remembered"
+            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}))
+            how = "cache" if how == "model" and len(cached) == self._model.asked else how
+        asked = self._usage != Usage() or bool(cached)
         return Result(
             answer=answer,
             how=how,
@@ -156,9 +184,9 @@ class Turn:
             usage=self._usage,
             seconds=time.monotonic() - self._started,
             dropped=self._dropped,
-            degraded=(*self._model.degraded, *self._degraded),
-            model=self._model.capabilities.name if self._usage != Usage() else "",
-            encoding=self._model.capabilities.encoding if self._usage != Usage() else "",
+            degraded=(*self._model.degraded, *self._degraded, *self._record.degraded),
+            model=self._model.capabilities.name if asked else "",
+            encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,
         )
 
