@@ -152,7 +152,8 @@ def add_ten(path: Path, name: str) -> None:
 
 def elsewhere(path: Path, code: str) -> subprocess.Popen[bytes]:
     """Another process that runs `code` on `memory`."""
-    script = f"import os\nfrom pathlib import Path\nfrom linnet.agent.memory import Memory\nmemory = Memory(Path({str(path)!r}))\n"
+    imports = "import os\nfrom pathlib import Path\nfrom linnet.agent.memory import Memory"
+    script = f"{imports}\nmemory = Memory(Path({str(path)!r}))\n"
     return subprocess.Popen([sys.executable, "-c", script + code])
 
 
