@@ -2,7 +2,7 @@
 
     python benchmarks/remembering.py recall            # no model: is the fact found among all?
     python benchmarks/remembering.py memory            # asked with and without the memory, one fact each
-    python benchmarks/remembering.py context           # told 12 exchanges ago, in a window of 512 tokens; every other case
+    python benchmarks/remembering.py context           # told 12 exchanges ago, 512 tokens; every other case
 
 An answer is right if it holds the word that only the fact has. Intervals are Wilson's, 95 %; arms are compared on the
 same cases (McNemar).
