@@ -68,8 +68,8 @@ def main() -> None:
                 }
             )
             history += [Message("user", text), Message("assistant", result.answer)]
-    if given.out:
-        given.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            if given.out:
+                given.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
     tell(rows)
 
 

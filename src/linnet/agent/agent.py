@@ -72,7 +72,7 @@ class Agent:
             by_rule = _by_rule(self._memory)
             self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
             self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
-            bare = _opened(model, options, held)
+            self._bare = bare = _opened(model, options, held)
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
             self._guide = guide_for(bare, asked, *stored_profile(bare), margin=margin) if asked else None
             self._model = _caching(bare, cache, cache_bytes, held)
@@ -85,7 +85,8 @@ class Agent:
 
     @property
     def model(self) -> Model:
-        return self._model
+        """The one that was given or opened, without the cache around it."""
+        return self._bare
 
     def run(self, text: str, history: Sequence[Message] = ()) -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
