@@ -199,7 +199,7 @@ def test_a_conversation_hears_what_was_said(root: Path) -> None:
             "Why is the sky blue?", first.answer, "And the sea?", second.answer]  # fmt: skip
         assert second.usage.cached_tokens > 0
         sizes = second.steps[-1].data["context"]
-        assert sizes["history"] > 0 and sizes["window"] == 512
+        assert sizes["history"] > 0 and sizes["room"] == 192
         with pytest.raises(EmptyRequest):
             talk.run(" ")
         assert len(talk.history) == 5, "what failed was not said"

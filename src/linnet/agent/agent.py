@@ -76,7 +76,7 @@ class Agent:
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
             self._guide = guide_for(bare, asked, *stored_profile(bare), margin=margin) if asked else None
             self._model = _caching(bare, cache, cache_bytes, held)
-            self._fitter = Fitter(self._model, window)
+            self._fitter = Fitter(self._model, window, asking=self._guide is not None)
             self._held = held.pop_all()
 
     @property

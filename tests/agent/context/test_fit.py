@@ -77,8 +77,9 @@ def test_all_that_fits_is_said_in_order() -> None:
     fitted = fit(Words(), history)
     assert fitted.messages == (SYSTEM, *history, REQUEST)
     assert (fitted.dropped, fitted.usage, fitted.steps) == ((), Usage(), ())
-    assert fitted.sizes == {"window": 200, "answer": 50, "system": 11, "tools": 0, "memory": 0, "older": 0,
-                            "history": 54, "request": 4}  # fmt: skip
+    nothing = dict.fromkeys(("tools", "memory", "older"), 0)
+    room = {"window": 200, "room": 150, "answer": 50}
+    assert fitted.sizes == {**room, "system": 11, **nothing, "history": 54, "request": 4}
 
 
 def test_without_history_nothing_is_counted() -> None:
@@ -139,6 +140,13 @@ def test_a_template_that_adds_more_than_its_parts_is_noticed() -> None:
     model = Words(hidden=30)
     fitted = fit(model, talk(12))
     assert size(model, fitted) <= 150 and len(fitted.messages) > 2
+
+
+def test_room_is_left_for_what_is_asked_between_two_answers() -> None:
+    model = Words(context=400)
+    fitted = Fitter(model, asking=True).fit(talk(40), REQUEST, 50)
+    assert size(model, fitted) <= 150 == fitted.sizes["room"]
+    assert fit(model, talk(40)).sizes["room"] == 350
 
 
 def test_a_smaller_window_than_the_context() -> None:

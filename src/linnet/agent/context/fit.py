@@ -62,8 +62,9 @@ class Fitter:
     """Fits conversations into the window of one model. It keeps nothing that a conversation depends on: what it
     remembers saves time only, but for summaries, which are written once."""
 
-    def __init__(self, model: Model, window: Window | None = None) -> None:
-        self._model = model
+    def __init__(self, model: Model, window: Window | None = None, *, asking: bool = False) -> None:
+        """`asking` says that the model is asked about tools between two answers."""
+        self._model, self._asking = model, asking
         self._window = window or Window()
         self._tally = Tally(model)
         self._notes: Recent[bytes, str] = Recent(LIMITS.summaries_kept)
@@ -109,11 +110,14 @@ class Fitter:
         tools, left_out = self._tools(system, tools, bare + int(window * self._window.tools))
         before = self._tally.before(system, tools) if tools else bare
         kept, forgotten = self._known(known or (), int(window * self._window.memory))
-        room = window - min(answer, window // 2)
+        reserve = min(answer, window // 2)
+        room = window - reserve
+        if self._asking:
+            room = min(room, int(context * self._window.asking))
         # what memory may take is kept free also where it has nothing to say: else the window would begin elsewhere
         reserved = int(window * self._window.memory) if known is not None else 0
         older = notes.room_for(self._window.older.tokens, self._sizes) if self._window.older else 0
-        sizes = {"window": window, "answer": window - room, "system": bare, "tools": before - bare}
+        sizes = {"window": window, "room": room, "answer": reserve, "system": bare, "tools": before - bare}
         return _Frame(
             system=system,
             tools=tools,

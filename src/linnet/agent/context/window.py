@@ -51,7 +51,9 @@ class Window:
     When the history outgrows its room, its oldest exchanges give way at once down to `kept` of that room, and not
     one by one: until then each prompt goes on from the one before, which need not be computed again. The last
     `whole` exchanges stay in any case if they fit. One message takes at most `longest` of the history's room, and
-    is shortened in its middle beyond that. `older` is what stays of exchanges that have left: nothing without it.
+    is shortened in its middle beyond that. `asking` bounds the prompt where the model is asked about tools between
+    two answers: the engine keeps finished prompts in half of the context, and both are to be there. `older` is what
+    stays of exchanges that have left: nothing without it.
     """
 
     tokens: int | None = None
@@ -61,11 +63,12 @@ class Window:
     kept: float = 0.5
     whole: int = 2
     longest: float = 0.5
+    asking: float = 0.375
     older: Older | None = None
 
     def __post_init__(self) -> None:
         """Raises SettingsInvalid."""
-        for name in ("system", "tools", "memory", "kept", "longest"):
+        for name in ("system", "tools", "memory", "kept", "longest", "asking"):
             share = getattr(self, name)
             if not isinstance(share, int | float) or not 0 < share <= 1:
                 raise SettingsInvalid(f"`{name}` of the window is {share!r}: it should be a share over 0, at most 1")
