@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from linnet.agent.agent import Agent
+from linnet.agent.context.fit import Fitter
 from linnet.agent.context.window import KeyFacts, ShortRoles, Summary, Window
 from linnet.messages import Message
 
@@ -48,8 +49,8 @@ def main() -> None:
     history: list[Message] = []
     rows = []
     with Agent(window=window, context=given.context, answer_tokens=given.answer, snapshots=False) as agent:
-        if not given.tools:
-            agent._tools = ()
+        if not given.tools:  # nobody is asked about them, so the whole window is the conversation's
+            agent._guide, agent._fitter = None, Fitter(agent.model, window)
         for turn in range(given.turns):
             text = request(turn)
             started = time.monotonic()
