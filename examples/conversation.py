@@ -3,7 +3,7 @@
 from linnet import Agent
 from linnet.agent.context.window import KeyFacts, Window
 
-agent = Agent(context=512, answer_tokens=24, window=Window(older=KeyFacts(tokens=64)))
+agent = Agent(context=1024, answer_tokens=24, window=Window(older=KeyFacts(tokens=64)))
 talk = agent.conversation()
 talk.run("My name is Ada and I keep bees.")
 for topic in ("bread", "glass", "rain", "salt"):
