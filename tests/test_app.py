@@ -88,3 +88,13 @@ def test_a_look_at_the_engine() -> None:
     assert told["start_seconds"] > 0
     assert told["tokens_per_second"] > 0
     assert told["ready"] is not None
+
+
+def test_memory_and_cache_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
+    with open_agent(Settings(memory=True, response_cache_mib=1)) as agent:
+        assert names(agent) == ["calculator", "remember"]
+        assert agent.run("Remember that I am Bo.").answer == "I will remember: I am Bo."
+    assert (tmp_path / "data" / "linnet" / "memory.db").exists()
+    assert (tmp_path / "cache" / "responses.db").exists()

@@ -104,6 +104,8 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REQUEST_SECONDS": "1.5",
         "LINNET_ANSWER_TOKENS": "64",
         "LINNET_MARGIN": "0.25",
+        "LINNET_MEMORY": "yes",
+        "LINNET_RESPONSE_CACHE_MIB": "16",
         "LINNET_ENDPOINT": "https://hub.example",
         "LINNET_OFFLINE": "1",
         "LINNET_MEMORY_MIB": "2048",
@@ -116,6 +118,7 @@ def test_every_field_from_the_environment() -> None:
     found = load(environ=environ)
     assert found.tools == ("files", "calculator")
     assert (found.memory_mib, found.idle_seconds, found.preload) == (2048, 60.0, ("default", "other"))
+    assert (found.memory, found.response_cache_mib) == (True, 16)
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
     assert found.model_fields_set == fields and not found.snapshots
 

@@ -36,6 +36,10 @@
     |   |   `-- ToolUnbound      there is no function behind it: nothing was run
     |   |-- ToolTimeout          the tool did not return in its time
     |   `-- ToolInterrupted      the program ended while the tool may have run
+    |-- StoreError               a file in which Linnet keeps what it is to remember
+    |   |-- StoreDamaged         it is torn, or another program's
+    |   |-- StoreUnavailable     it cannot be opened, read or written now
+    |   `-- StoreOverfull        its limit, or the disk, takes no more
     `-- SandboxUnavailable       a sandbox was demanded that this kernel lacks
 
 Each class says who must act, whether the same request may work later, and with which exit code a
@@ -247,6 +251,25 @@ class ToolTimeout(ToolError):
 
 class ToolInterrupted(ToolError):
     default_hint = "See what the tool has done; --resume --retry runs the request once more."
+
+
+class StoreError(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    default_hint = "Look at the file that is named, and at the disk that it is on."
+
+
+class StoreDamaged(StoreError):
+    default_hint = "Nothing of it was changed; keep it, or take it away, and try again."
+
+
+class StoreUnavailable(StoreError):
+    retryable = True
+    default_hint = "Another program may hold it, or this account may not write it."
+
+
+class StoreOverfull(StoreError):
+    exit_code = RESOURCES
+    default_hint = "Free space on the disk, or forget what is no longer needed."
 
 
 class SandboxUnavailable(LinnetError):

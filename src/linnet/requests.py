@@ -224,7 +224,8 @@ class Done:
     """The end of a request that worked.
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
-    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be.
+    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be; `cached`
+    how an answer that was remembered was found: "" says that it was computed.
     """
 
     text: str = ""
@@ -234,6 +235,7 @@ class Done:
     scores: tuple[tuple[float, int], ...] = ()
     count: int = 0
     degraded: tuple[str, ...] = ()
+    cached: str = ""
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.

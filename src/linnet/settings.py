@@ -97,6 +97,8 @@ class Settings(BaseModel):
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
+    memory: bool = Field(False, description="recall what `linnet memory` keeps, and keep a journal of each turn")
+    response_cache_mib: int = Field(0, ge=0, description="MiB of answers that are given again if asked for; 0: none")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")
     endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
     offline: bool = Field(False, description="never ask the hub, not even for `models pull`")

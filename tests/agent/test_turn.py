@@ -38,7 +38,8 @@ class Canned:
             case Score():
                 yield Done(scores=tuple((-1.0, 1) for _ in request.continuations), usage=Usage(10))
             case Count():
-                yield Done(count=sum(len(part.content.split()) for part in self.messages(request)))
+                texts = (part.content if isinstance(part, Message) else part.text for part in request.prompt)
+                yield Done(count=sum(len(text.split()) for text in texts))
             case Generate():
                 yield Piece(self._text, (1, 2))
                 done = {"text": self._text, "finish": self._finish, "captures": self._captures}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from linnet.agent.context.fit import Fitter
+from linnet.agent.context.window import Window
+from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
 from linnet.agent.many import WatchMany, run_many
@@ -21,11 +25,13 @@ from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model, check_size
 from linnet.runtime.cancelling import Cancelling
-from linnet.runtime.local import LocalModel, open_local
+from linnet.runtime.local import open_local
 from linnet.tools import Permission, Tool
 
 if TYPE_CHECKING:
     from linnet.agent.asynchronous import AsyncStreaming, Loops
+    from linnet.agent.cache import Cache
+    from linnet.agent.memory import Memory
 
 
 class Agent:
@@ -37,8 +43,13 @@ class Agent:
     or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
     call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
     called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
-    work, `answer_tokens` the longest answer in the model's own words; `options` go to `open_local`. Processes
-    start with the first request that needs the model, and end with `close` or the `with` block.
+    work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
+    the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
+    end with `close` or the `with` block.
+
+    `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
+    stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
+    and keeps a journal of each turn; from a cache comes what the model has been asked before.
     """
 
     def __init__(
@@ -54,18 +65,28 @@ class Agent:
         router: Router | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
+        window: Window | None = None,
+        memory: Memory | Path | bool = False,
+        cache: Cache | Path | bool = False,
+        cache_bytes: int = LIMITS.cache_bytes,
         **options: Any,
     ) -> None:
-        self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
-        self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
         self._approve, self._router = approve, router
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
         self._loops: Loops | None = None
-        self._own = _opened(model, options)
-        self._model: Model = self._own or cast(Model, model)
-        self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
+        with ExitStack() as held:
+            self._memory = _remembering(memory, held)
+            by_rule = _by_rule(self._memory)
+            self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
+            self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
+            self._bare = bare = _opened(model, options, held)
+            asked = tuple(tool for tool in self._tools if tool not in by_rule)
+            self._guide = guide_for(bare, asked, *stored_profile(bare), margin=margin) if asked else None
+            self._model = _caching(bare, cache, cache_bytes, held)
+            self._fitter = Fitter(self._model, window, asking=self._guide is not None)
+            self._held = held.pop_all()
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -73,7 +94,8 @@ class Agent:
 
     @property
     def model(self) -> Model:
-        return self._model
+        """The one that was given or opened, without the cache around it."""
+        return self._bare
 
     def run(self, text: str, history: Sequence[Message] = ()) -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
@@ -131,18 +153,30 @@ class Agent:
         def begin() -> Result:
             within = Within(model, self._seconds)
             granted, tokens = self._granted, self._answer_tokens
-            guide = self._guide.over(within)
-            turn = Turn(within, guide, self._tools, granted, self._approve, tokens, self._router, seen)
+            turn = Turn(
+                within,
+                self._guide and self._guide.over(within),
+                self._tools,
+                granted,
+                self._approve,
+                tokens,
+                router=self._router,
+                fitter=self._fitter,
+                memory=self._memory,
+                watch=seen,
+            )
             return turn.run(text.strip(), history)
 
         return Prepared(begin, model.cancel)
 
+    def conversation(self, history: Sequence[Message] = ()) -> Conversation:
+        """Requests that hear what was said before them, `history` first."""
+        return Conversation(self, history)
+
     def close(self) -> None:
         """End the processes. Closing again does nothing."""
         self._closed = True
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+        self._held.close()
 
     def __enter__(self) -> Agent:
         return self
@@ -167,15 +201,51 @@ def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
     return (*(t for t in own if t.function is not None or doing.get(t.name) != t.parameters), *builtin)
 
 
-def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | None:
-    """What this agent is to close; None for a Model that it was given."""
+def _opened(model: str | Path | Model, options: dict[str, Any], held: ExitStack) -> Model:
+    """The model, which `held` is to close if it is opened here; a Model that was given stays the caller's."""
     if isinstance(model, Path):
         model = str(model.absolute())  # a path even where it has the name of a known model
     if isinstance(model, str):
-        return open_local(model, **{"snapshots": True, **options})
+        opened = open_local(model, **{"snapshots": True, **options})
+        held.callback(opened.close)
+        return opened
     if options:
         raise SettingsInvalid(f"{', '.join(options)}: only a model that the agent opens itself has such options")
-    return None
+    return model
+
+
+def _remembering(memory: Memory | Path | bool, held: ExitStack) -> Memory | None:
+    if not memory and not isinstance(memory, Path):
+        return None
+    from linnet.agent.memory import Memory
+
+    if isinstance(memory, Memory):
+        return memory
+    opened = Memory(memory if isinstance(memory, Path) else None)
+    held.callback(opened.close)
+    return opened
+
+
+def _by_rule(memory: Memory | None) -> tuple[Tool, ...]:
+    """Tools that the model is not asked about."""
+    if memory is None:
+        return ()
+    from linnet.agent.tools.remember import remember
+
+    return (remember(memory),)
+
+
+def _caching(model: Model, cache: Cache | Path | bool, most_bytes: int, held: ExitStack) -> Model:
+    if cache is False:
+        return model
+    from linnet.agent.cache import Cache
+    from linnet.agent.cached import Cached
+
+    if isinstance(cache, Cache):
+        return Cached(model, cache)
+    opened = Cache(cache if isinstance(cache, Path) else None, most_bytes=most_bytes)
+    held.callback(opened.close)
+    return Cached(model, opened)
 
 
 def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:

@@ -182,8 +182,20 @@ class LocalModel:
     def identity(self) -> str:
         """The same for LocalModels of one file that are spoken to in one way: they could share their processes."""
         status = os.fstat(self._file.fileno())
+        return f"{status.st_dev}:{status.st_ino}:{self._spoken()}"
+
+    def answers_as(self) -> str:
+        """The same for LocalModels that give the same answers: by their weights, and how they are spoken to."""
+        return f"{self.fingerprint()}:{self._spoken()}"
+
+    def _spoken(self) -> str:
         spoken = replace(self.configuration, origins={}, family=replace(self.family, origins={}))
-        return f"{status.st_dev}:{status.st_ino}:{hashlib.sha256(repr(spoken).encode()).hexdigest()}"
+        return hashlib.sha256(repr(spoken).encode()).hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every answer tells of this machine, in its `degraded`."""
+        return self._degraded
 
     @property
     def pids(self) -> tuple[int, ...]:
