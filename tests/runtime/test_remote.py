@@ -498,7 +498,7 @@ def test_addresses_and_keys_that_cannot_be(url: str, key: str) -> None:
     with pytest.raises(SettingsInvalid) as caught:
         RemoteModel(url, "m", key=key)
     told = repr(caught.value.describe())
-    assert (not key or key not in told) and "secret" not in told.replace("?key=secret", "")
+    assert (not key or key not in told) and "secret" not in told
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def _address(url: str) -> str:
         plain = False
     if not plain or re.search(r"[^\x21-\x7e]", url) or parts.username is not None or parts.query or parts.fragment:
         hint = "Write it as https://host/v1 or http://host:port/v1; a key belongs in LINNET_REMOTE_KEY."
-        told = url.rpartition("@")[2][:80]  # before it may stand a password
+        told = re.split("[?#]", url.rpartition("@")[2])[0][:80]  # beside that may stand a password
         raise SettingsInvalid(f"{told!r} is not the address of a server", hint=hint, place="remote_url")
     return url.rstrip("/")
 
