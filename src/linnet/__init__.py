@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
+    from linnet.agent.cascade import Cascade
     from linnet.agent.result import Result
     from linnet.app import open_agent
     from linnet.errors import LinnetError
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "Cascade",
     "LinnetError",
     "Permission",
     "Result",
@@ -35,6 +37,7 @@ __all__ = [
 
 _HOME = {
     "Agent": "linnet.agent.agent",
+    "Cascade": "linnet.agent.cascade",
     "Result": "linnet.agent.result",
     "open_agent": "linnet.app",
     "LinnetError": "linnet.errors",

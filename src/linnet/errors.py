@@ -255,7 +255,7 @@ class RemoteBusy(RemoteError):
 
 class RemoteRefused(RemoteError):
     retryable = False
-    default_hint = "Check `remote_url` and `remote_model`: does the server have that path and that model?"
+    default_hint = "Check that the server has the path in `remote_url` and the model in `remote_model`."
 
 
 class RemoteFailed(RemoteError):
@@ -264,7 +264,7 @@ class RemoteFailed(RemoteError):
 
 class RemoteInvalid(RemoteError):
     retryable = False
-    default_hint = "Check `remote_url`: does that server speak OpenAI's chat completions, streamed?"
+    default_hint = "Check that the server at `remote_url` speaks OpenAI's chat completions, streamed."
 
 
 class RemoteCut(RemoteError):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from linnet.agent.cascade import Cascade
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.agent.turn import Turn
@@ -45,6 +46,7 @@ class Agent:
         margin: float | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
+        backup: Model | None = None,
         **options: Any,
     ) -> None:
         self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
@@ -55,6 +57,8 @@ class Agent:
         self._closed = False
         self._own = _opened(model, options)
         self._model: Model = self._own or cast(Model, model)
+        if backup is not None:
+            self._model = Cascade(self._model, backup)
         self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
 
     @property

@@ -142,7 +142,7 @@ class _Run:
             return error
 
     def events(self, first: Opened) -> Iterator[Event]:
-        error: LinnetError | None = None
+        errors: list[LinnetError] = []
         for n, attempt in enumerate(self._attempts):
             begun = time.monotonic()
             stream, first = (first if n == 0 else self.opened(attempt)), Unanswered("")
@@ -158,7 +158,8 @@ class _Run:
             except _FINAL:
                 raise
             except LinnetError as failed:
-                error, why, pieces, done = failed, f"{failed.code}: {failed.message}", [], Done()
+                errors.append(failed)
+                why, pieces, done = f"{failed.code}: {failed.message}", [], Done()
             finally:
                 del stream  # which cancels what has not ended, before another is asked
             if not why:
@@ -166,7 +167,9 @@ class _Run:
                 yield self._taken(n, replace(done, usage=Usage()), begun)
                 return
             self._tell(attempt, why, begun, done.usage)
-        raise self._nobody() from error
+        if errors and not isinstance(self._request, Generate):
+            raise errors[0]  # the others were no more than stand-ins for counting and scoring
+        raise self._nobody() from (errors[-1] if errors else None)
 
     def _asked(self, attempt: Attempt) -> Request:
         return attempt.ask(self._request) if isinstance(self._request, Generate) else self._request

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+from linnet.agent.claims import checked
 from linnet.agent.context import fit
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
@@ -93,7 +94,7 @@ class Turn:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
         self._steps.append(Step("route", "no rule matches"))
         if not self._tools:
-            return self._say(text, history), "model"
+            return self._say(text, history)
         guided = self._guide.call(text)
         self._usage += guided.usage
         self._steps += guided.steps
@@ -102,13 +103,13 @@ class Turn:
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
-        return self._say(text, history), "model"
+        return self._say(text, history)
 
     def _do(self, call: ToolCall) -> str:
         tool = self._tools[call.name]
         call = ToolCall(call.name, call.arguments, f"call-{next(self._ids)}", call.how, call.repairs)
-        if self._guard.repeats(call):
-            self._degraded += (f"the call of {call.name} was asked for twice and made once",)
+        if why := self._guard.objection(call):
+            self._degraded += (why,)
             return f"{call.name} was done already."
         done = execute(tool, call, self._granted, self._approve)
         self._calls.append(done)
@@ -117,7 +118,7 @@ class Turn:
             return f"{call.name} did not work: {done.error['message']}"
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
 
-    def _say(self, text: str, history: Sequence[Message]) -> str:
+    def _say(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
         """The model's own words, where no tool is wanted."""
         started = time.monotonic()
         context = self._model.capabilities.context
@@ -131,8 +132,11 @@ class Turn:
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
-        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started))
-        return done.text.strip()
+        self._steps += (*done.steps, Step("answer", "in the model's own words", time.monotonic() - started))
+        about = {name: tool.description for name, tool in self._tools.items()}
+        said = checked(done.text.strip(), (m.content for m in kept), self._calls, about)
+        self._degraded += said.findings
+        return said.text, done.how or "model"
 
     def _listen(self, request: Generate) -> Done:
         """The end of an answer, or the answer so far once it goes round in circles."""
@@ -141,9 +145,10 @@ class Turn:
             if isinstance(event, Done):
                 return event
             text, tokens = text + event.text, tokens + len(event.tokens)
-            if self._guard.loops(text):
-                self._degraded += ("the answer was stopped because it repeated itself",)
-                return Done(text, usage=Usage(generated_tokens=tokens))
+            if why := self._guard.runaway(text, tokens / request.max_tokens):
+                self._degraded += (f"the answer was stopped because {why}",)
+                said = "" if self._guard.thinks(text) else text
+                return Done(said, usage=Usage(generated_tokens=tokens))
         raise AssertionError("a Model's stream ended without Done")
 
     def _count(self, messages: tuple[Message, ...]) -> int:
