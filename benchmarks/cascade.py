@@ -37,8 +37,8 @@ SUMS = ["17 + 26", "9 * 12", "144 / 12", "83 - 47", "15 * 15", "7 * 8 + 4", "100
         "13 * 7", "64 - 19", "2.5 * 4"]  # fmt: skip
 FACTS = {
     "Is the sun a star?": "yes", "Is a whale a fish?": "no", "Is ice frozen water?": "yes",
-    "Do spiders have six legs?": "no", "Is Paris in Germany?": "no", "Is seven a prime number?": "yes", "Can penguins fly?": "no",
-    "Is iron a metal?": "yes",
+    "Do spiders have six legs?": "no", "Is Paris in Germany?": "no", "Is seven a prime number?": "yes",
+    "Can penguins fly?": "no", "Is iron a metal?": "yes",
     "Is the moon bigger than the earth?": "no", "Do plants need light?": "yes", "Is gold lighter than water?": "no",
     "Is English spoken in Australia?": "yes",
 }  # fmt: skip

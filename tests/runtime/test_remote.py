@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from linnet import errors
+from linnet import Agent, errors, tool
 from linnet.errors import (
     DeadlineExceeded,
     EmptyRequest,
@@ -171,6 +171,26 @@ def test_an_end_without_its_mark_is_told(server: ChatServer, model: RemoteModel)
     done = complete(model, ASK)
     assert (done.text, done.finish) == ("yes", "length")
     assert done.degraded == ("the server's stream had no end mark",)
+
+
+def test_an_agent_has_it_call_tools_as_json(server: ChatServer, model: RemoteModel) -> None:
+    """Guiding takes likelihoods, which no server gives."""
+
+    @tool
+    def shout(text: str) -> str:
+        """Shouts a text."""
+        return text.upper()
+
+    said = '[{"name": "shout", "arguments": {"text": "hello"}}]'
+    server.replies.append(Reply(words(said)))
+    with Agent([shout], model, only="shout") as agent:
+        result = agent.run("Please shout hello")
+        assert (result.answer, [call.call.how for call in result.calls]) == ("HELLO", ["native"])
+        assert result.steps[1].detail == "it gives no likelihoods to be guided by"
+        assert "Shouts a text." in server.asked[0].body["messages"][0]["content"]
+        server.replies += [Reply(words("[]")), Reply(words("I am well."))]
+        result = agent.run("How are you?")
+        assert (result.answer, result.model) == ("I am well.", model.capabilities.name)
 
 
 # --- what a server cannot do ---------------------------------------------------------------------
