@@ -60,7 +60,7 @@ def _unfounded(claim: Claim, results: Sequence[ToolResult], about: Mapping[str, 
 
 _NUMERAL = re.compile(r"(?<![\w.,])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|[.,]\d)")
 _DIGITS = re.compile(r"\d{1,300}(?:,\d{3})*(?:\.\d+)?")
-_MARKER = re.compile(r"^[ \t]*\(?\d{1,3}[.):]", re.MULTILINE)
+_MARKER = re.compile(r"^[ \t]*\(?\d{1,3}[.):](?=\s)", re.MULTILINE)
 _SMALL = 10
 """Whole numbers up to here count things of the text itself."""
 

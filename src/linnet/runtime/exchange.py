@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from linnet.errors import (
@@ -35,6 +36,8 @@ from linnet.errors import (
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
 
 _BLOCKS = 256
@@ -166,7 +169,9 @@ class _Line:
         headers = {"User-Agent": _agent(), "Accept-Encoding": "identity", "Connection": "close", **post.headers}
         extensions = {"trace": self._traced}
         with (
-            httpx2.Client(timeout=timeout, follow_redirects=False, trust_env=not post.direct) as client,
+            httpx2.Client(
+                verify=_trusted(), timeout=timeout, follow_redirects=False, trust_env=not post.direct
+            ) as client,
             client.stream("POST", post.url, content=post.body, headers=headers, extensions=extensions) as response,
         ):
             self._read(response)
@@ -271,6 +276,14 @@ def _retry_after(value: str) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates hold: read once, for that takes 20 ms and more."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _agent() -> str:
