@@ -31,4 +31,4 @@ def test_the_cascade(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Hello there -> Hello! (rule)" in said
     assert "(fallback:specialists/specialist:judge)" in said
     assert "Paris" in said
-    assert said.splitlines()[-1] == "12% of 250 = 30"
+    assert said.splitlines()[-1] == "0.12 * 250 = 30"
