@@ -74,7 +74,7 @@ def test_what_is_kept_back_and_put_back(outcome: Any) -> None:
 def test_nothing_that_is_sent_holds_it() -> None:
     remote = Echo("ok")
     secret = f"x {SECRET} 030 1234567"
-    call = ToolCall("mail", {"to": SECRET, "deep": [{"n": 301234567.0, "b": True}]}, id="1")
+    call = ToolCall("mail", {"to": SECRET, SECRET: 1, "deep": [{"n": 301234567.0, "b": True}]}, id="1")
     request = Generate(
         (
             Message("system", secret, trusted=True),

@@ -106,7 +106,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
         text = f"{value:.15g}"
         return value if change(text) == text else change(text)
     if isinstance(value, dict):
-        return {key: _mapped(one, change) for key, one in value.items()}
+        return {_mapped(key, change): _mapped(one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_mapped(one, change) for one in value)
     if isinstance(value, Number):

@@ -14,7 +14,8 @@ from linnet.requests import Usage
 class Result:
     """What `Agent.run` returns.
 
-    `how` names what produced the answer: `rule`, `model`, or `abstained`. `error` is the described error of
+    `how` names what produced the answer: `rule`, `model`, `abstained`, or what a Model of Models had it from
+    (`fallback:NAME`, `specialist:NAME`, `remote:NAME`). `error` is the described error of
     the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was not as
     it should have been. `encoding` tells of weights that stood in for those of the model's file, "" if none did.
     `seconds` is wall time.
