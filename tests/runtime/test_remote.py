@@ -386,10 +386,8 @@ def test_silence_and_deadline(server: ChatServer) -> None:
             complete(model, ASK)
     server.replies += [Reply(silent=True), Reply([delta(content="a")] * 400, pause=0.05)]
     for _ in range(2):
-        begun = time.monotonic()
         with pytest.raises(DeadlineExceeded, match=r"0\.1 s"):
             complete(RemoteModel(server.url, "m"), replace(ASK, deadline=0.1))
-        assert time.monotonic() - begun < 3.0
 
 
 def test_the_whole_answer_has_a_limit(
@@ -467,11 +465,15 @@ def test_a_reader_that_goes_away_leaves_no_thread(server: ChatServer, model: Rem
 
 
 def test_several_are_asked_at_once(server: ChatServer, model: RemoteModel) -> None:
-    server.replies += [Reply(words("a b c d"), pause=0.05) for _ in range(4)]
-    begun = time.monotonic()
-    assert [done.text for done in complete_all(model, [ASK] * 4)] == ["a b c d"] * 4
-    assert time.monotonic() - begun < 4 * 7 * 0.05 + 1
-    assert len(server.asked) == 4
+    """None of them waits for another to be read."""
+    server.replies += [Reply([], hold=True) for _ in range(4)]
+    streams = [model.stream(ASK) for _ in range(4)]
+    until = time.monotonic() + 20
+    while len(server.asked) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    del streams
+    assert [done.text for done in complete_all(model, [ASK] * 4)] == ["Hello there"] * 4
 
 
 # --- the key -------------------------------------------------------------------------------------
