@@ -20,7 +20,7 @@ def test_a_claim_without_a_call() -> None:
     assert found.text.startswith(
         "I have saved the file.\n\n(Nothing was done here: no tool was called that could save"
     )
-    assert found.findings == ("the answer claims what was not done: 'I have saved the file.'",)
+    assert found.findings == ("the answer claims what was not done in this turn: 'I have saved the file.'",)
 
 
 @pytest.mark.parametrize("name", ["save_file", "writeNote", "files.create"])
@@ -40,6 +40,11 @@ def test_a_call_that_failed_says_so() -> None:
     assert found.text == "Email sent.\n\n(send_email did not work: no such address)"
 
 
+def test_a_call_of_an_earlier_turn_bears_it_out_too() -> None:
+    assert not checked("Yes, I have saved the file.", (), earlier=[ToolCall("save_file", {})]).findings
+    assert checked("Yes, I have saved the file.", (), earlier=[ToolCall("send_email", {})]).findings
+
+
 def test_another_deed_bears_out_nothing() -> None:
     assert checked("I have deleted the file.", (), [result("send_email")]).findings
 
@@ -51,7 +56,7 @@ def test_done_is_borne_out_by_any_call() -> None:
 
 def test_a_note_is_made_once() -> None:
     found = checked("I have sent the email. Your message has been sent. Email sent.", ())
-    assert found.text.count("Nothing was done") == 1
+    assert found.text.count("No tool was called") == 1
 
 
 @pytest.mark.parametrize("text", ["", "Hello!", "I can save the file.", "The sky is blue since 1970."])

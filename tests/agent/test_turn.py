@@ -187,8 +187,11 @@ def test_a_thought_that_takes_the_whole_room_is_no_answer() -> None:
 
 def test_a_claim_without_its_call_is_told() -> None:
     result = turn("save it", model=Canned("I have saved the file."))
-    assert "I have saved the file." in result.answer and "Nothing was done here" in result.answer
-    assert result.degraded == ("resumed", "the answer claims what was not done: 'I have saved the file.'")
+    assert "I have saved the file." in result.answer and "No tool was called in this turn" in result.answer
+    assert result.degraded == (
+        "resumed",
+        "the answer claims what was not done in this turn: 'I have saved the file.'",
+    )
 
 
 def test_numbers_are_held_against_the_tools_of_the_turn() -> None:

@@ -18,7 +18,7 @@ def printed(name: str) -> str:
 
 def test_the_guard() -> None:
     lines = printed("guard.py").splitlines()
-    assert "no tool was called that could save anything" in lines[0]
+    assert "No tool was called in this turn that could save anything" in lines[0]
     assert "convert_units said 42.1648, not 43." in lines[1]
     assert lines[2] == "It is 42.16 kilometers. []"
     assert [line.endswith("made") for line in lines[3:]] == [True, True, False]

@@ -13,7 +13,7 @@ from typing import Any
 
 from linnet.agent.deeds import Claim, claims, could, unquoted
 from linnet.calling.evidence.quantities import numbers
-from linnet.messages import ToolResult
+from linnet.messages import ToolCall, ToolResult
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,22 @@ class Checked:
 
 
 def checked(
-    text: str, told: Iterable[str], results: Sequence[ToolResult] = (), about: Mapping[str, str] | None = None
+    text: str,
+    told: Iterable[str],
+    results: Sequence[ToolResult] = (),
+    about: Mapping[str, str] | None = None,
+    earlier: Iterable[ToolCall] = (),
 ) -> Checked:
     """A final text, held against what was `told` to the model and the `results` of tools; `about` are the tools'
-    descriptions by name."""
-    told = tuple(told)
+    descriptions by name, `earlier` the calls of turns before this one, which bear out claims too."""
+    told, done = tuple(told), (*results, *(ToolResult(call) for call in earlier))
     notes: list[str] = []
     findings: list[str] = []
     for claim in claims(text):
-        note = _unfounded(claim, results, about or {})
+        note = _unfounded(claim, done, about or {})
         if note and note not in notes:
             notes.append(note)
-            findings.append(f"the answer claims what was not done: {claim.sentence[:80]!r}")
+            findings.append(f"the answer claims what was not done in this turn: {claim.sentence[:80]!r}")
     if results:
         for said in unsupplied(text, told, results):
             findings.append(f"no tool and no input supplied the number {said} of the answer")
@@ -53,7 +57,7 @@ def _unfounded(claim: Claim, results: Sequence[ToolResult], about: Mapping[str, 
     if fitting:
         done = fitting[-1]
         return f"{done.call.name} did not work: {(done.error or {}).get('message', 'it failed')}"
-    return f"Nothing was done here: no tool was called that could {claim.deed} anything."
+    return f"No tool was called in this turn that could {claim.deed} anything."
 
 
 # --- numbers -------------------------------------------------------------------------------------

@@ -134,7 +134,8 @@ class Turn:
             self._degraded += ("the model had nothing to say",)
         self._steps += (*done.steps, Step("answer", "in the model's own words", time.monotonic() - started))
         about = {name: tool.description for name, tool in self._tools.items()}
-        said = checked(done.text.strip(), (m.content for m in kept), self._calls, about)
+        earlier = (call for message in kept for call in message.calls)
+        said = checked(done.text.strip(), (m.content for m in kept), self._calls, about, earlier)
         self._degraded += said.findings
         return said.text, done.how or "model"
 
