@@ -17,9 +17,7 @@ def result(name: str, value: Any = "ok", error: str = "", **arguments: Any) -> T
 
 def test_a_claim_without_a_call() -> None:
     found = checked("I have saved the file.", ())
-    assert found.text.startswith(
-        "I have saved the file.\n\n(Nothing was done here: no tool was called that could save"
-    )
+    assert found.text == "I have saved the file.\n\n(No tool was called in this turn that could save anything.)"
     assert found.findings == ("the answer claims what was not done in this turn: 'I have saved the file.'",)
 
 
