@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
+    from linnet.agent.cascade import Cascade
     from linnet.agent.result import Result
     from linnet.agent.router import Intent, Router
     from linnet.app import open_agent
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "Cascade",
     "Intent",
     "LinnetError",
     "Permission",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOME = {
     "Agent": "linnet.agent.agent",
+    "Cascade": "linnet.agent.cascade",
     "Result": "linnet.agent.result",
     "Intent": "linnet.agent.router",
     "Router": "linnet.agent.router",

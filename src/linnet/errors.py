@@ -8,6 +8,7 @@
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
+    |   |-- RemoteUnsupported    a server cannot be asked for this
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -29,6 +30,17 @@
     |   |-- QueueFull            too many requests wait already
     |   |-- DeadlineExceeded     the request's own time is up
     |   `-- Cancelled            the caller asked for it
+    |-- RemoteError              a server that the user has configured
+    |   |-- RemoteUnreachable    no connection, or none that can be trusted
+    |   |-- RemoteDenied         the key is missing, wrong, or may not do this
+    |   |-- RemoteBusy           too many requests for it, or too many tokens
+    |   |-- RemoteRefused        it does not take this request
+    |   |-- RemoteFailed         it says that it failed itself
+    |   |-- RemoteInvalid        what it sent is no answer, or is too much
+    |   |-- RemoteCut            the answer ended before its end
+    |   |-- RemoteSilent         nothing came for too long
+    |   `-- EscalationDenied     sending is not allowed, or its budget is spent
+    |-- Unanswered               everybody was asked and nobody had an answer
     |-- ToolError                a tool call that was wanted and did not work
     |   |-- ToolArgumentsInvalid the arguments do not fit the tool's schema
     |   |-- ToolDenied           the permission was not given
@@ -117,6 +129,10 @@ class InputInvalid(RequestError):
 
 class ToolsUnsupported(RequestError):
     default_hint = "Let Linnet guide the model through the call (`linnet run`), or use a model made for tools."
+
+
+class RemoteUnsupported(RequestError):
+    default_hint = "Ask a local model for it, or ask the server in messages and within a JSON Schema."
 
 
 class SettingsInvalid(RequestError):
@@ -219,6 +235,60 @@ class DeadlineExceeded(EngineError):
 class Cancelled(EngineError):
     who: ClassVar[Actor] = "caller"
     default_hint = "The request was cancelled by its caller."
+
+
+class RemoteError(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    retryable = True
+    default_hint = "Try again later, or leave the remote server out (`allow_remote`)."
+
+
+class RemoteUnreachable(RemoteError):
+    default_hint = "Check the address (`remote_url`), the network, and that the server runs."
+
+
+class RemoteDenied(RemoteError):
+    exit_code = REFUSED
+    retryable = False
+    default_hint = "Set LINNET_REMOTE_KEY to a key that this server knows and that may use this model."
+
+
+class RemoteBusy(RemoteError):
+    exit_code = RESOURCES
+    default_hint = "Wait as long as the server asks, or raise its limits."
+
+
+class RemoteRefused(RemoteError):
+    retryable = False
+    default_hint = "Check that the server has the path in `remote_url` and the model in `remote_model`."
+
+
+class RemoteFailed(RemoteError):
+    default_hint = "The fault is on the server's side: try again later."
+
+
+class RemoteInvalid(RemoteError):
+    retryable = False
+    default_hint = "Check that the server at `remote_url` speaks OpenAI's chat completions, streamed."
+
+
+class RemoteCut(RemoteError):
+    default_hint = "What came before is not the whole answer: try again."
+
+
+class RemoteSilent(RemoteError):
+    default_hint = "The server may be overloaded: try again later."
+
+
+class EscalationDenied(RemoteError):
+    exit_code = REFUSED
+    retryable = False
+    default_hint = "Set `allow_remote`, or raise the budget, if requests may be sent to that server."
+
+
+class Unanswered(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    default_hint = "The message says why each one had no answer; add one that has."
 
 
 class ToolError(LinnetError):

@@ -61,6 +61,16 @@ class Limits:
     pool_patience_seconds: float = _limit(10.0, "s", "that one waits so while others still begin on those models")
     pool_events: int = _limit(256, "events", "of loading and unloading models that are remembered, the newest")
     idle_seconds: float = _limit(600.0, "s", "without a request before a model is unloaded, unless set otherwise")
+    # a server that the user has configured
+    remote_connect_seconds: float = _limit(10.0, "s", "connecting to a remote server")
+    remote_silence_seconds: float = _limit(60.0, "s", "without a byte from a remote server")
+    remote_reply_bytes: int = _limit(16 * MIB, "bytes", "one remote answer, as it comes over the line")
+    remote_event_bytes: int = _limit(MIB, "bytes", "one event of a remote answer")
+    remote_error_bytes: int = _limit(4 * KIB, "bytes", "what is read of a remote server's refusal")
+    remote_calls: int = _limit(128, "calls", "of tools in one remote answer")
+    redactions: int = _limit(4_096, "texts", "that are kept from a server in one request")
+    # models made of models
+    cascade_attempts: int = _limit(16, "attempts", "of one fallback chain, one after the other")
     # templates and model files
     template_seconds: float = _limit(1.0, "s", "rendering one chat template")
     template_memory: int = _limit(64 * MIB, "bytes", "rendering one chat template, above its process's own")

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
-from linnet.messages import STRICT, Message, ToolSpec
+from linnet.messages import STRICT, Message, Step, ToolSpec
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -225,7 +225,9 @@ class Done:
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
     natural-log likelihood and token count of each continuation; `degraded` what was not as it should be; `cached`
-    how an answer that was remembered was found: "" says that it was computed.
+    how an answer that was remembered was found: "" says that it was computed. `how` is "" for a model's own answer,
+    else what a Model around Models had it from (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for
+    it.
     """
 
     text: str = ""
@@ -236,6 +238,8 @@ class Done:
     count: int = 0
     degraded: tuple[str, ...] = ()
     cached: str = ""
+    how: str = ""
+    steps: tuple[Step, ...] = ()
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.

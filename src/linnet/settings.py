@@ -32,8 +32,12 @@ from linnet.limits import LIMITS
 
 PREFIX = "LINNET_"
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG"})
-"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks."""
+REMOTE_KEY = "LINNET_REMOTE_KEY"
+"""The variable with the key of the remote server: no setting, so that no file and no dump of settings holds it."""
+
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY})
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, a key.
+"""
 
 _LISTS = {"tools", "preload"}
 """Settings that are parted by commas where they are variables."""
@@ -105,6 +109,12 @@ class Settings(BaseModel):
     memory_mib: int | None = Field(None, ge=1, description="MiB that all models may take; unset: what is available")
     idle_seconds: float = Field(LIMITS.idle_seconds, ge=0, description="unused models are unloaded; 0: never")
     preload: tuple[Name, ...] = Field((), description="models that are loaded at the start, not on demand")
+    remote_url: Name | None = Field(None, description="address of an OpenAI-compatible server, up to `/v1`")
+    remote_model: Name | None = Field(None, description="which model of that server is asked")
+    remote_context: int = Field(8_192, ge=1, description="tokens that the remote model takes")
+    allow_remote: bool = Field(False, description="requests that the local model fails at may go to that server")
+    remote_requests: int = Field(100, ge=0, description="requests a day that may go there")
+    remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
     @field_validator("root", mode="before")

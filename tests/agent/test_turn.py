@@ -16,7 +16,7 @@ from linnet.agent.within import Within
 from linnet.calling.guided import Guide
 from linnet.errors import DeadlineExceeded
 from linnet.limits import LIMITS
-from linnet.messages import Message
+from linnet.messages import Message, Step
 from linnet.requests import Capabilities, Count, Done, Event, Finish, Generate, Piece, Request, Score, Usage
 from linnet.tools import Permission, Rule, Tool, tool
 
@@ -175,6 +175,44 @@ def test_an_answer_that_goes_round_in_circles_is_stopped() -> None:
     assert result.degraded == ("the answer was stopped because it repeated itself",)
     assert (result.usage, result.model) == (Usage(generated_tokens=9), "canned")
     assert len(closed) == 1
+
+
+def test_a_thought_that_takes_the_whole_room_is_no_answer() -> None:
+    class Thinker(Canned):
+        def stream(self, request: Request) -> Iterator[Event]:
+            yield Piece("<think>", (0,))
+            for n in range(1_000):
+                yield Piece(f" {n}", (n,))
+
+    result = turn("hi", model=Thinker())
+    assert (result.answer, result.usage) == ("", Usage(generated_tokens=31))
+    assert result.degraded[0] == "the answer was stopped because it thought without coming to an answer"
+
+
+def test_a_claim_without_its_call_is_told() -> None:
+    result = turn("save it", model=Canned("I have saved the file."))
+    assert "I have saved the file." in result.answer and "No tool was called in this turn" in result.answer
+    assert result.degraded == (
+        "resumed",
+        "the answer claims what was not done in this turn: 'I have saved the file.'",
+    )
+
+
+def test_numbers_are_held_against_the_tools_of_the_turn() -> None:
+    result = turn("add 20 and 22, then say it again", add, model=Canned("It was 43."), margin=NEVER)
+    assert result.answer.endswith("(add said 42, not 43.)")
+    assert "no tool and no input supplied the number 43 of the answer" in result.degraded
+    assert turn("say it", add, model=Canned("It was 43."), margin=NEVER).degraded == ("resumed",)
+
+
+def test_who_answered_is_told() -> None:
+    class Chain(Canned):
+        def stream(self, request: Request) -> Iterator[Event]:
+            yield Piece("ok", (1,))
+            yield Done("ok", usage=Usage(1, 0, 1), how="fallback:rules", steps=(Step("attempt", "rules: taken"),))
+
+    result = turn("hi", model=Chain())
+    assert (result.how, kinds(result)) == ("fallback:rules", ["route", "attempt", "answer"])
 
 
 def test_the_callers_system_message_stands_alone() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from linnet.agent.cascade import Cascade
 from linnet.agent.context.fit import Fitter
 from linnet.agent.context.window import Window
 from linnet.agent.conversation import Conversation
@@ -65,6 +66,7 @@ class Agent:
         router: Router | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
+        backup: Model | None = None,
         window: Window | None = None,
         memory: Memory | Path | bool = False,
         cache: Cache | Path | bool = False,
@@ -81,7 +83,8 @@ class Agent:
             by_rule = _by_rule(self._memory)
             self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
             self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
-            self._bare = bare = _opened(model, options, held)
+            bare = _opened(model, options, held)
+            self._bare = bare = bare if backup is None else Cascade(bare, backup)
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
             self._guide = guide_for(bare, asked, *stored_profile(bare), margin=margin) if asked else None
             self._model = _caching(bare, cache, cache_bytes, held)

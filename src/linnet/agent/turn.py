@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from linnet.agent.claims import checked
 from linnet.agent.context.fit import Fitter
 from linnet.agent.events import Teller, Watch
 from linnet.agent.execute import Approve, execute
@@ -112,7 +113,7 @@ class Turn:
         if decision.prompt is not None and (said := self._prompted(decision, decision.prompt)) is not None:
             return said
         if self._guide is None or not self._tools:
-            return self._say(text, history), "model"
+            return self._say(text, history)
         guided = self._guide.call(text)
         self._usage += guided.usage
         self._steps += guided.steps
@@ -121,22 +122,22 @@ class Turn:
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
-        return self._say(text, history), "model"
+        return self._say(text, history)
 
     def _prompted(self, decision: Decision, prompt: str) -> tuple[str, str] | None:
         """The model's answer to an intent's prompt; where it fails a check what stands in, or None."""
-        answer = self._say(prompt, ())
+        answer, how = self._say(prompt, ())
         failed = decision.failed(answer)
         if not failed:
-            return answer, "model"
+            return answer, how
         self._degraded += (f"the model's answer failed the check {', '.join(failed)}",)
         return None if decision.otherwise is None else (decision.otherwise, decision.how)
 
     def _do(self, call: ToolCall) -> str:
         tool = self._tools[call.name]
         call = ToolCall(call.name, call.arguments, f"call-{next(self._ids)}", call.how, call.repairs)
-        if self._guard.repeats(call):
-            self._degraded += (f"the call of {call.name} was asked for twice and made once",)
+        if why := self._guard.objection(call):
+            self._degraded += (why,)
             return f"{call.name} was done already."
         self._teller.steps(self._steps)
         self._teller.tell(call)
@@ -150,7 +151,7 @@ class Turn:
             return f"{call.name} did not work: {done.error['message']}"
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
 
-    def _say(self, text: str, history: Sequence[Message]) -> str:
+    def _say(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
         """The model's own words, where no tool is wanted."""
         self._teller.steps(self._steps)
         started = time.monotonic()
@@ -166,8 +167,17 @@ class Turn:
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
         data = {"context": fitted.sizes} if fitted.sizes else {}
-        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started, data))
-        return done.text.strip()
+        took = time.monotonic() - started
+        self._steps += (*done.steps, Step("answer", "in the model's own words", took, data))
+        return self._held_against(done, fitted.messages)
+
+    def _held_against(self, done: Done, messages: Sequence[Message]) -> tuple[str, str]:
+        """An answer held against what was done and told, and what it came from."""
+        about = {name: tool.description for name, tool in self._tools.items()}
+        earlier = (call for message in messages for call in message.calls)
+        said = checked(done.text.strip(), (m.content for m in messages), self._calls, about, earlier)
+        self._degraded += said.findings
+        return said.text, done.how or "model"
 
     def _recalled(self, text: str) -> list[str] | None:
         facts = self._record.recall(text)
@@ -184,9 +194,10 @@ class Turn:
                 return event
             text, tokens = text + event.text, tokens + len(event.tokens)
             self._teller.piece(event.text)
-            if self._guard.loops(text):
-                self._degraded += ("the answer was stopped because it repeated itself",)
-                return Done(text, usage=Usage(generated_tokens=tokens))
+            if why := self._guard.runaway(text, tokens / request.max_tokens):
+                self._degraded += (f"the answer was stopped because {why}",)
+                said = "" if self._guard.thinks(text) else text
+                return Done(said, usage=Usage(generated_tokens=tokens))
         raise AssertionError("a Model's stream ended without Done")
 
     @property
