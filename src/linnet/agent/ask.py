@@ -1,0 +1,188 @@
+"""Ask: one small question to a model, with its constraint, its extraction, its check, and how often it is tried.
+
+Hides how a template becomes a prompt that its values cannot break out of: what the author wrote is trusted, what
+is put in is not, so that no value becomes a control token of the model.
+"""
+
+from __future__ import annotations
+
+import string
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from linnet.agent.checks import ANY_TEXT, Check, Verdict, held, refused
+from linnet.agent.step import Answered, Try, Values, used
+from linnet.errors import LinnetError, RequestError
+from linnet.limits import LIMITS
+from linnet.messages import Message
+from linnet.requests import Constraint, Done, Generate, Model, Prompt, Sampling, Segment, complete
+
+Bound = Constraint | Callable[[Values], Constraint] | None
+"""A constraint, or what makes one of the values so far."""
+
+Extract = Callable[[str], str]
+"""What of an answer is looked at."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question: `Ask("city", "Request: {request}\\nCity:", Copy(...))`; `{name}` stands for an earlier value.
+
+    The model continues the prompt up to a new line (`stop`), or `max_tokens`. With a `system` line it is asked as
+    in a conversation instead, by its chat template, and `answer_start` is said for it. The `constraint` may be a
+    function of the values; with `Holes` the last hole that was filled is the answer. `extract` cuts out of the text
+    what `check` is to hold. An answer that does not hold is asked for again, `tries` times in all, each later draw
+    at `temperature`. With `samples`, so many answers are drawn at that temperature in each try, and the value is
+    what more than half of them agree on.
+    """
+
+    name: str
+    prompt: str
+    constraint: Bound = None
+    extract: Extract = str.strip
+    check: Check = ANY_TEXT
+    tries: int = 1
+    samples: int = 1
+    max_tokens: int = 60
+    stop: tuple[str, ...] = ("\n",)
+    system: str = ""
+    answer_start: str = ""
+    temperature: float = 0.7
+
+    def __post_init__(self) -> None:
+        _parts(self.prompt, self.name)
+        for number, limit, what in (
+            (self.tries, LIMITS.step_tries, "tries"),
+            (self.samples, LIMITS.step_samples, "samples"),
+        ):
+            if not 1 <= number <= limit:
+                raise RequestError(f"step {self.name!r} has {number} {what}; 1 to {limit} can be had")
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        return frozenset(name for _, name in _parts(self.prompt, self.name) if name)
+
+    def take(self, model: Model, values: Values) -> Answered:
+        """Ask until an answer holds. An error of the model is told as the step's reason."""
+        started = time.monotonic()
+        tries: list[Try] = []
+        degraded: tuple[str, ...] = ()
+        verdict = refused("not_asked", "")
+        try:
+            for number in range(self.tries):
+                verdict, looked, told = self._try(model, values, number)
+                tries += looked
+                degraded += tuple(each for each in told if each not in degraded)
+                if verdict.ok:
+                    break
+        except LinnetError as error:
+            verdict = refused(error.code, error.message)
+        how = "model" if verdict.ok else "abstained"
+        return Answered(
+            name=self.name,
+            value=verdict.value,
+            how=how,
+            reason=verdict.reason,
+            detail=verdict.detail,
+            tries=tuple(tries),
+            usage=used(tries),
+            seconds=time.monotonic() - started,
+            degraded=degraded,
+        )
+
+    # --- one try ---------------------------------------------------------------------------------
+
+    def _try(self, model: Model, values: Values, number: int) -> tuple[Verdict, list[Try], tuple[str, ...]]:
+        request = self.request(values)
+        drawn = []
+        verdicts = []
+        told: tuple[str, ...] = ()
+        for sample in range(self.samples):
+            started = time.monotonic()
+            done = complete(model, self._drawn(request, number, sample))
+            verdict = self._verdict(done)
+            verdicts.append(verdict)
+            text = said(done)
+            drawn.append(Try(self.name, text, verdict.reason, verdict.detail, done.usage, time.monotonic() - started))
+            told += done.degraded
+        return (verdicts[0] if self.samples == 1 else agreed(verdicts)), drawn, told
+
+    def request(self, values: Values) -> Generate:
+        """What the model is asked, the first time."""
+        constraint = self.constraint(values) if callable(self.constraint) else self.constraint
+        return Generate(
+            self._prompt(values),
+            answer_start=self.answer_start,
+            constraint=constraint,
+            max_tokens=self.max_tokens,
+            stop=self.stop,
+        )
+
+    def _prompt(self, values: Values) -> tuple[Message, ...] | Prompt:
+        parts = _parts(self.prompt, self.name)
+        segments = [
+            piece for text, name in parts for piece in ((text, True), (_text(values, name), False)) if piece[0]
+        ]
+        if not self.system:
+            return tuple(Segment(text, trusted) for text, trusted in segments)
+        content = "".join(text for text, _ in segments)
+        return (Message("system", self.system, trusted=True), Message("user", content))
+
+    def _drawn(self, request: Generate, number: int, sample: int) -> Generate:
+        """The first answer is the likeliest one; where several are drawn, none is."""
+        if number == 0 and self.samples == 1:
+            return request
+        seed = 1 + number * self.samples + sample
+        return replace(request, sampling=Sampling(temperature=self.temperature, top_p=0.95, seed=seed))
+
+    def _verdict(self, done: Done) -> Verdict:
+        text = said(done)
+        try:
+            return held(self.check, self.extract(text))
+        except Exception as error:
+            return refused("extract_failed", f"{type(error).__name__}: {error}")
+
+
+def said(done: Done) -> str:
+    """The last hole that was filled, else the whole text."""
+    return list(done.captures.values())[-1] if done.captures else done.text
+
+
+def agreed(verdicts: list[Verdict]) -> Verdict:
+    """The value that more than half of the answers have, those that do not hold counted in."""
+    counted = Counter(repr(verdict.value) for verdict in verdicts if verdict.ok)
+    top, votes = counted.most_common(1)[0] if counted else ("", 0)
+    if 2 * votes > len(verdicts):
+        return next(verdict for verdict in verdicts if verdict.ok and repr(verdict.value) == top)
+    return refused("no_agreement", f"at most {votes} of {len(verdicts)} answers agree")
+
+
+# --- templates -----------------------------------------------------------------------------------
+
+
+def _parts(template: str, step: str) -> list[tuple[str, str]]:
+    """`(text, name)` in turn: an author's text, and the value that follows ("" for none).
+
+    Raises RequestError for anything in braces but a name.
+    """
+    hint = "Write {name} for a value, and {{ or }} for a brace."
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise RequestError(f"the prompt of step {step!r}: {error}", hint=hint) from error
+    for _, name, form, conversion in parsed:
+        if name is not None and (form or conversion or not name.isidentifier()):
+            raise RequestError(f"the prompt of step {step!r} has {name!r} in braces, which is no name", hint=hint)
+    return [(text, name or "") for text, name, _, _ in parsed]
+
+
+def _text(values: Values, name: str) -> str:
+    if not name:
+        return ""
+    if name not in values:
+        raise RequestError(f"there is no value {name!r}", hint=f"There are {', '.join(values) or 'none'}.")
+    value = values[name]
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
