@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
+    from linnet.agent.chain import Chain
+    from linnet.agent.micro import MicroAgent
     from linnet.agent.result import Result
     from linnet.app import open_agent
     from linnet.errors import LinnetError
@@ -22,7 +24,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "Chain",
     "LinnetError",
+    "MicroAgent",
     "Permission",
     "Result",
     "Rule",
@@ -35,6 +39,8 @@ __all__ = [
 
 _HOME = {
     "Agent": "linnet.agent.agent",
+    "Chain": "linnet.agent.chain",
+    "MicroAgent": "linnet.agent.micro",
     "Result": "linnet.agent.result",
     "open_agent": "linnet.app",
     "LinnetError": "linnet.errors",

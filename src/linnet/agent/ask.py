@@ -33,10 +33,10 @@ class Ask:
 
     The model continues the prompt up to a new line (`stop`), or `max_tokens`. With a `system` line it is asked as
     in a conversation instead, by its chat template, and `answer_start` is said for it. The `constraint` may be a
-    function of the values; with `Holes` the last hole that was filled is the answer. `extract` cuts out of the text
+    function of the values; of `Holes` with one hole, that is the answer. `extract` cuts out of the text
     what `check` is to hold. An answer that does not hold is asked for again, `tries` times in all, each later draw
     at `temperature`. With `samples`, so many answers are drawn at that temperature in each try, and the value is
-    what more than half of them agree on.
+    what more than half of them agree on. `against` makes of the values a further check, of what `check` has held.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Ask:
     system: str = ""
     answer_start: str = ""
     temperature: float = 0.7
+    against: Callable[[Values], Check] | None = None
 
     def __post_init__(self) -> None:
         _parts(self.prompt, self.name)
@@ -103,7 +104,7 @@ class Ask:
         for sample in range(self.samples):
             started = time.monotonic()
             done = complete(model, self._drawn(request, number, sample))
-            verdict = self._verdict(done)
+            verdict = self._verdict(done, values)
             verdicts.append(verdict)
             text = said(done)
             drawn.append(Try(self.name, text, verdict.reason, verdict.detail, done.usage, time.monotonic() - started))
@@ -138,17 +139,21 @@ class Ask:
         seed = 1 + number * self.samples + sample
         return replace(request, sampling=Sampling(temperature=self.temperature, top_p=0.95, seed=seed))
 
-    def _verdict(self, done: Done) -> Verdict:
-        text = said(done)
+    def _verdict(self, done: Done, values: Values) -> Verdict:
         try:
-            return held(self.check, self.extract(text))
+            text = self.extract(said(done))
         except Exception as error:
             return refused("extract_failed", f"{type(error).__name__}: {error}")
+        verdict = held(self.check, text)
+        if not verdict.ok or self.against is None:
+            return verdict
+        further = held(self.against(values), text)
+        return verdict if further.ok else further
 
 
 def said(done: Done) -> str:
-    """The last hole that was filled, else the whole text."""
-    return list(done.captures.values())[-1] if done.captures else done.text
+    """What filled the only hole; with several or none, the whole text."""
+    return next(iter(done.captures.values())) if len(done.captures) == 1 else done.text
 
 
 def agreed(verdicts: list[Verdict]) -> Verdict:

@@ -221,13 +221,24 @@ class IsSchema:
     schema: Mapping[str, Any] = field(hash=False)
 
     def __call__(self, text: str) -> Verdict:
-        from linnet.schema import plain, problems
+        from linnet.schema import problems
 
         value, found = _first_json(text)
         if not found:
             return refused("no_json", f"there is no JSON in {_shown(text)}")
-        wrong = next(problems(value, plain(self.schema, "check")), None)
+        wrong = next(problems(value, _plain(self.schema)), None)
         return refused("other_schema", f"{wrong[0] or 'it'} {wrong[1]}") if wrong else Verdict(value)
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Written out; what is no object's schema is, as that of a property of one."""
+    from linnet.schema import plain
+
+    if schema.get("type") == "object":
+        return plain(schema, "check")
+    beside = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    whole = plain({"type": "object", "properties": {"value": schema}, **beside}, "check")
+    return dict(whole["properties"]["value"])
 
 
 def _first_json(text: str) -> tuple[Any, bool]:

@@ -7,14 +7,15 @@ calculation it can only choose operators, and whether the next number of the que
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from linnet.agent.ask import Ask
 from linnet.agent.chain import Chain, Do
-from linnet.agent.checks import IsText
+from linnet.agent.checks import IsNumber, IsText, Verdict, refused
 from linnet.agent.step import Values
 from linnet.agent.tools.calculator import evaluate
 from linnet.agent.verify import Verified
-from linnet.calling.evidence.quantities import numbers
+from linnet.calling.evidence.quantities import Quantity, numbers
 from linnet.requests import Constraint, Fixed, Hole, Holes, Pattern
 
 _MOST = 8
@@ -23,8 +24,13 @@ _MOST = 8
 
 def given(question: str) -> tuple[str, ...]:
     """The numbers of a question as they are written in a calculation, in order; per cents as fractions."""
-    found = (number.value / 100 if number.percent else number.value for number in numbers(question))
-    return tuple(f"{value:.12g}" for value in found)[:_MOST]
+    found = (number.value / 100 if number.percent else number.value for number in _counted(question))
+    return tuple(f"{value:.12g}" for value in found)
+
+
+def _counted(question: str) -> list[Quantity]:
+    """Not `one`, which is seldom a number in a story."""
+    return [number for number in numbers(question) if not (number.spelled and number.value == 1)][:_MOST]
 
 
 # --- by the model --------------------------------------------------------------------------------
@@ -77,7 +83,7 @@ _OPERATORS = (
 def by_words(question: str) -> int | float | None:
     """The numbers of a question, with the operators that the words of the sentence around each one say, or else
     those of the whole question. None for a question with fewer than two numbers."""
-    found = numbers(question)[:_MOST]
+    found = _counted(question)
     if len(found) < 2:
         return None
     parts = list(given(question))
@@ -98,6 +104,44 @@ def _operator(text: str) -> str:
     return next((sign for sign, words in _OPERATORS if re.search(words, text, re.IGNORECASE)), "")
 
 
+# --- an answer from outside ---
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """A number that can be calculated from the numbers given, in their order, by any operators, from left to right.
+
+    A wrong one can be reached too; one that cannot is certainly no answer to a question whose numbers are all said.
+    """
+
+    numbers: tuple[str, ...]
+
+    def __call__(self, text: str) -> Verdict:
+        read = IsNumber()(text)
+        if not read.ok:
+            return read
+        near = any(abs(value - read.value) < 1e-6 * max(1.0, abs(value)) for value in reach(self.numbers))
+        return read if near else refused("out_of_reach", f"{read.value} cannot come of {', '.join(self.numbers)}")
+
+
+def reach(numbers: tuple[str, ...]) -> frozenset[float]:
+    """What calculations with at least one operator can give; of the first six numbers, some 4,000 of them."""
+    begun: set[float] = set()
+    whole: set[float] = set()
+    for number in map(float, numbers[:_REACHED]):
+        grown = {value for first in begun | whole for value in _all(first, number)}
+        begun.add(number)
+        whole |= grown
+    return frozenset(whole)
+
+
+def _all(first: float, second: float) -> tuple[float, ...]:
+    ratio = (first / second,) if second else ()
+    return (first + second, first - second, first * second, *ratio)
+
+
+_REACHED = 6
+
 # --- together ------------------------------------------------------------------------------------
 
 calculated = Chain(
@@ -111,5 +155,18 @@ calculated = Chain(
 )
 """`calculated.run(model, question=...)`: the model's calculation, computed."""
 
-word_problem = Verified("word_problem", (calculated,), rules=by_words)
-"""The same, and where no calculation comes of it, what the words of the question say."""
+ANSWER = Holes((Hole("answer", Pattern(r"-?\d{1,9}(\.\d{1,2})?")), Fixed("\n")))
+"""A number and nothing else: as constrained as a calculation is."""
+
+direct = Ask(
+    "direct",
+    "Question: {question}\nAnswer: ",
+    ANSWER,
+    check=IsNumber(),
+    max_tokens=16,
+    stop=(),
+    against=lambda values: Reachable(given(str(values["question"]))),
+)
+
+word_problem = Verified("word_problem", (direct, calculated), rules=by_words)
+"""The direct answer, if the question's numbers can give it; else their calculation; else what its words say."""

@@ -10,32 +10,22 @@ import difflib
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from linnet.agent.ask import Ask
-from linnet.agent.checks import IsNumber
 from linnet.agent.step import Step
-from linnet.agent.sums import by_words, calculated, word_problem
+from linnet.agent.sums import by_words, calculated, direct, word_problem
 from linnet.errors import InputInvalid
 from linnet.evals.statistics import mcnemar, wilson
 from linnet.evals.wordtasks import Task
-from linnet.requests import Fixed, Hole, Holes, Model, Pattern, Usage
+from linnet.requests import Model, Usage
 
-_NUMBER = Holes((Hole("answer", Pattern(r"-?\d{1,9}(\.\d{1,2})?")), Fixed("\n")))
-
-
-ask = Ask("ask", "Question: {question}\nAnswer: ", _NUMBER, check=IsNumber(), max_tokens=16, stop=())
-"""A number, and nothing but a number: what it may say is as constrained as a calculation is."""
-
-agreeing = Ask(
-    "agreeing", "Question: {question}\nAnswer: ", _NUMBER, check=IsNumber(), max_tokens=16, stop=(), samples=5
-)
-"""What more than half of five answers say."""
+ask = replace(direct, name="ask", against=None)
+agree = replace(ask, name="agree", samples=5)
 
 WAYS: Mapping[str, Step | None] = {
     "ask": ask,
-    "agree": agreeing,
+    "agree": agree,
     "calculate": calculated,
     "verified": word_problem,
     "rules": None,

@@ -48,7 +48,7 @@ def _read(line: bytes, place: int, path: Path) -> Task:
 
 
 def together(folder: Path | None, limit: int | None, count: int, seed: int) -> tuple[Task, ...]:
-    """The cases of a folder, if one is named, and so many made-up ones. Raises InputInvalid where there is neither."""
+    """The cases of a folder, if one is named, and so many made-up ones. Raises InputInvalid where there is none."""
     tasks = (*(load(folder, limit) if folder else ()), *made(count, seed))
     if not tasks:
         raise InputInvalid("there is no case", hint="Name the folder of GSM8K as --data, or a number as --made.")
