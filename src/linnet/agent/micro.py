@@ -89,6 +89,7 @@ def _sentences(text: str) -> str:
 
 def _documented(said: str, code: str) -> str:
     """A docstring: the model's sentence, and the function's own parameters below it."""
+    said = f"{said[:1].upper()}{said[1:].rstrip('.')}."
     function = function_of(code)
     if function is None or not function.parameters:
         return said
