@@ -1,18 +1,18 @@
 """A mini-chain: one number, then the other, then a function; each step is small enough for a very small model."""
 
+import re
 from typing import Any
 
 from linnet import Agent, Chain
 from linnet.agent.ask import Ask
 from linnet.agent.chain import Do
 from linnet.agent.checks import IsNumber
-from linnet.calling.evidence.quantities import numbers
 from linnet.requests import Choice, Constraint
 
 
 def numbers_left(values: Any) -> Constraint:
     """The numbers of the order, without the one that an earlier step has taken."""
-    found = [f"{number.value:g}" for number in numbers(values["order"])]
+    found = re.findall(r"\d+(?:\.\d+)?", values["order"])
     return Choice(tuple(number for number in found if number != str(values.get("count"))))
 
 

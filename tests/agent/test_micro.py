@@ -1,4 +1,4 @@
-"""Micro-agents: the four, one's own, and which model they get; tests that were written are run before they come back."""
+"""Micro-agents: the four, one's own, which model they get; tests that were written are run before they come back."""
 
 from __future__ import annotations
 
@@ -90,14 +90,16 @@ def test_each_job_gets_its_tier_or_is_told(saying: Any) -> None:
 
 
 def test_only_tests_that_hold_come_back(saying: Any) -> None:
-    said = "assert add(1, 2) == 3\nassert add(1) == 2\nassert add(2) == 2\nassert add(1) == 2\nassert add(0, 0) == add(0, 0)\n"
+    said = (
+        "assert add(1, 2) == 3\nassert add(1) == 2\nassert add(2) == 2\nassert add(1) == 2\nassert add(0) == add(0)\n"
+    )
     model = saying(said)
     done = test_writer.run(model, code=ADD)
     assert done.value.source == "def test_add() -> None:\n    assert add(1, 2) == 3\n    assert add(1) == 2"
     assert done.value.ran and len(done.value.kept) == 2
     assert done.value.dropped == (
         ("assert add(2) == 2", "AssertionError"),
-        ("assert add(0, 0) == add(0, 0)", "what it expects is no literal"),
+        ("assert add(0) == add(0)", "what it expects is no literal"),
     )
     space: dict[str, Any] = {}
     exec(ADD + done.value.source, space)

@@ -1,8 +1,8 @@
 """The child that runs a model's Python, `python -P -m linnet.worker.trial SOCKET_FD PARENT_PID`, and leaves.
 
 One job, one answer. What the pieces may want to import is imported first, then the process locks itself down:
-no file, no network, no process, no more memory than the sandbox says. Each piece has a time of its own; the caller
-bounds the whole from outside.
+no file, no network, no process, no more memory than the sandbox says. Each piece has a processor time of its own;
+the caller bounds the whole from outside, from the moment at which the process is ready.
 
 Covered: what `linnet.worker.lockdown` says, endless loops, floods of output, `exit`, exceptions of any kind.
 Not covered: the pieces share this interpreter, so that one which means to can say of itself and of the others what
@@ -17,14 +17,14 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
 from linnet.channel import Channel
 from linnet.errors import LinnetError
 from linnet.limits import LIMITS
-from linnet.protocol import Trial, Tried, failed
+from linnet.protocol import Beat, Trial, Tried, failed
 from linnet.worker import lockdown
 
 _OFFERED = (
@@ -37,14 +37,15 @@ _OFFERED = (
 _ERROR_CHARS = 300
 
 
-def run(job: Trial) -> Tried:
-    """Raises SandboxUnavailable where the lock cannot be had: nothing is run then."""
+def run(job: Trial, ready: Callable[[], None]) -> Tried:
+    """Calls `ready` before the first piece. Raises SandboxUnavailable, before it, where the lock cannot be had."""
     for name in _OFFERED:
         importlib.import_module(name)
-    signal.signal(signal.SIGALRM, _late)
+    signal.signal(signal.SIGPROF, _late)
     _, missing = lockdown.apply(job.sandbox)
     paper = _Paper(LIMITS.python_output)
     sys.stdout = sys.stderr = paper
+    ready()
     namespace: dict[str, Any] = {"__name__": "__trial__"}
     with warnings.catch_warnings(action="ignore"):
         errors = tuple(_error(piece, number, namespace) for number, piece in enumerate(job.pieces))
@@ -53,13 +54,13 @@ def run(job: Trial) -> Tried:
 
 def _error(piece: str, number: int, namespace: dict[str, Any]) -> str:
     """What a piece ends with: "" for nothing, else the error's name and what it says."""
-    signal.setitimer(signal.ITIMER_REAL, LIMITS.python_piece_seconds)
+    signal.setitimer(signal.ITIMER_PROF, LIMITS.python_piece_seconds)
     try:
         exec(compile(piece, f"<piece {number}>", "exec"), namespace)
     except BaseException as error:
         return _clean(f"{type(error).__name__}: {error}".removesuffix(": "))[:_ERROR_CHARS]
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return ""
 
 
@@ -102,7 +103,7 @@ def main(arguments: Sequence[str]) -> int:
     if not isinstance(job, Trial):
         return 0 if job is None else 2
     try:
-        channel.send(run(job))
+        channel.send(run(job, lambda: channel.send(Beat("load", 1.0))))
     except (BrokenPipeError, ConnectionResetError):
         return 0
     except LinnetError as error:
