@@ -83,6 +83,12 @@ def test_functions_that_fail(saying: Any, function: Any, reason: str, detail: st
     assert (done.reason, done.how) == (reason, "abstained") and detail in done.detail
 
 
+def test_a_default_is_taken_where_nobody_gives_a_value(saying: Any) -> None:
+    step = Do("f", lambda x, *, y=2: x * y)
+    assert step.needs == {"x"}
+    assert step.take(saying("x"), {"x": 3}).value == 6 and step.take(saying("x"), {"x": 3, "y": 5}).value == 15
+
+
 def test_zero_false_and_empty_are_values(saying: Any) -> None:
     for value in (0, False, "", ()):
         assert Do("f", lambda x: x).take(saying("x"), {"x": value}).value == value

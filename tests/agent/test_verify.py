@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from linnet.agent.ask import Ask
+from linnet.agent.chain import Chain, Do
 from linnet.agent.checks import IsNumber
 from linnet.agent.verify import Verified
 from linnet.errors import RequestError, ToolFailed
@@ -43,20 +44,21 @@ def test_rules_first_spend_no_token(saying: Any) -> None:
     assert (done.value, done.how, [each.by for each in done.tries]) == (5, "model", ["rules", "hard"])
 
 
-def none(**values: Any) -> None:
+def none(q: str) -> None:
     return None
 
 
-def raising(**values: Any) -> None:
+def raising(q: str) -> None:
     raise ToolFailed("no idea")
 
 
-def breaking(**values: Any) -> None:
+def breaking(q: str) -> None:
     raise ZeroDivisionError("by zero")
 
 
 @pytest.mark.parametrize(
-    ("rules", "told"), [(none, "no rule knows it"), (raising, "no idea"), (breaking, "ZeroDivisionError: by zero")]
+    ("rules", "told"),
+    [(none, "the function returned nothing"), (raising, "no idea"), (breaking, "ZeroDivisionError: by zero")],
 )
 def test_when_nothing_holds_it_abstains(saying: Any, rules: Any, told: str) -> None:
     done = Verified("n", (HARD,), rules=rules).take(saying("well"), {"q": "?"})
@@ -69,8 +71,31 @@ def test_without_rules_it_abstains(saying: Any) -> None:
     assert (done.how, done.reason, len(done.tries)) == ("abstained", "no_number", 2)
 
 
+def test_what_nobody_gives_is_an_error(saying: Any) -> None:
+    with pytest.raises(RequestError, match="'n' needs a value 'q'"):
+        Verified("n", (HARD,)).run(saying("5"))
+    assert Verified("n", (HARD,)).run(saying("5"), q="?").value == 5
+
+
 def test_needs_are_those_of_all_steps() -> None:
     assert Verified("n", [HARD, Ask("a", "{r}")]).needs == {"q", "r"}
+    assert Verified("n", [HARD], rules=lambda s, t=1: s).needs == {"q", "s"}
+
+
+def test_what_was_tried_inside_a_chain_is_told(saying: Any) -> None:
+    chain = Chain("c", (EASY, Do("half", lambda easy: 1 / easy)))
+    done = Verified("n", (HARD, chain)).take(saying("well", "0"), {"q": "?"})
+    assert [(each.by, each.reason) for each in done.tries] == [
+        ("hard", "no_number"),
+        ("easy", ""),
+        ("half", "raised"),
+    ]
+    assert done.reason == "raised"
+
+
+def test_a_rule_gets_what_it_names_and_no_more(saying: Any) -> None:
+    done = Verified("n", (HARD,), rules=lambda q: len(q)).take(saying("well"), {"q": "four", "other": 1})
+    assert done.value == 4
 
 
 def test_one_past_the_limit() -> None:

@@ -5,14 +5,14 @@ A step that fails ends the chain: the result says which and why, and keeps what 
 
 from __future__ import annotations
 
-import difflib
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from linnet.agent.checks import Verdict, refused
-from linnet.agent.step import Answered, Step, Values, used
+from linnet.agent.step import Answered, Step, Values, demand, used
 from linnet.errors import LinnetError, RequestError
 from linnet.limits import LIMITS
 from linnet.requests import Model
@@ -32,12 +32,14 @@ class Do:
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset(self._names())
+        return frozenset(name for name, wanted in self._names() if wanted)
 
-    def _names(self) -> tuple[str, ...]:
-        import inspect
-
-        return self.of or tuple(inspect.signature(self.function).parameters)
+    def _names(self) -> list[tuple[str, bool]]:
+        """What the function takes, and whether it has to be there: what has a default is given where it is known."""
+        if self.of:
+            return [(name, True) for name in self.of]
+        parameters = inspect.signature(self.function).parameters.values()
+        return [(p.name, p.default is p.empty) for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
     def take(self, model: Model, values: Values) -> Answered:
         started = time.monotonic()
@@ -48,7 +50,8 @@ class Do:
 
     def _verdict(self, values: Values) -> Verdict:
         try:
-            value = self.function(*(values[name] for name in self._names()))
+            given = {name: values[name] for name, wanted in self._names() if wanted or name in values}
+            value = self.function(*given.values()) if self.of else self.function(**given)
         except LinnetError as error:
             return refused(error.code, error.message)
         except Exception as error:
@@ -77,10 +80,7 @@ class Chain:
 
     def run(self, model: Model, **values: Any) -> Answered:
         """Raises RequestError for a value that a step needs and that is not there; all else is in the result."""
-        for name in sorted(self.needs - set(values)):
-            close = difflib.get_close_matches(name, values, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Give it: run(model, {name}=...)."
-            raise RequestError(f"chain {self.name!r} needs a value {name!r}", hint=hint)
+        demand(self.name, self.needs, values)
         return self.take(model, values)
 
     def take(self, model: Model, values: Values) -> Answered:

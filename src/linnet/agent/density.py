@@ -53,7 +53,7 @@ def _distinct(said: str) -> tuple[str, ...]:
     return tuple({term.casefold(): term for term in terms if term}.values())
 
 
-def _first_sentence(simple: str, **values: object) -> str:
+def _first_sentence(simple: str) -> str:
     return re.split(r"(?<=[.!?])\s", simple.strip(), maxsplit=1)[0]
 
 

@@ -82,9 +82,9 @@ class MicroAgent:
 
 
 def _sentences(text: str) -> str:
-    """The first two sentences, whole ones only where there is one."""
+    """The first two whole sentences; all of a text that has none."""
     found = re.findall(r"[^.!?]+(?:[.!?](?=\s|$)|[.!?](?=\S)[^.!?]*)+", " ".join(text.split()))
-    return "".join(found[:2]).strip()
+    return "".join(found[:2]).strip() or text.strip()
 
 
 def _documented(said: str, code: str) -> str:

@@ -5,10 +5,12 @@ Whatever has a name, says which values it needs and gives an `Answered` is a ste
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from linnet.errors import RequestError
 from linnet.requests import Model, Usage
 
 Values = Mapping[str, Any]
@@ -51,6 +53,14 @@ class Answered:
     @property
     def ok(self) -> bool:
         return not self.reason
+
+    @property
+    def looked(self) -> tuple[Try, ...]:
+        """Every answer that was looked at, those of the steps inside too, in order; at last why there is no value."""
+        found = (*self.tries, *(each for step in self.steps for each in step.looked))
+        if self.ok or (found and found[-1].reason == self.reason):
+            return found
+        return (*found, Try(self.name, "", self.reason, self.detail))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -100,6 +110,14 @@ class Step(Protocol):
     def needs(self) -> frozenset[str]: ...
 
     def take(self, model: Model, values: Values) -> Answered: ...
+
+
+def demand(name: str, needs: Iterable[str], values: Values) -> None:
+    """Raises RequestError for the first value that is needed and not there, with one of a similar name."""
+    for need in sorted(set(needs) - set(values)):
+        close = difflib.get_close_matches(need, values, 1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Give it: run(model, {need}=...)."
+        raise RequestError(f"{name!r} needs a value {need!r}", hint=hint)
 
 
 def used(tries: Iterable[Try | Answered]) -> Usage:

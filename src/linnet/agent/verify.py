@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from linnet.agent.step import Answered, Step, Try, Values, used
-from linnet.errors import LinnetError, RequestError
+from linnet.agent.chain import Do
+from linnet.agent.step import Answered, Step, Try, Values, demand, used
+from linnet.errors import RequestError
 from linnet.limits import LIMITS
-from linnet.requests import Model, Usage
+from linnet.requests import Model
 
 Rules = Callable[..., Any]
-"""A function that takes the values as keywords, and gives an answer, or None where no rule knows one."""
+"""A function that takes values by the names of its parameters, and gives an answer, or None where it knows none."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +39,30 @@ class Verified:
         object.__setattr__(self, "steps", tuple(self.steps))
         if not 1 <= len(self.steps) <= LIMITS.chain_steps:
             raise RequestError(f"{self.name!r} has {len(self.steps)} steps; 1 to {LIMITS.chain_steps} can be taken")
-        object.__setattr__(self, "needs", frozenset[str]().union(*(step.needs for step in self.steps)))
+        object.__setattr__(self, "needs", frozenset[str]().union(*(step.needs for step in self._all)))
+
+    @property
+    def _all(self) -> tuple[Step, ...]:
+        return (*self.steps, *([Do("rules", self.rules)] if self.rules else []))
+
+    def run(self, model: Model, **values: Any) -> Answered:
+        """Raises RequestError for a value that a step needs and that is not there; all else is in the result."""
+        demand(self.name, self.needs, values)
+        return self.take(model, values)
 
     def take(self, model: Model, values: Values) -> Answered:
         started = time.monotonic()
-        taken: list[Answered] = []
-        tries: tuple[Try, ...] = ()
-        found: Answered | None = None
-        if self.rules_first:
-            found, tries = self._ruled(values)
-        for number, step in enumerate(self.steps if found is None else ()):
-            answer = step.take(model, values)
-            taken.append(answer)
-            tries += answer.tries
-            if answer.ok:
-                found = replace(answer, how=answer.how if number == 0 else f"fallback:{step.name}")
-                break
-        if found is None and not self.rules_first:
-            found, looked = self._ruled(values)
-            tries += looked
-        last = found or taken[-1]
+        found, tries = self._ruled(model, values) if self.rules_first else (None, ())
+        taken = [] if found else self._asked(model, values)
+        tries += tuple(each for answer in taken for each in answer.looked)
+        if taken and taken[-1].ok:
+            found = taken[-1]
+        elif not self.rules_first:
+            found, ruled = self._ruled(model, values)
+            tries += ruled
         return replace(
-            last,
+            found or replace(taken[-1], how="abstained"),
             name=self.name,
-            how=last.how if found else "abstained",
             tries=tries,
             steps=(),
             usage=used(taken),
@@ -69,16 +70,21 @@ class Verified:
             degraded=tuple(dict.fromkeys(each for answer in taken for each in answer.degraded)),
         )
 
-    def _ruled(self, values: Values) -> tuple[Answered | None, tuple[Try, ...]]:
+    def _asked(self, model: Model, values: Values) -> list[Answered]:
+        """What came of the steps, up to the first that holds."""
+        taken: list[Answered] = []
+        for step in self.steps:
+            answer = step.take(model, values)
+            taken.append(replace(answer, how=f"fallback:{step.name}") if taken and answer.ok else answer)
+            if answer.ok:
+                break
+        return taken
+
+    def _ruled(self, model: Model, values: Values) -> tuple[Answered | None, tuple[Try, ...]]:
         """What the rules know, if anything, and that they were asked."""
         if self.rules is None:
             return None, ()
-        try:
-            value, detail = self.rules(**values), "no rule knows it"
-        except LinnetError as error:
-            value, detail = None, error.message
-        except Exception as error:
-            value, detail = None, f"{type(error).__name__}: {error}"
-        if value is None:
-            return None, (Try("rules", "", "no_rule", detail),)
-        return Answered(self.name, value, "rule", usage=Usage()), (Try("rules", str(value)),)
+        answer = Do("rules", self.rules).take(model, values)
+        if not answer.ok:
+            return None, (Try("rules", "", "no_rule", answer.detail),)
+        return replace(answer, how="rule"), (Try("rules", str(answer.value)),)

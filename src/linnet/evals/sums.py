@@ -90,7 +90,7 @@ def _outcome(model: Model, task: Task, way: str) -> Outcome:
     if step is None:
         return Outcome(task, way, by_words(task.text), "rule", time.monotonic() - started)
     answered = step.take(model, {"question": task.text})
-    said = [each.text for inner in (answered, *answered.steps) for each in inner.tries]
+    said = [each.text for each in answered.looked]
     value = float(answered.value) if answered.ok else None
     seconds = time.monotonic() - started
     return Outcome(task, way, value, answered.how, seconds, answered.usage, " | ".join(said), answered.detail)
