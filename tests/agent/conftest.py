@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from linnet.errors import LinnetError
-from linnet.requests import Capabilities, Done, Event, Generate, Infill, Request, Usage
+from linnet.requests import Capabilities, Done, Event, Finish, Generate, Infill, Request, Usage
 from linnet.runtime.local import LocalModel, open_local
 
 
@@ -17,10 +17,10 @@ class Saying:
     `heard` are the requests. A text is what fills the one hole of a request that has one.
     """
 
-    def __init__(self, *answers: str | LinnetError, infill: Infill | None = None) -> None:
+    def __init__(self, *answers: str | LinnetError, infill: Infill | None = None, finish: Finish = "stop") -> None:
         self.capabilities = Capabilities("saying", 1_000, infill=infill)
         self.heard: list[Generate] = []
-        self._answers = list(answers)
+        self._answers, self._finish = list(answers), finish
 
     def stream(self, request: Request) -> Iterator[Event]:
         assert isinstance(request, Generate)
@@ -28,7 +28,7 @@ class Saying:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, LinnetError):
             raise answer
-        yield Done(text=answer, usage=Usage(10, 0, 2), degraded=("resumed",))
+        yield Done(text=answer, finish=self._finish, usage=Usage(10, 0, 2), degraded=("resumed",))
 
 
 @pytest.fixture

@@ -93,6 +93,13 @@ def test_a_worker_that_dies_is_a_reason(scripted: Any) -> None:
     assert (done.reason, done.how) == ("worker_crashed", "abstained")
 
 
+def test_a_cut_answer_is_told_and_no_token_is_lost(saying: Any) -> None:
+    done = Ask("a", "{q}").take(saying("and so on", finish="length"), {"q": "?"})
+    assert done.degraded == ("resumed", "a: an answer was cut at 2 tokens")
+    died = Ask("a", "{q}", samples=3).take(saying("5", "5", WorkerCrashed("it died")), {"q": "?"})
+    assert died.reason == "worker_crashed" and died.usage == Usage(20, 0, 4)
+
+
 def test_extraction_comes_before_the_check(saying: Any) -> None:
     ask = Ask("a", "{q}", extract=lambda text: text.partition("=")[2], check=IsNumber())
     assert ask.take(saying("2 + 3 = 5"), {"q": "?"}).value == 5

@@ -8,7 +8,8 @@ import pytest
 
 from linnet.agent.code import fitting, function_of
 from linnet.agent.completer import WITHOUT, Completer
-from linnet.errors import WorkerCrashed
+from linnet.errors import RequestError, WorkerCrashed
+from linnet.limits import LIMITS
 from linnet.requests import Infill, Segment
 
 PREFIX, SUFFIX = "def add(a, b):\n", "\nprint(add(1, 2))\n"
@@ -25,14 +26,14 @@ def test_with_tokens_the_model_sees_both_sides(saying: Any) -> None:
         Segment(SUFFIX, False),
         Segment("<mid>", True),
     )
-    assert (done.value, done.how, done.degraded) == ("    return a + b", "model", ())
+    assert (done.value, done.how, done.degraded) == ("    return a + b", "model", ("resumed",))
 
 
 def test_without_tokens_it_continues_and_says_so(saying: Any) -> None:
     model = saying("    return a + b")
     done = Completer().run(model, prefix=PREFIX, suffix=SUFFIX)
     assert model.heard[0].prompt == (Segment(PREFIX, False),) and model.heard[0].stop == ("\n",)
-    assert (done.how, done.degraded) == ("fallback:continuation", (WITHOUT,))
+    assert (done.how, done.degraded) == ("fallback:continuation", (WITHOUT, "resumed"))
 
 
 def test_what_does_not_close_the_gap_is_asked_for_again(saying: Any) -> None:
@@ -48,6 +49,15 @@ def test_it_abstains(saying: Any) -> None:
         assert (done.value, done.how, done.reason, len(done.tries)) == (None, "abstained", reason, 2)
     done = Completer().run(saying(WorkerCrashed("it died")), prefix=PREFIX)
     assert done.reason == "worker_crashed"
+
+
+def test_a_cut_is_told_and_tries_are_bounded(saying: Any) -> None:
+    done = Completer().run(saying("    return a", finish="length"), prefix=PREFIX, suffix=SUFFIX)
+    assert done.degraded[-1] == "code_completer: an answer was cut at 2 tokens"
+    Completer(tries=LIMITS.step_tries)
+    for number in (0, LIMITS.step_tries + 1):
+        with pytest.raises(RequestError, match=f"{number} tries"):
+            Completer(tries=number)
 
 
 def test_other_languages_are_not_parsed(saying: Any) -> None:

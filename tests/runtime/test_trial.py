@@ -58,6 +58,18 @@ def test_what_is_forbidden(canary: Path) -> None:
     assert "PATH" not in told.printed and "HOME" not in told.printed
 
 
+def test_shared_memory_is_bounded_too() -> None:
+    piece = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+got = libc.mmap(None, ctypes.c_size_t(ROOM), 3, 0x21, -1, 0)
+assert got == ctypes.c_void_p(-1).value, "it was given"
+"""
+    ran = trial.run([piece.replace("ROOM", str(1 << 20)), piece.replace("ROOM", str(3 * LIMITS.python_memory))])
+    assert ran.errors == ("AssertionError: it was given", "")
+
+
 def test_an_endless_piece_ends_alone() -> None:
     ran = trial.run(["while True: pass", "x = 1"], seconds=100)
     assert ran.errors == (f"TimeoutError: it ran longer than {LIMITS.python_piece_seconds:g} s", "")

@@ -70,46 +70,41 @@ class Ask:
         """Ask until an answer holds. An error of the model is told as the step's reason."""
         started = time.monotonic()
         tries: list[Try] = []
-        degraded: tuple[str, ...] = ()
+        told: list[str] = []
         verdict = refused("not_asked", "")
         try:
             for number in range(self.tries):
-                verdict, looked, told = self._try(model, values, number)
-                tries += looked
-                degraded += tuple(each for each in told if each not in degraded)
+                verdicts = [self._one(model, values, number, k, tries, told) for k in range(self.samples)]
+                verdict = verdicts[0] if self.samples == 1 else agreed(verdicts)
                 if verdict.ok:
                     break
         except LinnetError as error:
             verdict = refused(error.code, error.message)
-        how = "model" if verdict.ok else "abstained"
         return Answered(
             name=self.name,
             value=verdict.value,
-            how=how,
+            how="model" if verdict.ok else "abstained",
             reason=verdict.reason,
             detail=verdict.detail,
             tries=tuple(tries),
             usage=used(tries),
             seconds=time.monotonic() - started,
-            degraded=degraded,
+            degraded=tuple(dict.fromkeys(told)),
         )
 
-    # --- one try ---------------------------------------------------------------------------------
+    # --- one answer ------------------------------------------------------------------------------
 
-    def _try(self, model: Model, values: Values, number: int) -> tuple[Verdict, list[Try], tuple[str, ...]]:
-        request = self.request(values)
-        drawn = []
-        verdicts = []
-        told: tuple[str, ...] = ()
-        for sample in range(self.samples):
-            started = time.monotonic()
-            done = complete(model, self._drawn(request, number, sample))
-            verdict = self._verdict(done, values)
-            verdicts.append(verdict)
-            text = said(done)
-            drawn.append(Try(self.name, text, verdict.reason, verdict.detail, done.usage, time.monotonic() - started))
-            told += done.degraded
-        return (verdicts[0] if self.samples == 1 else agreed(verdicts)), drawn, told
+    def _one(
+        self, model: Model, values: Values, number: int, sample: int, tries: list[Try], told: list[str]
+    ) -> Verdict:
+        """The verdict on one answer, after writing down what was said and what was not as it should be."""
+        started = time.monotonic()
+        done = complete(model, self._drawn(self.request(values), number, sample))
+        verdict = self._verdict(done, values)
+        seconds = time.monotonic() - started
+        tries.append(Try(self.name, said(done), verdict.reason, verdict.detail, done.usage, seconds))
+        told += [*done.degraded, *cut(self.name, done)]
+        return verdict
 
     def request(self, values: Values) -> Generate:
         """What the model is asked, the first time."""
@@ -149,6 +144,13 @@ class Ask:
             return verdict
         further = held(self.against(values), text)
         return verdict if further.ok else further
+
+
+def cut(name: str, done: Done) -> tuple[str, ...]:
+    """That an answer ended because it was long enough, not because it was at its end."""
+    if done.finish != "length":
+        return ()
+    return (f"{name}: an answer was cut at {done.usage.generated_tokens} tokens",)
 
 
 def said(done: Done) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from linnet.agent.ask import cut
 from linnet.agent.checks import Verdict, refused
 from linnet.agent.code import fitting
 from linnet.agent.step import Answered, Try, Values, used
 from linnet.agent.tier import Models, Tier, chosen
-from linnet.errors import LinnetError
+from linnet.errors import LinnetError, RequestError
+from linnet.limits import LIMITS
 from linnet.requests import Done, Generate, Model, Prompt, Sampling, Segment, complete
 
 WITHOUT = (
@@ -38,6 +40,10 @@ class Completer:
     tier: Tier = "small"
     needs: frozenset[str] = frozenset({"prefix", "suffix"})
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.tries <= LIMITS.step_tries:
+            raise RequestError(f"{self.name!r} has {self.tries} tries; 1 to {LIMITS.step_tries} can be had")
+
     def run(self, model: Models, *, prefix: str, suffix: str = "") -> Answered:
         picked, told = chosen(model, self.tier, self.name)
         answer = self.take(picked, {"prefix": prefix, "suffix": suffix})
@@ -48,6 +54,7 @@ class Completer:
         prefix, suffix = str(values["prefix"]), str(values["suffix"])
         prompt, whole = _prompt(model, prefix, suffix)
         tries: list[Try] = []
+        told = [] if whole else [WITHOUT]
         verdict = refused("not_asked", "")
         try:
             for number in range(self.tries):
@@ -56,6 +63,7 @@ class Completer:
                 verdict = self._verdict(prefix, done, suffix)
                 seconds = time.monotonic() - begun
                 tries.append(Try(self.name, done.text, verdict.reason, verdict.detail, done.usage, seconds))
+                told += [*done.degraded, *cut(self.name, done)]
                 if verdict.ok:
                     break
         except LinnetError as error:
@@ -70,7 +78,7 @@ class Completer:
             tries=tuple(tries),
             usage=used(tries),
             seconds=time.monotonic() - started,
-            degraded=() if whole else (WITHOUT,),
+            degraded=tuple(dict.fromkeys(told)),
         )
 
     def _request(self, prompt: Prompt, number: int) -> Generate:

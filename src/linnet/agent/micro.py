@@ -50,6 +50,7 @@ class MicroAgent:
     def __post_init__(self) -> None:
         if "\n" in self.instruction or not self.instruction.strip():
             raise RequestError(f"the instruction of {self.name!r} should be one line", hint="Say one thing.")
+        object.__setattr__(self, "then", tuple(self.then))
         object.__setattr__(self, "needs", self._chain.needs)
 
     @property

@@ -18,6 +18,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -41,7 +42,9 @@ def run(job: Trial, ready: Callable[[], None]) -> Tried:
     """Calls `ready` before the first piece. Raises SandboxUnavailable, before it, where the lock cannot be had."""
     for name in _OFFERED:
         importlib.import_module(name)
-    signal.signal(signal.SIGPROF, _late)
+    if sys.platform == "linux":  # elsewhere there is no lock, and nothing is run
+        signal.signal(signal.SIGPROF, _late)
+        _bound(2 * job.sandbox.memory)
     _, missing = lockdown.apply(job.sandbox)
     paper = _Paper(LIMITS.python_output)
     sys.stdout = sys.stderr = paper
@@ -50,6 +53,15 @@ def run(job: Trial, ready: Callable[[], None]) -> Tried:
     with warnings.catch_warnings(action="ignore"):
         errors = tuple(_error(piece, number, namespace) for number, piece in enumerate(job.pieces))
     return Tried(errors, _clean(paper.text), paper.cut, missing)
+
+
+def _bound(room: int) -> None:
+    """All of the address space, by so much more: the sandbox's own limit does not count shared memory."""
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + room
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _error(piece: str, number: int, namespace: dict[str, Any]) -> str:
