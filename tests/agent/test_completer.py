@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from linnet.agent.code import fitting, function_of
+from linnet.agent.code import fitting, function_of, indents
 from linnet.agent.completer import WITHOUT, Completer
 from linnet.errors import RequestError, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.requests import Infill, Segment
+from linnet.requests import Infill, Pattern, Segment
 
 PREFIX, SUFFIX = "def add(a, b):\n", "\nprint(add(1, 2))\n"
 TOKENS = Infill("<pre>", "<suf>", "<mid>")
@@ -30,17 +30,29 @@ def test_with_tokens_the_model_sees_both_sides(saying: Any) -> None:
 
 
 def test_without_tokens_it_continues_and_says_so(saying: Any) -> None:
-    model = saying("    return a + b")
+    model = saying("return a + b\n")
     done = Completer().run(model, prefix=PREFIX, suffix=SUFFIX)
-    assert model.heard[0].prompt == (Segment(PREFIX, False),) and model.heard[0].stop == ("\n",)
+    assert done.value == "    return a + b"
+    assert model.heard[0].prompt == (Segment(f"{PREFIX}    ", False),)
+    assert isinstance(model.heard[0].constraint, Pattern)
     assert (done.how, done.degraded) == ("fallback:continuation", (WITHOUT, "resumed"))
 
 
 def test_what_does_not_close_the_gap_is_asked_for_again(saying: Any) -> None:
-    model = saying("    return (a", "    return a + b")
+    model = saying("    return (a", "    return a + b", infill=TOKENS)
     done = Completer().run(model, prefix=PREFIX, suffix=SUFFIX)
     assert done.value == "    return a + b" and [each.reason for each in done.tries] == ["not_python", ""]
     assert [request.sampling.temperature for request in model.heard] == [0.0, 0.7]
+
+
+def test_code_says_the_indentation_one_way_after_the_other(saying: Any) -> None:
+    before = "def add(a, b):\n    if a:\n        a = 1\n"
+    model = saying("else:\n")
+    done = Completer().run(model, prefix=before, suffix="        return b\n")
+    assert done.value == "    else:\n" and [each.reason for each in done.tries] == ["not_python", ""]
+    assert [request.sampling.temperature for request in model.heard] == [0.0, 0.0]
+    assert indents(before) == (" " * 8, " " * 4, "") and indents("x = (") == ("",)
+    assert indents("def f():\n\n") == (" " * 4, "")
 
 
 def test_it_abstains(saying: Any) -> None:

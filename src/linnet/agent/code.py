@@ -38,6 +38,16 @@ def parsed(code: str) -> ast.Module:
         return ast.parse(code.strip("\n"))
 
 
+def indents(prefix: str) -> tuple[str, ...]:
+    """By how much the line that comes next may be indented, the likeliest first: as the line before, more behind a
+    colon, else less and less. Only nothing where a line has begun already."""
+    if not prefix.endswith("\n"):
+        return ("",)
+    last = next((line for line in reversed(prefix.splitlines()) if line.strip()), "")
+    deepest = len(last) - len(last.lstrip()) + (4 if last.rstrip().endswith(":") else 0)
+    return tuple(" " * depth for depth in range(deepest, -1, -4))
+
+
 def fitting(prefix: str, text: str, suffix: str) -> str | None:
     """The longest beginning of `text`, by whole lines, with which the gap between prefix and suffix closes to Python
     that can be parsed; None if there is none. A line of its own ends in a new line."""
