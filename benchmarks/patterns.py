@@ -213,7 +213,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--infilling", type=Path, required=True)
     parser.add_argument("--cases", type=int, default=50)
-    parser.add_argument("--only", nargs="*", default=["chain", "density", "completer", "tests"])
+    parser.add_argument("--only", nargs="*", default=["chain", "density", "parses", "passes", "tests"])
     given = parser.parse_args()
     model = open_local(context=2_048)
     try:
@@ -223,15 +223,16 @@ def main() -> None:
             compare(model, "chain: which number", orders(given.cases), {"chain": chosen_count})
         if "density" in given.only:
             compare(model, "density", passages(given.cases), {"direct": direct_answer, "density": dense_answer})
-        if "completer" in given.only:
-            cases = lines(given.infilling, given.cases)
+        cases = lines(given.infilling, given.cases)
+        if "parses" in given.only:
             compare(model, "completer: parses", cases, {"first": parsing(1, False), "checked": parsing(3, True)})
+        if "passes" in given.only:
             compare(
                 model, "completer: passes", cases, {"first": completing(1, False), "checked": completing(3, True)}
             )
         if "tests" in given.only:
-            cases = functions(given.infilling, given.cases)
-            compare(model, "tests", cases, {"first answer holds": all_hold, "some test was kept": some_hold})
+            codes = functions(given.infilling, given.cases)
+            compare(model, "tests", codes, {"first answer holds": all_hold, "some test was kept": some_hold})
     finally:
         model.close()
 

@@ -26,7 +26,8 @@ class Verified:
     """`steps` are asked in turn until one holds; `rules` has the last word, `rules_first` the first.
 
     The steps are `Ask`s, the plainest question first and simpler ones behind it, or anything else that is a step.
-    `how` of what comes back is `model` for the first, `fallback:NAME` for a later one, `rule`, or `abstained`.
+    `how` of what comes back is the first one's own (`model` for a question), `fallback:NAME` for a later one, `rule`,
+    or `abstained`.
     """
 
     name: str
