@@ -150,7 +150,7 @@ class Loop:
     run: int = Field(default=0, ge=0)
     generate: int = Field(default=0, ge=0)
     streams: int = Field(default=1, ge=1)
-    step: int = Field(default=512, ge=1)
+    step: int = Field(default=256, ge=1)
     record: Literal["loop"] = "loop"
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
+from linnet.hardware.footprint import one_pass
 from linnet.protocol import Adapter, Kind, Load
 from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
@@ -126,6 +127,8 @@ class Llama:
         params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
         params.kv_unified = True
         params.type_k = params.type_v = getattr(self._c, f"GGML_TYPE_{load.cache.upper()}")
+        heads = int(self._c.llama_model_n_head(self._model))
+        params.flash_attn_type = int(one_pass(heads, load.context, load.cache))
         params.no_perf = True
         opened = self._c.llama_init_from_model(self._model, params)
         if not opened:
@@ -276,14 +279,19 @@ class Llama:
 
     @cached_property
     def can_cut(self) -> bool:
-        """Whether sequences can be shortened and shared.
+        """Whether sequences can be shortened, and shared in part. All can be copied whole.
 
-        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, for cells
-        behind it are used again, and a beginning is then no longer whole.
+        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, unless it is
+        wider than the context: cells behind it are used again, also by other sequences, and also though the cache has
+        room for all of them, and a beginning is then no longer whole (`llama_kv_cache::find_slot`).
         """
-        recurrent = self._c.llama_model_is_recurrent(self._model)
-        hybrid = self._c.llama_model_is_hybrid(self._model)
-        return not (recurrent or hybrid or self._c.llama_model_n_swa(self._model) > 0)
+        window = self._c.llama_model_n_swa(self._model)
+        return self.can_take_back and not 0 < window <= self.context
+
+    @cached_property
+    def can_take_back(self) -> bool:
+        """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
+        return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:
