@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
     from linnet.agent.cascade import Cascade
+    from linnet.agent.chain import Chain
+    from linnet.agent.micro import MicroAgent
     from linnet.agent.result import Result
     from linnet.agent.router import Intent, Router
     from linnet.app import open_agent
@@ -25,8 +27,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Agent",
     "Cascade",
+    "Chain",
     "Intent",
     "LinnetError",
+    "MicroAgent",
     "Permission",
     "Result",
     "Router",
@@ -41,6 +45,8 @@ __all__ = [
 _HOME = {
     "Agent": "linnet.agent.agent",
     "Cascade": "linnet.agent.cascade",
+    "Chain": "linnet.agent.chain",
+    "MicroAgent": "linnet.agent.micro",
     "Result": "linnet.agent.result",
     "Intent": "linnet.agent.router",
     "Router": "linnet.agent.router",

@@ -254,11 +254,21 @@ Event = Piece | Done
 
 
 @dataclass(frozen=True, config=STRICT)
+class Infill:
+    """The control tokens that ask a model for what belongs into a gap: it continues prefix, its text, suffix, its
+    text, middle."""
+
+    prefix: str
+    suffix: str
+    middle: str
+
+
+@dataclass(frozen=True, config=STRICT)
 class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
-    file as it is.
+    file as it is. `infill` is None for a model that was not taught to fill gaps.
     """
 
     name: str
@@ -266,6 +276,7 @@ class Capabilities:
     constraints: bool = True
     scores: bool = True
     encoding: str = ""
+    infill: Infill | None = None
 
 
 def check_size(texts: Iterable[str]) -> int:

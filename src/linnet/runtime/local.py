@@ -150,7 +150,8 @@ class LocalModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self._name, self._context, encoding=self._instead.label if self._instead else "")
+        encoding = self._instead.label if self._instead else ""
+        return Capabilities(self._name, self._context, encoding=encoding, infill=self.family.infill)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded: hashed once, and remembered until the file changes.
