@@ -56,16 +56,16 @@ class Boundaries(PrefixTree):
             gone = [self._remove(above)]
             self.cells += len(above.tokens)
             own, above = above.tokens + own, above.parent
-        leaf = above.children[sequence] = State(own, above, sequence=sequence, stable=stable)
+        leaf = above.children[sequence] = State(own, above, sequence=sequence, stable=stable, proven=stable)
         self._touch(leaf, now)
         return gone, (-1, 0)
 
-    def evict(self) -> tuple[int, int] | None:
+    def evict(self, *, unproven: bool = False) -> tuple[int, int] | None:
         """Give up the least recently used state that no other stands on: `(sequence, 0)`; None if nothing can go."""
-        candidates = [node for node in self._nodes() if node.parent and not (node.children or node.pins)]
-        if not candidates:
+        free = [node for node in self._nodes() if node.parent and not (node.children or node.pins)]
+        if (state := self._least(free, unproven)) is None:
             return None
-        sequence = self._remove(min(candidates, key=lambda node: node.used))
+        sequence = self._remove(state)
         self._forget_empty()
         return sequence, 0
 

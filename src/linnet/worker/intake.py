@@ -17,11 +17,10 @@ from linnet.worker.tokenise import tokenise
 
 
 class Intake:
-    """Requests to one model; `stored` says that prefixes are read from a disk or written to it."""
+    """Requests to one model."""
 
-    def __init__(self, llama: Llama, stored: bool) -> None:
+    def __init__(self, llama: Llama) -> None:
         self._llama = llama
-        self._stored = stored
         self._stable = lru_cache(maxsize=64)(self.tokens)
 
     def job(self, submit: Submit) -> Job | Done:
@@ -52,8 +51,6 @@ class Intake:
     def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
         """How many tokens the stable segments are: where they end, a token may reach into what follows."""
         if isinstance(request, Count) or not request.stable:
-            return 0
-        if self._llama.can_cut and (request.owner or not self._stored):
             return 0
         return common(self._stable(request.prompt[: request.stable]), prompt)
 

@@ -1,7 +1,8 @@
 """Which prefixes stay computed after their requests have ended: a radix tree over token ids, policy only.
 
 A leaf is a sequence of the KV cache; an edge above several leaves is cells that their sequences share. What is not
-used gives way leaf by leaf, so that the beginning which many requests share outlives what each of them added.
+used gives way leaf by leaf, so that the beginning which many requests share outlives what each of them added. A node
+is proven once a request has begun with it, or is said to be what many will begin with.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Node:
     sequence: int = -1
     used: int = 0
     pins: int = 0
+    proven: bool = False
 
     @property
     def depth(self) -> int:
@@ -77,6 +79,19 @@ class PrefixTree:
         """Tokens that running requests stand on; they cannot give way."""
         return sum(len(node.tokens) for node in self._nodes() if node.pins)
 
+    @property
+    def unproven(self) -> int:
+        """Tokens that nobody has begun with yet."""
+        return sum(len(node.tokens) for node in self._nodes() if not node.proven)
+
+    def prove(self, key: Hashable, tokens: Sequence[int]) -> None:
+        """Requests are expected to begin with these tokens, as far as they are held."""
+        node, length, inside = self._walk(key, tokens)
+        if length and inside < len(node.tokens):
+            node = self._split(node, inside)
+        for above in node.path():
+            above.proven = True
+
     def longest(self, key: Hashable, tokens: Sequence[int]) -> int:
         """How many of the first tokens are held."""
         return self._walk(key, tokens)[1]
@@ -91,7 +106,7 @@ class PrefixTree:
         now = next(self._clock)
         for above in node.path():
             above.pins += 1
-            above.used = now
+            above.used, above.proven = now, True
         return Prefix(length, node)
 
     def release(self, prefix: Prefix) -> None:
@@ -131,15 +146,15 @@ class PrefixTree:
         self._touch(leaf, now)
         return gone, shared
 
-    def evict(self) -> tuple[int, int] | None:
+    def evict(self, *, unproven: bool = False) -> tuple[int, int] | None:
         """Give up the least recently used leaf: `(sequence, positions of it to keep)`; None if nothing can go.
 
-        Positions are kept where the sequence is the last to hold a beginning that was shared before.
+        Positions are kept where the sequence is the last to hold a beginning that was shared before. With `unproven`
+        it is one of those, and never the last of them.
         """
-        candidates = [node for node in self._nodes() if node.sequence >= 0 and not node.pins]
-        if not candidates:
+        leaf = self._least([node for node in self._nodes() if node.sequence >= 0 and not node.pins], unproven)
+        if leaf is None:
             return None
-        leaf = min(candidates, key=lambda node: node.used)
         above = leaf.parent
         assert above is not None, "a root is no leaf"
         del above.children[leaf.tokens[0]]
@@ -152,6 +167,11 @@ class PrefixTree:
         return leaf.sequence, above.depth
 
     # --- the tree --------------------------------------------------------------------------------
+
+    def _least(self, nodes: Sequence[Node], unproven: bool) -> Node | None:
+        """The least recently used of these; of the unproven ones, if there are several."""
+        candidates = [node for node in nodes if not node.proven] if unproven else nodes
+        return min(candidates, key=lambda node: node.used) if len(candidates) > unproven else None
 
     def _walk(self, key: Hashable, tokens: Sequence[int]) -> tuple[Node, int, int]:
         """The node that the tokens lead to, how many of them are held, and how many of those on its edge."""
@@ -166,7 +186,7 @@ class PrefixTree:
 
     def _split(self, node: Node, at: int) -> Node:
         """A node in the middle of an edge; whoever stands on the end of it stands on its beginning too."""
-        upper = Node(node.tokens[:at], node.parent, used=node.used, pins=node.pins)
+        upper = Node(node.tokens[:at], node.parent, used=node.used, pins=node.pins, proven=node.proven)
         assert node.parent is not None, "the root has no edge"
         node.parent.children[upper.tokens[0]] = upper
         node.tokens, node.parent = node.tokens[at:], upper

@@ -54,11 +54,6 @@ class Snapshots:
         self._wanted: list[tuple[str, tuple[int, ...]]] = []
         self._asked: dict[str, Snapshot] = {}
 
-    @property
-    def used(self) -> bool:
-        """Whether it matters which tokens of a prompt are stable."""
-        return bool(self._known or self._scratch)
-
     # --- from the disk ---------------------------------------------------------------------------
 
     def ask(self, adapter: str, prompt: list[int], held: int) -> None:
