@@ -21,9 +21,9 @@ from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolSpec
 from linnet.requests import Generate, Model, Usage, complete
 
-SYSTEM = Message("system", "You are a helpful assistant.", trusted=True)
+SYSTEM = Message("system", "You are a helpful AI assistant.", trusted=True)
 """Said when the caller says nothing: with the default that its own template puts there, SmolLM2 answers worse
-than with any other (docs/log.md)."""
+than with any other, and without "AI" in French where France is asked about (docs/log.md)."""
 
 _SEAMS, _TRIES = 4, 3
 """Tokens by which a whole may be more than its parts, and how often a smaller room is tried where that is not so."""
