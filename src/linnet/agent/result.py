@@ -14,7 +14,9 @@ from linnet.requests import Usage
 class Result:
     """What `Agent.run` returns.
 
-    `how` names what produced the answer: `rule`, `model`, or `abstained`. `error` is the described error of
+    `how` names what produced the answer: `rule` (code alone: the model was asked nothing), `model`, or
+    `abstained`. A call by code has a `how` of its own: `rule`, or `evidence` for what fitted weights read out of the
+    request without doubt. `error` is the described error of
     the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was not as
     it should have been. `encoding` tells of weights that stood in for those of the model's file, "" if none did.
     `seconds` is wall time.

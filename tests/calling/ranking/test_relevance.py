@@ -12,7 +12,7 @@ from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
 from linnet.calling.ranking.ranker import Weights, fitted, weigh
-from linnet.calling.ranking.relevance import features
+from linnet.calling.ranking.relevance import features, with_gain
 from linnet.calling.ranking.sheet import Sheet
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
@@ -28,7 +28,8 @@ TIMER = tool("set_timer", "Sets a timer for some minutes.", minutes={**NUMBER, "
 
 
 def found(made: Tool, text: str, gain: float = 0.0, tools: int = 1, weights: Weights | None = None) -> Features:
-    return features(Sheet(made, parameters(made), Reading(text), weights or fitted()), gain, tools)
+    reading = Reading(text)
+    return with_gain(features(Sheet(made, parameters(made), reading, weights or fitted()), tools), reading, gain)
 
 
 def odds(made: Tool, text: str, gain: float = 0.0) -> float:
@@ -47,6 +48,22 @@ def odds(made: Tool, text: str, gain: float = 0.0) -> float:
 def test_a_plain_request_goes_best_with_its_tool(text: str, wanted: Tool) -> None:
     """The model is of no opinion here: words and evidence decide."""
     assert max((WEATHER, DICE, TIMER), key=lambda made: odds(made, text)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("What will the weather be in Paris?", WEATHER), ("Roll the dice", DICE), ("Set a timer for 5 minutes", TIMER)],
+)
+def test_evidence_alone_finds_the_tool_of_a_plain_request(text: str, wanted: Tool) -> None:
+    def evident(made: Tool) -> float:
+        return weigh(features(Sheet(made, parameters(made), Reading(text), fitted()), 3), fitted().evident)
+
+    assert max((WEATHER, DICE, TIMER), key=evident) is wanted and evident(wanted) > 0
+
+
+def test_without_the_model_there_is_no_gain() -> None:
+    told = features(Sheet(DICE, parameters(DICE), Reading("roll them"), fitted()), 1)
+    assert not any("gain" in name for name in told)
 
 
 @pytest.mark.parametrize("made", [WEATHER, DICE, TIMER])

@@ -99,7 +99,8 @@ def test_a_run_without_a_model(data: Path, capsys: pytest.CaptureFixture[str]) -
     assert "of 57 parameters" in lines["arguments"] and "8/8 100.0%" in lines["simple"]
     found = kept(out)
     assert found.features and found.counts and found.tools
-    assert (found.model, found.relevance) == (fitted().model, fitted().relevance)
+    assert (found.model, found.relevance, found.doubt) == (fitted().model, fitted().relevance, fitted().doubt)
+    assert lines["evident"].endswith("on 26") and "bias" in found.evident
 
 
 def test_the_same_cases_make_the_same_file(data: Path) -> None:
@@ -107,7 +108,7 @@ def test_the_same_cases_make_the_same_file(data: Path) -> None:
     assert main(command(data, one)) == main(command(data, other, "--folds", "2")) == 0
     assert one.read_bytes() == other.read_bytes()
     sections = json.loads(one.read_bytes())
-    assert list(sections) == ["counts", "features", "model", "relevance", "tools"]
+    assert list(sections) == ["counts", "doubt", "evident", "features", "model", "relevance", "tools"]
     assert all(list(section) == sorted(section) for section in sections.values())
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.naming import overlap, words
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking import form, goal
 from linnet.calling.ranking.facts import Features, share
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
@@ -14,8 +15,8 @@ _LEAST = -5.0
 """Log-probability below which a best candidate is as good as none."""
 
 
-def features(sheet: Sheet, gain: float, tools: int) -> Features:
-    """`gain` is how much likelier the tool's introduction makes the request, in nats; `tools` are on offer."""
+def features(sheet: Sheet, tools: int) -> Features:
+    """What the request says by itself; `tools` are on offer."""
     tool, reading = sheet.tool, sheet.reading
     heard = frozenset(word.stem for word in reading.words if not word.common)
     name = frozenset(words(tool.name.replace(".", " ")))
@@ -24,8 +25,6 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
     length = len(reading.words)
     return {
         "overlap": overlap(words(reading.text), described(tool)),
-        "gain": gain,
-        "gain a word": gain / max(4, length),
         "name": share(name, reading.stems),
         "description": share(told, reading.stems),
         "parameters": share(own, reading.stems),
@@ -35,10 +34,19 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
         "tools": float(min(6, tools)),
         "length": min(80, length) / 20,
         "short": float(length < 6),
-        **_foreign(reading, gain),
+        "foreign": _foreign(reading),
+        **goal.features(tool, reading),
+        **form.features(tool, reading),
         **_evidence(sheet),
         **_explained(sheet, name | told | own),
     }
+
+
+def with_gain(evidence: Features, reading: Reading, gain: float) -> Features:
+    """Beside the evidence what the model says: how much likelier the tool's introduction makes the request, in
+    nats. Of a request in another script it is all there is to go by."""
+    words = max(4, len(reading.words))
+    return {**evidence, "gain": gain, "gain a word": gain / words, "foreign gain": evidence["foreign"] * gain}
 
 
 def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
@@ -60,11 +68,10 @@ def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
     }
 
 
-def _foreign(reading: Reading, gain: float) -> Features:
-    """Of a request in another script no word can be shared with an English tool: the model's judgement is left."""
+def _foreign(reading: Reading) -> float:
+    """The share of letters in another script: such words can be shared with no English tool."""
     letters = [character for character in reading.text if character.isalpha()]
-    foreign = sum(not character.isascii() for character in letters) / max(1, len(letters))
-    return {"foreign": foreign, "foreign gain": foreign * gain}
+    return sum(not character.isascii() for character in letters) / max(1, len(letters))
 
 
 def _evidence(sheet: Sheet) -> Features:

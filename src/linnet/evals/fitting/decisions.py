@@ -156,13 +156,14 @@ def looked_at(offered: Sequence[Tool], request: str) -> list[Tool]:
 # --- whether a tool suits ------------------------------------------------------------------------
 
 
-def suits(case: Case, gains: Mapping[str, float], weights: Weights) -> dict[str, Features]:
-    """For each tool that the model judged, by name, what speaks for its suiting the request. `gains` are in nats."""
+def suits(case: Case, weights: Weights) -> dict[str, Features]:
+    """For each tool that is judged, by name, what the request says by itself for its suiting."""
     reading = Reading(case.request)
-    return {
-        tool.name: relevance.features(
-            Sheet(tool, parameters(tool), reading, weights), gains[tool.name], len(case.tools)
-        )
-        for tool in case.tools
-        if tool.name in gains
-    }
+    found = looked_at(case.tools, case.request)[:CANDIDATES]
+    return {t.name: relevance.features(Sheet(t, parameters(t), reading, weights), len(case.tools)) for t in found}
+
+
+def judged(case: Case, suits: Mapping[str, Features], gains: Mapping[str, float]) -> dict[str, Features]:
+    """The same with what the model says, for those tools that it judged. `gains` are in nats."""
+    reading = Reading(case.request)
+    return {name: relevance.with_gain(suits[name], reading, gain) for name, gain in gains.items() if name in suits}

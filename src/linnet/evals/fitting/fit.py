@@ -14,13 +14,17 @@ from functools import cached_property
 import numpy as np
 
 from linnet.calling.ranking.features import Features
-from linnet.calling.ranking.ranker import Weights, weigh
+from linnet.calling.ranking.ranker import Doubt, Weights, weigh
 from linnet.evals.fitting import asking, decisions
+from linnet.evals.fitting.doubt import Both, doubt, odds
 from linnet.evals.fitting.logit import Choices, Decision, Mask, Numbers, Row, binary
 from linnet.evals.harness import Case
 from linnet.requests import Model
 
-ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE, RELEVANCE_RIDGE = 2.0, 2.0, 1.0, 3e-3
+ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE, RELEVANCE_RIDGE = 2.0, 2.0, 1.0, 3e-2
+RELEVANCE_SEEN = 10
+"""Cases in which a word or a form must occur to speak for or against a tool."""
+
 STACKED = 3
 """Parts into which cases are cut where a fit needs weights that have not seen the case."""
 
@@ -62,10 +66,6 @@ class Fitting:
     def everything(self) -> Mask:
         return np.ones(len(self.cases), dtype=bool)
 
-    @property
-    def asked(self) -> bool:
-        return bool(self._gains)
-
     def _taught(self, among: Mask) -> Iterator[tuple[int, Case]]:
         return ((n, case) for n, case in enumerate(self.cases[: self._whole]) if among[n])
 
@@ -97,21 +97,30 @@ class Fitting:
     def weights(self, among: Mask) -> Weights:
         """Every section, from these cases."""
         candidates = self._features(among)
+        suits = self.suits(among, candidates)
+        judged = self.judged(suits)
         return Weights(
             candidates.features,
             self._trust(among),
             self.counts(among, candidates).fit(among, COUNTS_RIDGE),
             binary([row for row in self.tools if among[row.case]]),
-            self._relevance(self.suits(among, candidates)) if self.asked else self._before.relevance,
+            self._relevance(judged) if judged else self._before.relevance,
+            self._relevance(suits),
+            self._doubt(suits, judged) if judged else self._before.doubt,
         )
 
     def counts(self, among: Mask, weights: Weights) -> Choices:
         return Choices(decisions.counts(self._taught(among), weights))
 
     def suits(self, among: Mask, weights: Weights) -> Suits:
-        """Of the cases whose tools the model has judged."""
-        judged = ((n, gains) for n, gains in self._gains.items() if among[n] and gains)
-        return {n: decisions.suits(self.cases[n], gains, weights) for n, gains in judged}
+        """By evidence alone."""
+        taught = ((n, case) for n, case in self._taught(among) if case.want in ("calls", "some", "none"))
+        return {n: found for n, case in taught if (found := decisions.suits(case, weights))}
+
+    def judged(self, suits: Suits) -> Suits:
+        """With what the model says, of the cases whose tools it has judged."""
+        asked = ((n, self._gains[n]) for n in suits if self._gains.get(n))
+        return {n: decisions.judged(self.cases[n], suits[n], gains) for n, gains in asked}
 
     def _features(self, among: Mask) -> Weights:
         return Weights(self.arguments.fit(among, ARGUMENTS_RIDGE), self._before.model, {}, {}, {})
@@ -119,11 +128,21 @@ class Fitting:
     def _trust(self, among: Mask) -> Mapping[str, tuple[float, float]]:
         return {**self._before.model, **{kind: _trusted(told, among) for kind, told in self._judged.items()}}
 
+    def _doubt(self, suits: Suits, judged: Suits) -> Doubt:
+        """From cases that are judged both ways, each with weights that were fitted on others."""
+        part, both = parts(len(self.cases), STACKED), list[Both]()
+        for own in range(STACKED):
+            held = {n: judged[n] for n in judged if part[n] == own}
+            evident = self._relevance({n: suits[n] for n in suits if part[n] != own})
+            relevant = self._relevance({n: judged[n] for n in judged if part[n] != own})
+            both.extend(Both(odds(suits[n], evident), odds(held[n], relevant)) for n in held)
+        return doubt(both)
+
     def _relevance(self, suits: Suits) -> dict[str, float]:
         """Twice: the closest tool, of a case for which none is right or nobody says which, is found by the
         first fit. What a right tool does not have to be is the closest."""
-        first = binary(list(self._closest(suits, _ROUGH)), RELEVANCE_RIDGE)
-        return binary(list(self._closest(suits, first)), RELEVANCE_RIDGE)
+        first = binary(list(self._closest(suits, _ROUGH)), RELEVANCE_RIDGE, seen=RELEVANCE_SEEN)
+        return binary(list(self._closest(suits, first)), RELEVANCE_RIDGE, seen=RELEVANCE_SEEN)
 
     def _closest(self, suits: Suits, weights: Mapping[str, float]) -> Iterable[Row]:
         for number, tools in suits.items():
