@@ -115,8 +115,8 @@ NEAR = Doubt(below=1.0, above=2.0, ahead=3.0)
 
 
 def odds(*far: float) -> list[Candidate]:
-    """Candidates so far from the margin."""
-    return [Candidate(tool(f"t{number}"), MARGIN + each) for number, each in enumerate(far)]
+    """Candidates so far from the margin, and as far from each other."""
+    return [Candidate(tool(f"t{number}"), MARGIN + each, each) for number, each in enumerate(far)]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_is_settled(far: tuple[float, ...], several: bool, done: bool) -> N
 
 @pytest.mark.parametrize(("words", "picked"), [("weather", ["weather"]), ("poem", [])])
 def test_what_is_settled_is_not_asked(words: str, picked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = Weights({}, {}, {}, {}, {}, {"names it": 9.0, "bias": -4.0}, NEAR)
+    weights = Weights({}, {}, {}, {}, {}, {"names it": 9.0}, {"names it": 9.0, "bias": -4.0}, NEAR)
     monkeypatch.setattr(choose, "fitted", lambda: weights)
     judge = indifferent()
     chosen = Chooser([tool("weather"), tool("dice")]).choose(judge, f"a {words} for Rome")
@@ -150,7 +150,7 @@ def test_what_is_settled_is_not_asked(words: str, picked: list[str], monkeypatch
 
 
 def test_a_margin_moves_the_doubt_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = Weights({}, {}, {}, {}, {"bias": 0.25}, {"bias": 5.0}, NEAR)
+    weights = Weights({}, {}, {}, {}, {"bias": 0.25}, {}, {"bias": 5.0}, NEAR)
     monkeypatch.setattr(choose, "fitted", lambda: weights)
     judge = indifferent()
     assert Chooser([tool("weather")]).choose(judge, "zzz").picked and not judge.asked

@@ -1,22 +1,21 @@
 """Which tools a request wants, and for which portion of it; or none.
 
-A small model is a poor judge when it is asked to pick a name, and a good one of how well two texts go
-together. So each candidate is judged by how much likelier its description makes the request than "no tool"
-does, which is introduced in the same shape (pointwise mutual information, in nats). That gain is combined
-with what the request says by itself: words it shares with the tool, and evidence for its arguments.
+What the request says by itself mostly settles it: words it shares with the tools, what it is after, its form, and
+evidence for arguments. Where that leaves doubt, the model is asked. A small model is a poor judge when it is asked
+to pick a name, and a good one of how well two texts go together. So each candidate is judged by how much likelier
+its description makes the request than "no tool" does, which is introduced in the same shape (pointwise mutual
+information, in nats).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Doubt, fitted, weigh
-from linnet.calling.ranking.relevance import features, with_gain
-from linnet.calling.ranking.sheet import Sheet
+from linnet.calling.ranking.ranker import Doubt, Weights, fitted
+from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, suits
 from linnet.calling.retrieve import Retriever, introduce
 from linnet.requests import Model, Score, Segment, Usage, complete_all
 from linnet.tools import Tool
@@ -38,11 +37,12 @@ _JUDGED_CHARS = 600
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tool with the log-odds that the request wants it; `gain` is the model's part of them, in nats, and None
-    where the model was not asked."""
+    """A tool with the log-odds that the request wants it. `fit` tells which of several does best; `gain` is the
+    model's part of both, in nats, and None where the model was not asked."""
 
     tool: Tool
     score: float
+    fit: float = 0.0
     gain: float | None = None
 
 
@@ -72,65 +72,46 @@ class Chooser:
     def choose(self, model: Model, request: str) -> Chosen:
         """The best tool if its score is over the margin, and others that are meant as well. A higher margin
         abstains more often. The model is asked only where evidence leaves doubt."""
-        found, reading = self._retriever.candidates(request, 2 * CANDIDATES), Reading(request)
-        evidence = [Evidence(tool, reading, self._size) for tool in found[:CANDIDATES]]
-        several = _several(found, reading)
-        ranked, usage = _by_evidence(evidence), Usage()
-        if not settled(ranked, self._margin, fitted().doubt, bool(several)):
-            ranked, usage = rank(model, evidence, request)
+        found = self._retriever.candidates(request, 2 * CANDIDATES)
+        portions, tools, weights = Portions(found, Reading(request)), found[:CANDIDATES], fitted()
+        evidence = [by_evidence(each, weights) for each in suits(portions, CANDIDATES, self._size, weights)]
+        several = _several(portions, weights)
+        ranked, usage = _ranked(tools, evidence), Usage()
+        if not settled(ranked, self._margin, weights.doubt, bool(several)):
+            gains, usage = gains_of(model, tools, request)
+            told = [by_model(e, portions.reading, gain, weights) for e, gain in zip(evidence, gains, strict=True)]
+            ranked = _ranked(tools, told, gains)
         if not ranked or ranked[0].score <= self._margin:
             return Chosen((), ranked, usage)
         return Chosen(several or ((ranked[0].tool, request),), ranked, usage)
 
 
-def _several(found: Sequence[Tool], reading: Reading) -> tuple[tuple[Tool, str], ...]:
+def _several(portions: Portions, weights: Weights) -> tuple[tuple[Tool, str], ...]:
     """The tools that are meant with their portions of the request, in the order in which it names them; none
     where it does not mean several."""
-    portions = Portions(found, reading)
-    odds = portions.meant(fitted().tools)
-    among = [number for number in range(len(found)) if odds[number] > ALSO]
+    among = [number for number, odds in enumerate(portions.meant(weights.tools)) if odds > ALSO]
     if len(among) < 2:
         return ()
-    return tuple((found[number], text) for number, text in portions.deal(among).items())
+    return tuple((portions.tools[number], text) for number, text in portions.deal(among).items())
 
 
-# --- by evidence ---------------------------------------------------------------------------------
-
-
-class Evidence:
-    """What speaks for one of `size` tools in the request itself."""
-
-    def __init__(self, tool: Tool, reading: Reading, size: int) -> None:
-        self.tool, self.reading = tool, reading
-        self.features = features(Sheet(tool, parameters(tool), reading, fitted()), size)
-
-
-def _by_evidence(judged: Sequence[Evidence]) -> tuple[Candidate, ...]:
-    weights = fitted().evident
-    return _ranked(Candidate(each.tool, weigh(each.features, weights)) for each in judged)
+def _ranked(
+    tools: Sequence[Tool], judged: Sequence[Suit], gains: Sequence[float] | None = None
+) -> tuple[Candidate, ...]:
+    told = gains if gains is not None else [None] * len(judged)
+    found = [Candidate(tool, j.odds, j.fit, gain) for tool, j, gain in zip(tools, judged, told, strict=True)]
+    return tuple(sorted(found, key=lambda candidate: -candidate.fit))
 
 
 def settled(ranked: Sequence[Candidate], margin: float, doubt: Doubt, several: bool = False) -> bool:
-    """Whether evidence alone decides: no tool is near the margin, or the best is far over it and, unless
-    `several` are meant anyhow, far ahead of the second."""
+    """Whether evidence alone decides: the best tool is far below the margin, or far above it and, unless `several`
+    are meant anyhow, far ahead of the second."""
     if not ranked:
         return True
-    odds = [candidate.score for candidate in ranked]
-    ahead = doubt.ahead if several or len(odds) < 2 else odds[0] - odds[1]
-    return odds[0] < margin - doubt.below or (odds[0] > margin + doubt.above and ahead >= doubt.ahead)
-
-
-# --- by the model --------------------------------------------------------------------------------
-
-
-def rank(model: Model, judged: Sequence[Evidence], request: str) -> tuple[tuple[Candidate, ...], Usage]:
-    """The tools with the log-odds for each, best first, and what the model's judging cost."""
-    gains, usage = gains_of(model, [each.tool for each in judged], request)
-    weights = fitted().relevance
-    return _ranked(
-        Candidate(each.tool, weigh(with_gain(each.features, each.reading, gain), weights), gain)
-        for each, gain in zip(judged, gains, strict=True)
-    ), usage
+    best = ranked[0]
+    alone = several or len(ranked) < 2
+    ahead = doubt.ahead if alone else best.fit - ranked[1].fit
+    return best.score < margin - doubt.below or (best.score > margin + doubt.above and ahead >= doubt.ahead)
 
 
 def gains_of(model: Model, tools: Sequence[Tool], request: str) -> tuple[list[float], Usage]:
@@ -140,7 +121,3 @@ def gains_of(model: Model, tools: Sequence[Tool], request: str) -> tuple[list[fl
     ends = complete_all(model, [Score((Segment(prompt, False),), (heard,), stable=1) for prompt in prompts])
     none, *likelihoods = [end.scores[0][0] for end in ends]
     return [nats - none for nats in likelihoods], sum((end.usage for end in ends), Usage())
-
-
-def _ranked(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(sorted(candidates, key=lambda candidate: -candidate.score))

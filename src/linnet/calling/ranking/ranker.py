@@ -22,8 +22,8 @@ from linnet.calling.ranking.features import Features
 
 @dataclass(frozen=True)
 class Doubt:
-    """Log-odds by which evidence must be `below` or `above` the margin, and the best tool `ahead` of the second,
-    for the model not to be asked. Nothing is ever that far apart unless numbers were fitted."""
+    """Log-odds by which evidence must be `below` or `above` the margin, and nats by which the best tool must be
+    `ahead` of the second, for the model not to be asked. Nothing is ever so far apart unless numbers were fitted."""
 
     below: float = math.inf
     above: float = math.inf
@@ -32,15 +32,17 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Weights:
-    """`features` by name, in nats; `model` says by type how much the evidence's log-probability counts beside
-    the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools` of
-    `portions`, `relevance` of `relevance` with the model's gain, `evident` without it."""
+    """`features` by name, in nats; `model` says by type of parameter, and for `tool`, how much what evidence says
+    counts beside the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools`
+    of `portions`. Of `relevance` are `choice` (which tool), `evident` (whether any, by evidence) and `relevance`
+    (whether any, with what the model says)."""
 
     features: Mapping[str, float]
     model: Mapping[str, tuple[float, float]]
     counts: Mapping[str, float]
     tools: Mapping[str, float]
     relevance: Mapping[str, float]
+    choice: Mapping[str, float] = field(default_factory=dict)
     evident: Mapping[str, float] = field(default_factory=dict)
     doubt: Doubt = Doubt()
 

@@ -1,18 +1,69 @@
-"""How well a request and a tool go together, as named numbers: shared words, the model's judgement, and what
-filling the tool's arguments from the request would lead to."""
+"""How well a request and a tool go together: which tool does best, and the log-odds that it is wanted at all.
+
+Evidence says both by itself: shared words, what the request is after and its form, and what filling the tool's
+arguments would lead to. Where the model is asked, its gain is weighed beside what evidence says.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.naming import overlap, words
+from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking import form, goal
 from linnet.calling.ranking.facts import Features, share
+from linnet.calling.ranking.portions import Portions
+from linnet.calling.ranking.ranker import Weights, weigh
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
 
 _LEAST = -5.0
 """Log-probability below which a best candidate is as good as none."""
+
+
+_EVEN = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Suit:
+    """`fit` tells which of several tools does best, in nats that mean nothing by themselves; `odds` are the log-odds
+    that the request wants the tool, if it is the best one."""
+
+    fit: float
+    odds: float
+
+
+def by_evidence(features: Features, weights: Weights) -> Suit:
+    return Suit(weigh(features, weights.choice), weigh(features, weights.evident))
+
+
+def by_model(suit: Suit, reading: Reading, gain: float, weights: Weights) -> Suit:
+    """What evidence says with the model's `gain` beside it: how much likelier the tool's introduction makes the
+    request, in nats."""
+    own, judged = weights.model.get("tool", _EVEN)
+    return Suit(own * suit.fit + judged * gain, weigh(with_gain(suit.odds, reading, gain), weights.relevance))
+
+
+def with_gain(odds: float, reading: Reading, gain: float) -> Features:
+    """Of a request in another script the gain is all there is to go by."""
+    return {
+        "evident": odds,
+        "gain": gain,
+        "gain a word": gain / max(4, len(reading.words)),
+        "foreign gain": _foreign(reading) * gain,
+    }
+
+
+def suits(portions: Portions, most: int, size: int, weights: Weights) -> list[Features]:
+    """For each of the first `most` tools, what the request says by itself; `size` tools are on offer."""
+    shares = portions.features()[:most]
+    return [
+        features(Sheet(tool, parameters(tool), portions.reading, weights), size)
+        | {f"portion {name}": value for name, value in share.items()}
+        for tool, share in zip(portions.tools, shares, strict=False)
+    ]
 
 
 def features(sheet: Sheet, tools: int) -> Features:
@@ -40,13 +91,6 @@ def features(sheet: Sheet, tools: int) -> Features:
         **_evidence(sheet),
         **_explained(sheet, name | told | own),
     }
-
-
-def with_gain(evidence: Features, reading: Reading, gain: float) -> Features:
-    """Beside the evidence what the model says: how much likelier the tool's introduction makes the request, in
-    nats. Of a request in another script it is all there is to go by."""
-    words = max(4, len(reading.words))
-    return {**evidence, "gain": gain, "gain a word": gain / words, "foreign gain": evidence["foreign"] * gain}
 
 
 def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:

@@ -158,12 +158,6 @@ def looked_at(offered: Sequence[Tool], request: str) -> list[Tool]:
 
 def suits(case: Case, weights: Weights) -> dict[str, Features]:
     """For each tool that is judged, by name, what the request says by itself for its suiting."""
-    reading = Reading(case.request)
-    found = looked_at(case.tools, case.request)[:CANDIDATES]
-    return {t.name: relevance.features(Sheet(t, parameters(t), reading, weights), len(case.tools)) for t in found}
-
-
-def judged(case: Case, suits: Mapping[str, Features], gains: Mapping[str, float]) -> dict[str, Features]:
-    """The same with what the model says, for those tools that it judged. `gains` are in nats."""
-    reading = Reading(case.request)
-    return {name: relevance.with_gain(suits[name], reading, gain) for name, gain in gains.items() if name in suits}
+    portions = Portions(looked_at(case.tools, case.request), Reading(case.request))
+    found = relevance.suits(portions, CANDIDATES, len(case.tools), weights)
+    return {tool.name: features for tool, features in zip(portions.tools, found, strict=False)}

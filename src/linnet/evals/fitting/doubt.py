@@ -12,54 +12,44 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from linnet.calling.choose import MARGIN
-from linnet.calling.ranking.features import Features
-from linnet.calling.ranking.ranker import Doubt, weigh
+from linnet.calling.ranking.ranker import Doubt
+from linnet.calling.ranking.relevance import Suit
 
 DIFFERENT = 0.005
 """Of all cases, those that may be decided differently on each side of the margin."""
 
 _AHEAD = tuple(step / 4 for step in range(17))
 
-Odds = tuple[tuple[float, str], ...]
-"""Log-odds of the tools, best first, with their names."""
-
 
 @dataclass(frozen=True)
 class Both:
-    """One case as evidence has it, and as the model has it."""
+    """One case: how far evidence is above the margin with the tool that it picks, and how far that one is ahead of
+    the second; whether the model, if it is asked, calls a tool, and whether it is the same one."""
 
-    evidence: Odds
-    model: Odds
+    above: float
+    ahead: float
+    called: bool
+    same: bool
 
-    @property
-    def ahead(self) -> float:
-        return self.evidence[0][0] - self.evidence[1][0] if len(self.evidence) > 1 else math.inf
-
-
-def odds(tools: Mapping[str, Features], weights: Mapping[str, float]) -> Odds:
-    return tuple(sorted(((weigh(features, weights), name) for name, features in tools.items()), reverse=True))
+    @classmethod
+    def of(cls, evidence: Mapping[str, Suit], told: Mapping[str, Suit]) -> Both:
+        """From the tools by name, as evidence judges them and as they are judged with the model."""
+        mine, its = (sorted(suits, key=lambda name: -suits[name].fit) for suits in (evidence, told))
+        ahead = evidence[mine[0]].fit - evidence[mine[1]].fit if len(mine) > 1 else math.inf
+        return cls(evidence[mine[0]].odds - MARGIN, ahead, told[its[0]].odds > MARGIN, mine[0] == its[0])
 
 
 def doubt(cases: Sequence[Both]) -> Doubt:
     """The band in which most is settled with few cases decided differently; numbers to two digits."""
     few = DIFFERENT * len(cases)
-    below = _reach(((MARGIN - case.evidence[0][0], _called(case) != "") for case in cases), few)
+    below = _reach(((-case.above, case.called) for case in cases), few)
     found = []
     for ahead in _AHEAD:
-        clear = [
-            (case.evidence[0][0] - MARGIN, _called(case) != case.evidence[0][1])
-            for case in cases
-            if case.ahead >= ahead
-        ]
-        above = _reach(clear, few)
-        found.append((sum(far > above for far, _ in clear), -ahead, above))
+        clear = [case for case in cases if case.ahead >= ahead]
+        above = _reach(((case.above, not (case.called and case.same)) for case in clear), few)
+        found.append((sum(case.above > above for case in clear), -ahead, above))
     _, behind, above = max(found)
-    return Doubt(below, above, -behind)
-
-
-def _called(case: Both) -> str:
-    best, name = case.model[0]
-    return name if best > MARGIN else ""
+    return Doubt(below, above, abs(behind))
 
 
 def _reach(cases: Iterable[tuple[float, bool]], few: float) -> float:

@@ -15,8 +15,8 @@ from linnet.calling.ranking.portions import Portions
 from linnet.calling.ranking.ranker import Weights, weigh
 from linnet.calling.ranking.several import drafts
 from linnet.calling.ranking.sheet import Sheet
+from linnet.evals.fitting.choosing import asked, best, judged
 from linnet.evals.fitting.decisions import looked_at
-from linnet.evals.fitting.doubt import odds
 from linnet.evals.fitting.fit import Fitting, parts
 from linnet.evals.fitting.logit import Mask, Score, auc
 from linnet.evals.harness import Case, Outcome, by_category, fault_of, run
@@ -59,11 +59,11 @@ def _hold(fitting: Fitting, out: Mask, weights: Weights, found: Validation) -> N
     found.arguments.append(fitting.arguments.score(out, weights.features))
     found.counts.append(fitting.counts(out, weights).score(out, weights.counts))
     found.tools.extend((weigh(row.features, weights.tools), row.right) for row in fitting.tools if out[row.case])
-    suits = fitting.suits(out, weights)
-    for number, tools in suits.items():
-        found.evident.append((odds(tools, weights.evident)[0][0], fitting.cases[number].needs_call))
-    for number, tools in fitting.judged(suits).items():
-        found.relevance.append((odds(tools, weights.relevance)[0][0], fitting.cases[number].needs_call))
+    for number, tools in fitting.suits(out, weights).items():
+        case, suits = fitting.cases[number], judged(tools, weights)
+        found.evident.append((best(suits).odds, case.needs_call))
+        if gains := fitting.gains.get(number):
+            found.relevance.append((best(asked(case, suits, gains, weights)).odds, case.needs_call))
 
 
 def _answered(cases: Sequence[Case], model: Model | None, weights: Weights) -> Iterator[Outcome]:
