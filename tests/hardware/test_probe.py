@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linnet.hardware import probe as subject
+from linnet.hardware import tiles
 from linnet.hardware.probe import Machine, Measurement, busy_cores, contention, probe, recall, remember
 
 GIB = 1 << 30
@@ -264,10 +265,16 @@ def test_no_avx2(tmp_path: Path) -> None:
     assert [quirk.name for quirk in machine.quirks if quirk.name == "no-avx2"] == ["no-avx2"]
 
 
-def test_tiles_are_there_and_not_used(tmp_path: Path) -> None:
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="a quirk of x86")
+@pytest.mark.parametrize("usable", [True, False])
+def test_tiles_are_a_feature_where_the_engine_can_use_them(
+    usable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "usable", lambda: usable)
     machine = probe(plant(tmp_path, host(cpuinfo=X86.replace(" avx2", " avx2 amx_tile amx_int8"))))
-    assert {"amx_tile", "amx_int8"} <= set(machine.features or ())
-    assert "no-amx" in {quirk.name for quirk in machine.quirks}
+    assert ({"amx_tile", "amx_int8"} <= set(machine.features or ())) is usable
+    assert ("no-amx" in {quirk.name for quirk in machine.quirks}) is not usable
+    assert "avx2" in (machine.features or ())
 
 
 # --- this machine --------------------------------------------------------------------------------

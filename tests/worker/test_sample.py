@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linnet.requests import Sampling
-from linnet.worker.sample import log_probabilities, sample
+from linnet.worker.sample import log_probabilities, normaliser, sample
 
 LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=40).map(lambda x: np.array(x, np.float32))
 SAMPLINGS = st.builds(
@@ -137,3 +137,10 @@ def test_log_probabilities_sum_to_one_in_double_precision() -> None:
 
 def test_log_probabilities_survive_large_logits() -> None:
     assert np.allclose(log_probabilities(np.array([1e4, 1e4 - 1], np.float32)), [-0.31326169, -1.31326169])
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0, 1e4])
+def test_the_normaliser_is_that_of_double_precision(spread: float) -> None:
+    logits = (np.random.default_rng(7).standard_normal(49_152) * spread).astype(np.float32)
+    exact = float(logits[5]) - log_probabilities(logits)[5]
+    assert abs(normaliser(logits) - exact) < 1e-5 * max(1.0, spread / 100)

@@ -35,7 +35,8 @@ class Machine:
     the physical ones among these, and `quota` the cores that the cgroups really give. Memory is in bytes;
     `memory_available` is what can still be taken here: the least room of the system and of every cgroup.
     `landlock` is the version the kernel offers, 0 for none. `tier` (linux, macos, windows) says how
-    strongly children can be isolated. `accelerators` are device files, `gpus` what a driver tells of.
+    strongly children can be isolated. `features` are those that the engine can use, `accelerators` device files, and
+    `gpus` what a driver tells of.
     """
 
     tier: str

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from linnet.hardware import accelerators, cgroups
+from linnet.hardware import accelerators, cgroups, tiles
 from linnet.hardware.machine import Machine, Measurement, Quirk
 from linnet.hardware.quirks import quirks
 from linnet.hardware.reading import field, least, numbers, text
@@ -74,7 +74,8 @@ def probe(root: Path = ROOT) -> Machine:
         landlock=landlock_abi(),
         seccomp=_seccomp(root),
     )
-    return replace(machine, quirks=tuple(quirks(machine, root)))
+    machine = replace(machine, quirks=tuple(quirks(machine, root)))
+    return machine if tiles.usable() else replace(machine, features=_without_tiles(machine.features))
 
 
 def processors(root: Path = ROOT, share: cgroups.Share | None = None) -> Machine:
@@ -283,6 +284,11 @@ def _features(cpuinfo: str) -> tuple[str, ...] | None:
         return None
     present = {_ARM_WORDS.get(flag, flag) for flag in flags.split()}
     return tuple(name for name in _FEATURES if name in present)
+
+
+def _without_tiles(features: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """What is left for an engine that crashes on tiles, and so goes without them."""
+    return features and tuple(name for name in features if name not in tiles.FEATURES)
 
 
 def _load(root: Path) -> tuple[float, float, float] | None:

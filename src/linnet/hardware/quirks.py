@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from linnet.hardware import tiles
 from linnet.hardware.machine import Machine, Quirk
 from linnet.hardware.reading import exists, field, numbers, text
 
@@ -48,8 +49,8 @@ def _table(machine: Machine, root: Path) -> list[tuple[bool, str, str]]:
             "Decoding will be several times slower: use the smallest model.",
         ),
         (
-            features is not None and "amx_tile" in features,
+            features is not None and "amx_tile" in features and not tiles.usable(),
             "no-amx",
-            "The engine goes without the processor's AMX tiles: llama.cpp crashes on them when GCC has compiled it.",
+            "The engine does without AMX, four times as slow: compile it with native/tiles.h (`make install`).",
         ),
     ]

@@ -173,11 +173,11 @@ def _is_laid_out_anew(tensor: Tensor, features: Collection[str]) -> bool:
 _LAYOUTS = (
     ("avx2", frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"}), 8),
     ("avx512f", frozenset({"Q2_K"}), 8),
+    ("amx_int8", frozenset({"Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"}), 32),
     ("dotprod", frozenset({"Q4_0", "Q8_0", "IQ4_NL", "MXFP4"}), 4),
     ("dotprod", frozenset({"Q4_K", "Q5_K", "Q6_K"}), 8),
 )
 """A feature of the processor, the types that the engine lays out anew for it, and of how many rows at a time.
 
-The rows for AVX2 were measured here; the others are read from the engine's source and never tried. Tiles (AMX) have a
-layout of their own too, and are not used (`worker/tiles.py`).
+The rows for AVX2 and AMX were measured here; the others are read from the engine's source and never tried.
 """

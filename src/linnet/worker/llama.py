@@ -106,7 +106,7 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        with tiles.refused():
+        with tiles.used_well(self._c._lib):
             model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
             raise ModelInvalid("llama.cpp refused the model file")

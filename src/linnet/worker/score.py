@@ -8,7 +8,7 @@ from linnet.protocol import Emitted
 from linnet.requests import Done, Score, Usage
 from linnet.worker.batch import Lane
 from linnet.worker.llama import Llama, Logits
-from linnet.worker.sample import log_probabilities
+from linnet.worker.sample import normaliser
 
 BRANCHES = 16
 """Continuations computed side by side."""
@@ -86,15 +86,16 @@ class Scoring:
     def computed(self, lane: Lane, logits: list[Logits]) -> None:
         if lane is self.lane:
             if not lane.pending:
-                first = log_probabilities(logits[-1])
-                self._scores = [float(first[tokens[0]]) for tokens in self._continuations]
+                row = logits[-1]
+                whole = normaliser(row)
+                self._scores = [float(row[tokens[0]]) - whole for tokens in self._continuations]
                 self._next_wave()
             return
         _, index = self._branches[lane.sequence]
         tokens = self._continuations[index]
         judged = lane.position - len(self.prompt) - len(logits)
         for offset, row in enumerate(logits, start=judged + 1):
-            self._scores[index] += float(log_probabilities(row)[tokens[offset]])
+            self._scores[index] += float(row[tokens[offset]]) - normaliser(row)
         if not lane.pending:
             self._llama.cut(lane.sequence)
             del self._branches[lane.sequence]

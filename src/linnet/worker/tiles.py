@@ -1,9 +1,7 @@
 """The processor's matrix tiles (AMX), and having native code go without them.
 
-llama.cpp compiled by GCC sets tiles up with whatever the stack holds: the intrinsic tells the compiler of 8 of the 64
-bytes that it reads, so the others are never written (ggml-org/llama.cpp#20824, #26954). The first prompt then ends in
-SIGSEGV, or not, by chance. The library asks the kernel for tiles when it loads its first model, and does without
-where they are refused.
+llama.cpp asks the kernel for tiles when it loads its first model, and does without where they are refused. That is
+used for libraries which would crash on them (`hardware/tiles.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +10,9 @@ import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
+from typing import Any
+
+from linnet.hardware.tiles import MARK
 
 _SIGNAL_STACK = 8_192
 """Bytes: enough for every state but that of tiles, which takes as much by itself."""
@@ -21,6 +22,11 @@ class _Stack(ctypes.Structure):
     """stack_t of sigaltstack(2)."""
 
     _fields_ = (("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def used_well(library: Any) -> contextlib.AbstractContextManager[None]:
+    """Around the loading of a first model: tiles are refused to a library, opened by ctypes, without the mark."""
+    return contextlib.nullcontext() if hasattr(library, MARK) else refused()
 
 
 @contextlib.contextmanager
