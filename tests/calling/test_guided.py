@@ -47,7 +47,7 @@ def made(required: dict[str, Any]) -> Tool:
 
 
 def test_a_call_is_valid_and_tells_its_steps() -> None:
-    guided = Guide(Willing(), [made({"n": {"type": "integer"}})]).call("do it 5 times")
+    guided = Guide(Willing(), [made({"n": {"type": "integer"}})], margin=-1e9).call("do it 5 times")
     (call,) = guided.calls
     assert call.arguments == {"n": 5} and call.how in ("evidence", "model") and call.repairs == ()
     assert [step.kind for step in guided.steps] == ["choose", "fill"]
@@ -87,7 +87,8 @@ def test_a_repair_is_told() -> None:
 
 
 def test_what_the_model_wrote_is_told() -> None:
-    (call,) = Guide(Willing('{"a": 1}'), [made({"n": {"type": "integer"}, "p": {"type": "object"}})]).call("5").calls
+    two = made({"n": {"type": "integer"}, "p": {"type": "object"}})
+    (call,) = Guide(Willing('{"a": 1}'), [two], margin=-1e9).call("5").calls
     assert call.arguments == {"n": 5, "p": {"a": 1}} and call.repairs == ("p was written by the model",)
 
 

@@ -89,6 +89,14 @@ def test_what_the_arguments_lack() -> None:
     assert said["needs"] == 1 and found(DICE, "a while")["needs none"] == 1
 
 
+def test_what_the_request_says_beyond_doubt() -> None:
+    unit = {"enum": ["miles", "feet"]}
+    convert = tool("convert", "Converts an amount.", amount=NUMBER, source=unit, target=unit)
+    assert found(convert, "how many feet are 26 miles")["options said"] == 2
+    assert found(convert, "tell me a story")["options said"] == found(convert, "tell me a story")["values said"] == 0
+    assert found(TIMER, "5 minutes")["values said"] == 1
+
+
 def test_a_word_that_nothing_accounts_for() -> None:
     assert found(TIMER, "timer 5 minutes")["unexplained"] == 0
     told = found(TIMER, "timer 5 minutes zebra")

@@ -23,6 +23,9 @@ _LEAST = -5.0
 """Log-probability below which a best candidate is as good as none."""
 
 
+_CLEAR = -0.4
+"""Log-probability over which an argument is beyond doubt."""
+
 _EVEN = (1.0, 1.0)
 
 
@@ -127,6 +130,14 @@ def _evidence(sheet: Sheet) -> Features:
         "least sure": min(sure, default=0.0),
         "mean sure": sum(sure) / max(1, len(sure)),
         "unsaid": float(min(3, sum(pair is None or not pair[0].covers for pair in best))),
+        "options said": float(min(3, _said(sheet, options=True))),
+        "values said": float(min(4, _said(sheet, options=False))),
         "needs": float(min(4, len(required))),
         "needs none": float(not required),
     }
+
+
+def _said(sheet: Sheet, options: bool) -> int:
+    """How many arguments the request names beyond doubt: `miles` and `kilometers` are what a conversion needs."""
+    best = (way[0] for p in sheet.parameters if (p.type == "options") is options and (way := sheet.ways[p]))
+    return sum(candidate.covers and nats > _CLEAR for candidate, nats in best)
