@@ -4,7 +4,7 @@
 
 MODEL is what `linnet run --model` takes. Two ways of measuring: `worker` is a real worker (`runtime/local.py`)
 after a constrained answer to a prompt that fills its context, resident memory by /proc; it works in steps as
-long as this machine is fast. `engine` is the worker's engine alone in a process, driven in steps of 512 tokens:
+long as this machine is fast. `engine` is the worker's engine alone in a process, driven in steps of 256 tokens:
 after the prompt (`full`), and after a step of which as many logits were wanted as a step may want (`scoring`).
 """
 

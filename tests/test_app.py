@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from linnet.agent.agent import Agent
-from linnet.app import check_engine, open_agent, open_pool
-from linnet.errors import DeadlineExceeded, ModelNotFound, OutOfMemory, ToolInvalid
+from linnet.agent.escalate import Escalation
+from linnet.app import check_engine, open_agent, open_pool, open_remote
+from linnet.errors import (
+    DeadlineExceeded,
+    EscalationDenied,
+    ModelNotFound,
+    OutOfMemory,
+    SettingsInvalid,
+    ToolInvalid,
+)
+from linnet.messages import Message
+from linnet.requests import Generate
 from linnet.runtime.local import LocalModel
 from linnet.settings import Settings
 from linnet.tools import tool
@@ -88,3 +98,49 @@ def test_a_look_at_the_engine() -> None:
     assert told["start_seconds"] > 0
     assert told["tokens_per_second"] > 0
     assert told["ready"] is not None
+
+
+def test_memory_and_cache_as_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
+    with open_agent(Settings(memory=True, response_cache_mib=1)) as agent:
+        assert names(agent) == ["calculator", "remember"]
+        assert agent.run("Remember that I am Bo.").answer == "I will remember: I am Bo."
+    assert (tmp_path / "data" / "linnet" / "memory.db").exists()
+    assert (tmp_path / "cache" / "responses.db").exists()
+
+
+# --- another machine -----------------------------------------------------------------------------
+
+REMOTE = {"remote_url": "http://127.0.0.1:9/v1", "remote_model": "big"}
+
+
+def test_a_remote_server_is_behind_a_gate_that_is_closed() -> None:
+    gate = open_remote(Settings(**REMOTE), {"LINNET_REMOTE_KEY": "sk-12345678"})
+    assert isinstance(gate, Escalation)
+    assert gate.capabilities.name == "big@127.0.0.1:9"
+    with pytest.raises(EscalationDenied, match="may not be sent"):
+        gate.stream(Generate((Message("user", "hi"),)))
+
+
+@pytest.mark.parametrize("given", [{}, {"remote_url": "http://127.0.0.1:9"}, {"remote_model": "big"}])
+def test_half_a_server_is_none(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalid, match="no remote server"):
+        open_remote(Settings(**given))
+    with pytest.raises(SettingsInvalid):
+        open_agent(Settings(allow_remote=True, **given))
+
+
+def test_an_allowance_of_nothing_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path))
+    gate = open_remote(Settings(**REMOTE, allow_remote=True, remote_requests=0))
+    with pytest.raises(EscalationDenied, match="today"):
+        gate.stream(Generate((Message("user", "hi"),)))
+
+
+def test_an_agent_falls_back_on_it_only_if_allowed() -> None:
+    with open_agent(Settings(**REMOTE)) as agent:
+        assert isinstance(agent.model, LocalModel)
+    with open_agent(Settings(**REMOTE, allow_remote=True)) as agent:
+        assert type(agent.model).__name__ == "Cascade"
+        assert agent.model.capabilities.name == "smollm2-135m"

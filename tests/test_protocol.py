@@ -73,6 +73,7 @@ TO_CHILD = [
     p.Loop(3, 5, 2, 4, 8, 16),
     p.Encode(3, 4, "q4_k_m", 2, SANDBOX),
     p.Compare(p.Load(3), ("a text", "é\U0001f600"), 5, True),
+    p.Trial(("x = 1", "assert x == 'é\U0001f600'"), SANDBOX),
     p.Threads(3, 5),
     p.Stop(),
 ]
@@ -86,6 +87,7 @@ FROM_CHILD = [
     p.Looped(3, 0.5, 0.25, 1.5),
     p.Recoded(0.5, ("files",)),
     p.Compared(7, 49152, 12.5, 0.75, p.Distance(0.1, 0.01, 0.5, 0.75, 0.9, 11.5), ("memory",)),
+    p.Tried(("", "NameError: x"), "printed\n", True, ("memory",)),
     p.Rendered(2, PROMPT, ("something is left out",)),
     p.failed(5, ContextOverflow("too long", prompt_tokens=9, context=8)),
 ]

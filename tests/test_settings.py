@@ -104,19 +104,33 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REQUEST_SECONDS": "1.5",
         "LINNET_ANSWER_TOKENS": "64",
         "LINNET_MARGIN": "0.25",
+        "LINNET_MEMORY": "yes",
+        "LINNET_RESPONSE_CACHE_MIB": "16",
         "LINNET_ENDPOINT": "https://hub.example",
         "LINNET_OFFLINE": "1",
         "LINNET_MEMORY_MIB": "2048",
         "LINNET_IDLE_SECONDS": "60",
         "LINNET_PRELOAD": "default, other,",
+        "LINNET_REMOTE_URL": "https://models.example/v1",
+        "LINNET_REMOTE_MODEL": "big",
+        "LINNET_REMOTE_CONTEXT": "32768",
+        "LINNET_ALLOW_REMOTE": "true",
+        "LINNET_REMOTE_REQUESTS": "5",
+        "LINNET_REMOTE_TOKENS": "9000",
+        "LINNET_REMOTE_KEY": "sk-never-a-setting",
         "PATH": "/bin",
     }
     fields = set(Settings.model_fields) - {"models"}  # LINNET_MODELS is the folder of models
-    assert set(environ) - {"PATH"} == {f"LINNET_{name.upper()}" for name in fields}
+    assert set(environ) - {"PATH", "LINNET_REMOTE_KEY"} == {f"LINNET_{name.upper()}" for name in fields}
     found = load(environ=environ)
     assert found.tools == ("files", "calculator")
     assert (found.memory_mib, found.idle_seconds, found.preload) == (2048, 60.0, ("default", "other"))
+    assert (found.memory, found.response_cache_mib) == (True, 16)
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
+    assert (found.remote_url, found.remote_model) == ("https://models.example/v1", "big")
+    assert (found.remote_context, found.allow_remote) == (32_768, True)
+    assert (found.remote_requests, found.remote_tokens) == (5, 9_000)
+    assert "sk-never-a-setting" not in repr(found)
     assert found.model_fields_set == fields and not found.snapshots
 
 
@@ -306,3 +320,18 @@ def test_an_encoding_for_this_run_goes_before_that_of_a_model(tmp_path):
         assert (found.encoding, found.models["m"].encoding) == ("original", None)
     with pytest.raises(SettingsInvalid, match="encoding"):
         load(file, {}, encoding="fastest")
+
+
+def test_nothing_is_sent_anywhere_unless_set() -> None:
+    settings = load(environ={})
+    assert (settings.allow_remote, settings.remote_url, settings.remote_model) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"remote_requests": -1}, {"remote_tokens": -1}, {"remote_context": 0}, {"remote_url": ""}, {"remote_key": "k"}],
+)
+def test_what_a_remote_server_cannot_have(given: dict[str, Any]) -> None:
+    """A key is no setting: it has no place in a file."""
+    with pytest.raises(SettingsInvalid):
+        Settings(**given)

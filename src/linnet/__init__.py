@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from linnet import errors
     from linnet.agent.agent import Agent
+    from linnet.agent.cascade import Cascade
+    from linnet.agent.chain import Chain
+    from linnet.agent.micro import MicroAgent
     from linnet.agent.result import Result
+    from linnet.agent.router import Intent, Router
     from linnet.app import open_agent
     from linnet.errors import LinnetError
     from linnet.settings import Settings
@@ -22,9 +26,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "Cascade",
+    "Chain",
+    "Intent",
     "LinnetError",
+    "MicroAgent",
     "Permission",
     "Result",
+    "Router",
     "Rule",
     "Settings",
     "Tool",
@@ -35,7 +44,12 @@ __all__ = [
 
 _HOME = {
     "Agent": "linnet.agent.agent",
+    "Cascade": "linnet.agent.cascade",
+    "Chain": "linnet.agent.chain",
+    "MicroAgent": "linnet.agent.micro",
     "Result": "linnet.agent.result",
+    "Intent": "linnet.agent.router",
+    "Router": "linnet.agent.router",
     "open_agent": "linnet.app",
     "LinnetError": "linnet.errors",
     "Settings": "linnet.settings",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from linnet.agent.agent import Agent
+from linnet.agent.allowance import Allowance
+from linnet.agent.escalate import Escalation
+from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, complete
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool
-from linnet.settings import Settings
+from linnet.runtime.remote import RemoteModel
+from linnet.settings import REMOTE_KEY, Settings
+from linnet.storage import cache_folder
 from linnet.tools import Tool
 
 
@@ -27,7 +33,11 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         margin=settings.margin,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
+        backup=open_remote(settings) if settings.allow_remote else None,
         only=settings.tools,
+        memory=settings.memory,
+        cache=settings.response_cache_mib > 0,
+        cache_bytes=max(1, settings.response_cache_mib * MIB),
         context=settings.context,
         threads=settings.threads,
         models=settings.models,
@@ -51,6 +61,18 @@ def open_model(settings: Settings, name: str | None = None, **special: Any) -> L
         require_sandbox=settings.require_sandbox,
         **special,
     )
+
+
+def open_remote(settings: Settings, environ: Mapping[str, str] | None = None) -> Escalation:
+    """The server of the settings, behind their gate: what is kept from it, and what a day may cost. No connection is
+    opened. The key is in LINNET_REMOTE_KEY. Raises SettingsInvalid where no server, or none that can be, is set."""
+    if not settings.remote_url or not settings.remote_model:
+        hint = "Set `remote_url` and `remote_model`, or leave `allow_remote` unset."
+        raise SettingsInvalid("there is no remote server in the settings", hint=hint, place="remote_url")
+    key = (os.environ if environ is None else environ).get(REMOTE_KEY, "").strip()
+    remote = RemoteModel(settings.remote_url, settings.remote_model, key=key, context=settings.remote_context)
+    allowance = Allowance(settings.remote_requests, settings.remote_tokens, path=cache_folder() / "remote.json")
+    return Escalation(remote, allowed=settings.allow_remote, allowance=allowance)
 
 
 def open_pool(settings: Settings | None = None) -> Pool:

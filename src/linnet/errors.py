@@ -8,6 +8,7 @@
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
+    |   |-- RemoteUnsupported    a server cannot be asked for this
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -29,12 +30,28 @@
     |   |-- QueueFull            too many requests wait already
     |   |-- DeadlineExceeded     the request's own time is up
     |   `-- Cancelled            the caller asked for it
+    |-- RemoteError              a server that the user has configured
+    |   |-- RemoteUnreachable    no connection, or none that can be trusted
+    |   |-- RemoteDenied         the key is missing, wrong, or may not do this
+    |   |-- RemoteBusy           too many requests for it, or too many tokens
+    |   |-- RemoteRefused        it does not take this request
+    |   |-- RemoteFailed         it says that it failed itself
+    |   |-- RemoteInvalid        what it sent is no answer, or is too much
+    |   |-- RemoteCut            the answer ended before its end
+    |   |-- RemoteSilent         nothing came for too long
+    |   `-- EscalationDenied     sending is not allowed, or its budget is spent
+    |-- Unanswered               everybody was asked and nobody had an answer
     |-- ToolError                a tool call that was wanted and did not work
     |   |-- ToolArgumentsInvalid the arguments do not fit the tool's schema
     |   |-- ToolDenied           the permission was not given
     |   |-- ToolFailed           the tool raised
     |   |   `-- ToolUnbound      there is no function behind it: nothing was run
-    |   `-- ToolTimeout          the tool did not return in its time
+    |   |-- ToolTimeout          the tool did not return in its time
+    |   `-- ToolInterrupted      the program ended while the tool may have run
+    |-- StoreError               a file in which Linnet keeps what it is to remember
+    |   |-- StoreDamaged         it is torn, or another program's
+    |   |-- StoreUnavailable     it cannot be opened, read or written now
+    |   `-- StoreOverfull        its limit, or the disk, takes no more
     `-- SandboxUnavailable       a sandbox was demanded that this kernel lacks
 
 Each class says who must act, whether the same request may work later, and with which exit code a
@@ -112,6 +129,10 @@ class InputInvalid(RequestError):
 
 class ToolsUnsupported(RequestError):
     default_hint = "Let Linnet guide the model through the call (`linnet run`), or use a model made for tools."
+
+
+class RemoteUnsupported(RequestError):
+    default_hint = "Ask a local model for it, or ask the server in messages and within a JSON Schema."
 
 
 class SettingsInvalid(RequestError):
@@ -216,6 +237,60 @@ class Cancelled(EngineError):
     default_hint = "The request was cancelled by its caller."
 
 
+class RemoteError(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    retryable = True
+    default_hint = "Try again later, or leave the remote server out (`allow_remote`)."
+
+
+class RemoteUnreachable(RemoteError):
+    default_hint = "Check the address (`remote_url`), the network, and that the server runs."
+
+
+class RemoteDenied(RemoteError):
+    exit_code = REFUSED
+    retryable = False
+    default_hint = "Set LINNET_REMOTE_KEY to a key that this server knows and that may use this model."
+
+
+class RemoteBusy(RemoteError):
+    exit_code = RESOURCES
+    default_hint = "Wait as long as the server asks, or raise its limits."
+
+
+class RemoteRefused(RemoteError):
+    retryable = False
+    default_hint = "Check that the server has the path in `remote_url` and the model in `remote_model`."
+
+
+class RemoteFailed(RemoteError):
+    default_hint = "The fault is on the server's side: try again later."
+
+
+class RemoteInvalid(RemoteError):
+    retryable = False
+    default_hint = "Check that the server at `remote_url` speaks OpenAI's chat completions, streamed."
+
+
+class RemoteCut(RemoteError):
+    default_hint = "What came before is not the whole answer: try again."
+
+
+class RemoteSilent(RemoteError):
+    default_hint = "The server may be overloaded: try again later."
+
+
+class EscalationDenied(RemoteError):
+    exit_code = REFUSED
+    retryable = False
+    default_hint = "Set `allow_remote`, or raise the budget, if requests may be sent to that server."
+
+
+class Unanswered(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    default_hint = "The message says why each one had no answer; add one that has."
+
+
 class ToolError(LinnetError):
     who: ClassVar[Actor] = "tool author"
     default_hint = "See the tool's own message."
@@ -242,6 +317,29 @@ class ToolUnbound(ToolFailed):
 
 class ToolTimeout(ToolError):
     default_hint = "The tool ran past its deadline; give it a longer one, or make it return."
+
+
+class ToolInterrupted(ToolError):
+    default_hint = "See what the tool has done; --resume --retry runs the request once more."
+
+
+class StoreError(LinnetError):
+    who: ClassVar[Actor] = "operator"
+    default_hint = "Look at the file that is named, and at the disk that it is on."
+
+
+class StoreDamaged(StoreError):
+    default_hint = "Nothing of it was changed; keep it, or take it away, and try again."
+
+
+class StoreUnavailable(StoreError):
+    retryable = True
+    default_hint = "Another program may hold it, or this account may not write it."
+
+
+class StoreOverfull(StoreError):
+    exit_code = RESOURCES
+    default_hint = "Free space on the disk, or forget what is no longer needed."
 
 
 class SandboxUnavailable(LinnetError):

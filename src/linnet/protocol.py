@@ -150,7 +150,7 @@ class Loop:
     run: int = Field(default=0, ge=0)
     generate: int = Field(default=0, ge=0)
     streams: int = Field(default=1, ge=1)
-    step: int = Field(default=512, ge=1)
+    step: int = Field(default=256, ge=1)
     record: Literal["loop"] = "loop"
 
 
@@ -188,6 +188,15 @@ class Compare:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Trial:
+    """Run pieces of Python one after the other in one namespace, in a child that runs nothing else."""
+
+    pieces: Annotated[tuple[str, ...], Field(min_length=1, max_length=LIMITS.python_pieces)]
+    sandbox: Sandbox = Sandbox()
+    record: Literal["trial"] = "trial"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Threads:
     """Compute with so many threads from the next step on: one token at a time, and many at once."""
 
@@ -203,7 +212,7 @@ class Stop:
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Threads | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -310,6 +319,18 @@ class Recoded:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Tried:
+    """The one good end of a `Trial`: of each piece the error that it ended with, "" for none; then what all of them
+    printed, and whether that was cut. It is what the pieces make of it: code that means to lie here can."""
+
+    errors: tuple[str, ...]
+    printed: str = ""
+    cut: bool = False
+    missing: tuple[str, ...] = ()
+    record: Literal["tried"] = "tried"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Distance:
     """How far predictions are from those of a reference: Kullback-Leibler divergences in nats, over all positions.
 
@@ -357,6 +378,6 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Failed
+Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Tried | Failed
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report

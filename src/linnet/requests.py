@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
-from linnet.messages import STRICT, Message, ToolSpec
+from linnet.messages import STRICT, Message, Step, ToolSpec
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -224,7 +224,10 @@ class Done:
     """The end of a request that worked.
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
-    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be.
+    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be; `cached`
+    how an answer that was remembered was found: "" says that it was computed. `how` is "" for a model's own answer,
+    else what a Model around Models had it from (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for
+    it.
     """
 
     text: str = ""
@@ -234,6 +237,9 @@ class Done:
     scores: tuple[tuple[float, int], ...] = ()
     count: int = 0
     degraded: tuple[str, ...] = ()
+    cached: str = ""
+    how: str = ""
+    steps: tuple[Step, ...] = ()
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.
@@ -248,11 +254,21 @@ Event = Piece | Done
 
 
 @dataclass(frozen=True, config=STRICT)
+class Infill:
+    """The control tokens that ask a model for what belongs into a gap: it continues prefix, its text, suffix, its
+    text, middle."""
+
+    prefix: str
+    suffix: str
+    middle: str
+
+
+@dataclass(frozen=True, config=STRICT)
 class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
-    file as it is.
+    file as it is. `infill` is None for a model that was not taught to fill gaps.
     """
 
     name: str
@@ -260,6 +276,7 @@ class Capabilities:
     constraints: bool = True
     scores: bool = True
     encoding: str = ""
+    infill: Infill | None = None
 
 
 def check_size(texts: Iterable[str]) -> int:

@@ -32,8 +32,12 @@ from linnet.limits import LIMITS
 
 PREFIX = "LINNET_"
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG"})
-"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks."""
+REMOTE_KEY = "LINNET_REMOTE_KEY"
+"""The variable with the key of the remote server: no setting, so that no file and no dump of settings holds it."""
+
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY})
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, a key.
+"""
 
 _LISTS = {"tools", "preload"}
 """Settings that are parted by commas where they are variables."""
@@ -97,12 +101,20 @@ class Settings(BaseModel):
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
+    memory: bool = Field(False, description="recall what `linnet memory` keeps, and keep a journal of each turn")
+    response_cache_mib: int = Field(0, ge=0, description="MiB of answers that are given again if asked for; 0: none")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")
     endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
     offline: bool = Field(False, description="never ask the hub, not even for `models pull`")
     memory_mib: int | None = Field(None, ge=1, description="MiB that all models may take; unset: what is available")
     idle_seconds: float = Field(LIMITS.idle_seconds, ge=0, description="unused models are unloaded; 0: never")
     preload: tuple[Name, ...] = Field((), description="models that are loaded at the start, not on demand")
+    remote_url: Name | None = Field(None, description="address of an OpenAI-compatible server, up to `/v1`")
+    remote_model: Name | None = Field(None, description="which model of that server is asked")
+    remote_context: int = Field(8_192, ge=1, description="tokens that the remote model takes")
+    allow_remote: bool = Field(False, description="requests that the local model fails at may go to that server")
+    remote_requests: int = Field(100, ge=0, description="requests a day that may go there")
+    remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
     @field_validator("root", mode="before")

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,12 @@ def write_json(path: Path, value: Any) -> bool:
 def write_whole(path: Path, body: bytes) -> None:
     """As `write_json` does, for a file that must not be lost: raises OSError when it cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, body)
+    write_pieces(path, (body,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None:
+    """As `write_whole` does, for a file that is more than fits into memory, with these permissions."""
+    _replace(path, pieces, mode)
     sync_folder(path.parent)
 
 
@@ -88,13 +94,14 @@ def _home() -> Path:
         return Path(os.devnull)
 
 
-def _replace(path: Path, body: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes], mode: int) -> None:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
+            file.writelines(pieces)
             file.flush()
+            temporary.chmod(mode)
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:

@@ -185,10 +185,24 @@ def test_history_is_heard_and_the_oldest_is_dropped(root: Path) -> None:
         assert result.dropped == tuple(f"user: {message.content[:60]}" for message in old[: len(result.dropped)])
         assert result.usage.prompt_tokens
         checked(result.describe())
-        # What is too long even to be counted is dropped like the rest.
+        # What is too long even to be counted is shortened.
         huge = Message("user", "word " * (LIMITS.request_bytes // 4))
         result = agent.run("What is my name?", [huge, Message("user", "My name is Bo.")])
-        assert [told[:10] for told in result.dropped] == ["user: word"]
+        assert [told[:20] for told in result.dropped] == ["shortened user: word"]
+
+
+def test_a_conversation_hears_what_was_said(root: Path) -> None:
+    with Agent(only=["calculator"], context=512, answer_tokens=8) as agent:
+        talk = agent.conversation([Message("user", "My name is Bo.")])
+        first, second = talk.run(" Why is the sky blue? "), talk.run("And the sea?")
+        assert [m.content for m in talk.history[1:]] == [
+            "Why is the sky blue?", first.answer, "And the sea?", second.answer]  # fmt: skip
+        assert second.usage.cached_tokens > 0
+        sizes = second.steps[-1].data["context"]
+        assert sizes["history"] > 0 and sizes["room"] == 192
+        with pytest.raises(EmptyRequest):
+            talk.run(" ")
+        assert len(talk.history) == 5, "what failed was not said"
 
 
 def test_several_threads_at_once(agent: Agent) -> None:

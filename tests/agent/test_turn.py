@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from linnet import Intent
 from linnet.agent.result import Result
+from linnet.agent.router import Check, Router
 from linnet.agent.turn import Turn, _parts
 from linnet.agent.within import Within
 from linnet.calling.guided import Guide
 from linnet.errors import DeadlineExceeded
 from linnet.limits import LIMITS
-from linnet.messages import Message
+from linnet.messages import Message, Step
 from linnet.requests import Capabilities, Count, Done, Event, Finish, Generate, Piece, Request, Score, Usage
 from linnet.tools import Permission, Rule, Tool, tool
 
@@ -35,7 +38,8 @@ class Canned:
             case Score():
                 yield Done(scores=tuple((-1.0, 1) for _ in request.continuations), usage=Usage(10))
             case Count():
-                yield Done(count=sum(len(part.content.split()) for part in self.messages(request)))
+                texts = (part.content if isinstance(part, Message) else part.text for part in request.prompt)
+                yield Done(count=sum(len(text.split()) for text in texts))
             case Generate():
                 yield Piece(self._text, (1, 2))
                 done = {"text": self._text, "finish": self._finish, "captures": self._captures}
@@ -171,6 +175,44 @@ def test_an_answer_that_goes_round_in_circles_is_stopped() -> None:
     assert result.degraded == ("the answer was stopped because it repeated itself",)
     assert (result.usage, result.model) == (Usage(generated_tokens=9), "canned")
     assert len(closed) == 1
+
+
+def test_a_thought_that_takes_the_whole_room_is_no_answer() -> None:
+    class Thinker(Canned):
+        def stream(self, request: Request) -> Iterator[Event]:
+            yield Piece("<think>", (0,))
+            for n in range(1_000):
+                yield Piece(f" {n}", (n,))
+
+    result = turn("hi", model=Thinker())
+    assert (result.answer, result.usage) == ("", Usage(generated_tokens=31))
+    assert result.degraded[0] == "the answer was stopped because it thought without coming to an answer"
+
+
+def test_a_claim_without_its_call_is_told() -> None:
+    result = turn("save it", model=Canned("I have saved the file."))
+    assert "I have saved the file." in result.answer and "No tool was called in this turn" in result.answer
+    assert result.degraded == (
+        "resumed",
+        "the answer claims what was not done in this turn: 'I have saved the file.'",
+    )
+
+
+def test_numbers_are_held_against_the_tools_of_the_turn() -> None:
+    result = turn("add 20 and 22, then say it again", add, model=Canned("It was 43."), margin=NEVER)
+    assert result.answer.endswith("(add said 42, not 43.)")
+    assert "no tool and no input supplied the number 43 of the answer" in result.degraded
+    assert turn("say it", add, model=Canned("It was 43."), margin=NEVER).degraded == ("resumed",)
+
+
+def test_who_answered_is_told() -> None:
+    class Chain(Canned):
+        def stream(self, request: Request) -> Iterator[Event]:
+            yield Piece("ok", (1,))
+            yield Done("ok", usage=Usage(1, 0, 1), how="fallback:rules", steps=(Step("attempt", "rules: taken"),))
+
+    result = turn("hi", model=Chain())
+    assert (result.how, kinds(result)) == ("fallback:rules", ["route", "attempt", "answer"])
 
 
 def test_the_callers_system_message_stands_alone() -> None:
@@ -351,3 +393,54 @@ def test_what_was_done_is_told_when_a_later_step_fails() -> None:
 def test_then_inside_a_quotation_is_no_step() -> None:
     assert _parts('note "mix flour, then add eggs" at 5') == ['note "mix flour, then add eggs" at 5']
     assert _parts("do this, then that") == ["do this", "that"]
+
+
+# --- intents -------------------------------------------------------------------------------------
+
+HOURS = Intent("hours", answer="We open at {opens}.", values={"opens": 8}, rules=[Rule(pattern="hours")])
+SLOGAN = Intent(
+    "slogan",
+    prompt="Praise {about}.",
+    rules=[Rule(prefix="slogan:", to="about")],
+    checks=[Check("short", longest=9)],
+    otherwise="Try {about}!",
+)
+
+
+def routed(model: Canned, *intents: Intent, tools: Sequence[Tool] = ()) -> Turn:
+    within = Within(model, 60.0)
+    guide = Guide(within, tools, margin=NEVER)
+    return Turn(within, guide, tools, frozenset(), None, 40, Router(intents=intents))
+
+
+def test_an_intent_is_answered_without_a_model() -> None:
+    model = Canned()
+    result = routed(model, HOURS, tools=[add]).run("hours", ())
+    assert (result.answer, result.how, result.model) == ("We open at 8.", "rule", "")
+    assert result.steps[0].detail == "a rule of intent hours matches" and not model.heard
+
+
+def test_an_intents_prompt_is_asked_alone() -> None:
+    model = Canned("short")
+    result = routed(model, SLOGAN).run("slogan: tea", [Message("user", "before")])
+    assert (result.answer, result.how, result.degraded) == ("short", "model", ("resumed",))
+    assert [message.content for message in model.asked] == ["Praise tea."]
+
+
+def test_an_answer_that_fails_a_check_is_replaced_and_that_is_told() -> None:
+    result = routed(Canned("much too long"), SLOGAN).run("slogan: tea", ())
+    assert (result.answer, result.how) == ("Try tea!", "rule")
+    assert "the model's answer failed the check short" in result.degraded
+
+
+def test_without_a_replacement_the_turn_goes_on_as_without_a_router() -> None:
+    model = Canned("much too long")
+    result = routed(model, replace(SLOGAN, otherwise="")).run("slogan: tea", ())
+    assert (result.answer, result.how) == ("much too long", "model")
+    assert [message.content for message in model.asked] == ["slogan: tea"]
+    assert "the model's answer failed the check short" in result.degraded
+
+
+def test_steps_of_a_request_are_routed_one_by_one() -> None:
+    result = routed(Canned(), HOURS, tools=[add]).run("hours, then add 1 and 2", ())
+    assert result.answer == "We open at 8.\n1 + 2 = 3" and result.how == "rule"

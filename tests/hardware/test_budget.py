@@ -82,7 +82,7 @@ def test_an_offer_never_exceeds_the_wish_or_the_memory(
 
 # --- from a shape --------------------------------------------------------------------------------
 
-SHAPE = Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 49_152, 48_900)
+SHAPE = Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 49_152, 48_900, heads=9)
 
 
 def enough(need: int) -> int:

@@ -18,7 +18,7 @@ from linnet.models.shape import shape_of
 from linnet.protocol import Load
 from linnet.worker.batch import LARGEST, ROWS
 
-SMOLLM2 = Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 49_152, 48_900)
+SMOLLM2 = Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 49_152, 48_900, heads=9)
 
 
 @pytest.fixture(scope="module")

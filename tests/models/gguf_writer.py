@@ -103,17 +103,22 @@ class Small:
         return model(entries, infos)
 
     def write(self) -> bytes:
-        weights = (_weights("norm" in name, sizes, kind) for name, (sizes, kind) in self.tensors.items())
+        weights = (_weights(_mean(name), sizes, kind) for name, (sizes, kind) in self.tensors.items())
         return self.header() + b"".join(weights)
 
 
+def _mean(name: str) -> float:
+    """Norms are around 1; a state that its decay lets grow would soon be no number."""
+    return float("norm" in name) - 0.2 * name.endswith(".ssm_a")
+
+
 @cache
-def _weights(norm: bool, sizes: tuple[int, ...], kind: int) -> bytes:
-    """Numbers around 1 in norms and around 0 elsewhere, and zeros in other types than F32; padded to 32 bytes."""
+def _weights(mean: float, sizes: tuple[int, ...], kind: int) -> bytes:
+    """Numbers around a mean, and zeros in other types than F32; padded to 32 bytes."""
     count, rng = bytes_of(sizes, kind), random.Random(0)
     if kind:
         return bytes(count + -count % 32)
-    values = (rng.gauss(float(norm), 0.1) for _ in range(count // 4))
+    values = (rng.gauss(mean, 0.1) for _ in range(count // 4))
     return struct.pack(f"<{count // 4}f", *values) + bytes(-count % 32)
 
 
@@ -208,6 +213,17 @@ _OWN: dict[str, dict[str, Field | None]] = {
         "attention.scale": (F32, 0.25),
     },
     "lfm2": {"shortconv.l_cache": (U32, 3), "attention.head_count_kv": (U32, [0, SHARED])},
+    "qwen35": {
+        "attention.key_length": (U32, 16),
+        "attention.value_length": (U32, 16),
+        "full_attention_interval": (U32, 2),
+        "rope.dimension_sections": (I32, [3, 3, 2, 0]),
+        "ssm.conv_kernel": (U32, 4),
+        "ssm.inner_size": (U32, 64),
+        "ssm.state_size": (U32, 16),
+        "ssm.time_step_rank": (U32, 4),
+        "ssm.group_count": (U32, 2),
+    },
     "mamba2": {
         "attention.head_count": None,
         "attention.head_count_kv": None,
@@ -285,6 +301,29 @@ def _convolution(block: int) -> Sizes:
     return {"attn_norm.weight": (WIDTH,), **named, **_feed(block)}
 
 
+def _gated(block: int) -> Sizes:
+    """A linear kind of attention with a state, or the full kind with a gate in its queries."""
+    own: Sizes = {**_feed(block), "post_attention_norm.weight": (WIDTH,)}
+    del own["ffn_norm.weight"]
+    if block % 2:
+        return {**own, **_attention(block), **_head_norms(block), "attn_q.weight": (WIDTH, 2 * WIDTH)}
+    state, heads, groups, inner = 16, 4, 2, 64
+    mixed = inner + 2 * groups * state
+    return {
+        **own,
+        "attn_norm.weight": (WIDTH,),
+        "attn_qkv.weight": (WIDTH, mixed),
+        "attn_gate.weight": (WIDTH, inner),
+        "ssm_conv1d.weight": (4, mixed),
+        "ssm_dt.bias": (heads,),
+        "ssm_a": (heads,),
+        "ssm_beta.weight": (WIDTH, heads),
+        "ssm_alpha.weight": (WIDTH, heads),
+        "ssm_norm.weight": (state,),
+        "ssm_out.weight": (inner, WIDTH),
+    }
+
+
 def _state(block: int) -> Sizes:
     inner, groups, state, heads = 128, 2, 16, 8
     mixed = inner + 2 * groups * state
@@ -322,6 +361,7 @@ _BLOCKS = {
     "granite": lambda b: {**_attention(b), **_feed(b)},
     "phi3": _fused,
     "lfm2": _convolution,
+    "qwen35": _gated,
     "mamba2": _state,
 }
 SMALL_ARCHITECTURES = tuple(_BLOCKS)

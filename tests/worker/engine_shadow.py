@@ -2,8 +2,9 @@
 
 `Shadow` is the real model with a book beside it of which cells each sequence has; `check` holds what the engine
 thinks of its memory against that book and against llama.cpp; `run` drives an engine from a seed and checks it after
-each step. A fault is an AssertionError or a LinnetError, and comes again with its seed: steps are sized by the seed
-as well, not by the clock.
+each step; `recompute` holds logits that were used against those of the same tokens computed from nothing. A fault is
+an AssertionError or a LinnetError, and comes again with its seed: steps are sized by the seed as well, not by the
+clock.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
 
 from linnet.protocol import Adapter, Emitted, Ended, Failed, Load, Submit
 from linnet.requests import (
@@ -36,15 +40,16 @@ from linnet.requests import (
 from linnet.worker import engine as engines
 from linnet.worker import generate
 from linnet.worker.batch import LARGEST, SMALLEST, StepSizer
+from linnet.worker.boundaries import State
 from linnet.worker.engine import Engine
 from linnet.worker.job import Running
-from linnet.worker.llama import Entry, Llama, warm_imports
+from linnet.worker.llama import Entry, Llama, Logits, warm_imports
 from linnet.worker.prefix import Node
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 
+from gguf_writer import U32, small
 from gguf_writer import adapter as small_adapter
-from gguf_writer import small
 
 SEQUENCES = 64
 CONTEXT = 256
@@ -52,6 +57,12 @@ STALLED = 20
 """Steps in a row without progress that are a fault: one or two are none, where a request waits for another."""
 
 ENDLESS = 20_000
+
+SEEN = 40
+"""Rows of logits of a run that are computed again from nothing."""
+
+ASTRAY = 0.1
+"""How far they may be apart: batches of another shape move them by 0.01, a state of other tokens by 0.3 and more."""
 
 
 class Cell(NamedTuple):
@@ -69,10 +80,15 @@ class Shadow(Llama):
         super().__init__(load, lambda fraction: None)
         self.reset()
 
+        self._saved: dict[bytes, list[Cell]] = {}
+
     def reset(self) -> None:
         """Forget everything, whatever state a fault has left."""
         self.cells: dict[int, list[Cell]] = {sequence: [] for sequence in range(SEQUENCES)}
         self._computed = 0
+        self._step = 0  # the number of the last cell before the last step
+        self.seen: list[tuple[str, list[int], Logits]] = []
+        """Logits by adapter and tokens, some of all that were computed."""
         for sequence in self.cells:
             super().cut(sequence)
 
@@ -87,6 +103,7 @@ class Shadow(Llama):
     def copy(self, source: int, target: int, length: int) -> None:
         held = len(self.cells[source])
         assert held >= length, f"{length} positions are copied of sequence {source}, which has {held}"
+        assert self.can_cut or held == length, f"{length} positions are copied of a state with {held}"
         assert not self.cells[target], f"sequence {target} is copied to and not empty"
         self.cells[target] = self.cells[source][:length]
         super().copy(source, target, length)
@@ -94,11 +111,14 @@ class Shadow(Llama):
     def cut(self, sequence: int, length: int = 0) -> None:
         held = len(self.cells[sequence])
         assert held >= length, f"sequence {sequence} is cut at {length} and has {held}"
-        assert self.can_cut or not length or held == length, f"sequence {sequence} of a state is cut at {length}"
+        back = all(cell.number > self._step for cell in self.cells[sequence][length:]) and self.can_take_back
+        cuttable = self.can_cut or back or not length or held == length
+        assert cuttable, f"sequence {sequence} of a state is cut at {length}"
         del self.cells[sequence][length:]
         super().cut(sequence, length)
 
     def share(self, source: int, target: int, length: int) -> None:
+        assert self.can_cut, "a part of a state is to be shared"
         assert len(self.cells[target]) >= length, f"sequence {target} is to share more than it has"
         same = self.tokens(source)[:length] == self.tokens(target)[:length]
         assert same, f"sequences {source} and {target} are to share what is not the same"
@@ -106,7 +126,20 @@ class Shadow(Llama):
         super().share(source, target, length)  # which copies, and so counts the beginning
         self.cells[target] += rest
 
+    def save_state(self, sequence: int, target: NDArray[np.uint8]) -> bool:
+        saved = super().save_state(sequence, target)
+        self._saved[target.tobytes()] = [*self.cells[sequence]]
+        return saved
+
+    def load_state(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        assert not self.cells[sequence], f"sequence {sequence} is restored and not empty"
+        for cell in self._saved[state.tobytes()]:
+            self._computed += 1
+            self.cells[sequence].append(cell._replace(number=self._computed))
+        return super().load_state(sequence, state)
+
     def decode(self, entries: Sequence[Entry], tick: Callable[[], None] | None = None) -> None:
+        self._step = self._computed
         for entry in entries:
             cells = self.cells[entry.sequence]
             assert entry.position == len(cells), f"{entry} does not stand behind {len(cells)} positions"
@@ -114,12 +147,21 @@ class Shadow(Llama):
             cells.append(Cell(self._computed, entry.token, self._adapted))
         assert self.used <= self.context, f"{self.used} cells are in use of {self.context}"
         super().decode(entries, tick)
+        for i, entry in enumerate(entries):
+            if entry.logits and self._computed % 7 == i % 7:
+                tokens = self.tokens(entry.sequence)[: entry.position + 1]
+                self.seen.append((self._adapted, tokens, self.logits(i).copy()))
 
 
-def load(architecture: str = "llama", adapters: int = 0, context: int = CONTEXT) -> Shadow:
-    """A small model with adapters `a0`, `a1`, ... of it, strong enough to change what it says."""
+def load(architecture: str = "llama", adapters: int = 0, context: int = CONTEXT, window: int = 16) -> Shadow:
+    """A small model with adapters `a0`, `a1`, ... of it, strong enough to change what it says.
+
+    `window` is of the architectures whose attention slides.
+    """
     warm_imports()
     model = small(architecture)
+    if key := next((key for key in model.fields if key.endswith("sliding_window")), None):
+        model = model.but(**{key: (U32, window)})
     lent = (Adapter(f"a{i}", _file(small_adapter(model, rank=4 + i).write()), scale=20.0) for i in range(adapters))
     return Shadow(Load(model_fd=_file(model.write()), context=context, adapters=tuple(lent)))
 
@@ -156,6 +198,10 @@ def check(engine: Engine, llama: Shadow) -> None:
     _check_keys(llama, keys)
 
 
+def _has_own(node: Node) -> bool:
+    return node.parent is not None and (isinstance(node, State) or not node.children)
+
+
 def _below(root: Node) -> Iterator[Node]:
     yield root
     for child in root.children.values():
@@ -190,7 +236,7 @@ def _check_tree(engine: Engine, llama: Shadow, nodes: list[tuple[Any, Node]], ru
         assert node.pins == stood_on[id(node)], (
             f"{node.pins} requests are said to stand where {stood_on[id(node)]} do"
         )
-        assert (node.sequence >= 0) != bool(node.children) or node.parent is None, "leaves alone have sequences"
+        assert (node.sequence >= 0) == _has_own(node), "leaves alone have sequences, or all states"
         if node.sequence >= 0:
             tokens = [token for one in [*node.path()][::-1] for token in one.tokens]
             assert llama.tokens(node.sequence) == tokens, f"sequence {node.sequence} is not what is kept"
@@ -238,12 +284,13 @@ STOPS: tuple[tuple[str, ...], ...] = ((), (), ("ab", "zz"), ("red",))
 
 def random_request(rng: random.Random, context: int) -> Generate | Score:
     """Of few owners, beginnings and words, so that much is shared and repeated."""
-    text = rng.choice(RULES) + _words(rng, (1, 2, 4, 8, 20))
-    prompt = (Segment(text[: rng.choice((20, 60, 120, context * 9 // 10))], True),)
+    rules, stable = rng.choice(RULES), rng.choice((0, 1, 1, 2))
+    text = _words(rng, (1, 2, 4, 8, 20))[: max(0, rng.choice((20, 60, 120, context * 9 // 10)) - len(rules))]
+    prompt = (Segment(rules, True), Segment(text or "q", True))
     owner = rng.choice(("", "", "ann"))
     if rng.random() < 0.15:
         continuations = (_words(rng, (1, 1, 2, 3)) for _ in range(rng.choice((1, 2, 5, 20))))
-        return Score(prompt, tuple(continuations), owner=owner)
+        return Score(prompt, tuple(continuations), owner=owner, stable=stable)
     return Generate(
         prompt,
         constraint=rng.choice(CONSTRAINTS),
@@ -251,6 +298,7 @@ def random_request(rng: random.Random, context: int) -> Generate | Score:
         sampling=rng.choice((Sampling(), Sampling(), Sampling(0.7, 0.95, 20, rng.randrange(99)))),
         stop=rng.choice(STOPS),
         owner=owner,
+        stable=stable,
     )
 
 
@@ -382,6 +430,7 @@ def run(
         for id, asked in drive.asked.items():
             _check_end(id, asked)
         ended = [(asked, asked.done) for asked in drive.asked.values() if asked.done]
+        recompute(llama, rng)
         differing = sum(_differs(asked, done, llama) for asked, done in ended) if compare else 0
     return Totals(
         steps=drive.steps,
@@ -392,6 +441,18 @@ def run(
         guessed=sum(done.usage.guessed_tokens for _, done in ended),
         differing=differing,
     )
+
+
+def recompute(llama: Shadow, rng: random.Random) -> None:
+    """Hold some of the logits that were used against those of the same tokens computed at once, by themselves."""
+    seen = rng.sample(llama.seen, min(SEEN, len(llama.seen)))
+    llama.reset()
+    for adapter, tokens, logits in seen:
+        llama.adapt(adapter)
+        llama.decode([Entry(token, i, 0, i == len(tokens) - 1) for i, token in enumerate(tokens)])
+        apart = float(abs(llama.logits(len(tokens) - 1) - logits).max())
+        assert apart < ASTRAY, f"logits behind {len(tokens)} tokens are {apart:.2f} from those computed alone"
+        llama.cut(0)
 
 
 def _next(rng: random.Random, drive: _Drive) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 
 from linnet.protocol import Submit
 from linnet.requests import Generate, Pattern, Segment
+from linnet.worker.boundaries import Boundaries
 from linnet.worker.engine import Engine
 from linnet.worker.generate import Generation
 from linnet.worker.llama import Entry
@@ -19,13 +21,14 @@ from linnet.worker.prefix import PrefixTree
 
 sys.path.append(str(Path(__file__).parent))
 
-from engine_shadow import SEQUENCES, Shadow, Totals, check, load, run
+from engine_shadow import SEQUENCES, Shadow, Totals, check, load, recompute, run
 
-WHOLE, ADAPTED, WINDOW, HYBRID, STATE = ("llama", 0), ("llama", 2), ("gemma3", 0), ("lfm2", 0), ("mamba2", 0)
+WHOLE, ADAPTED, WINDOW = ("llama", 0), ("llama", 2), ("gemma3", 2)
+STATES = ("lfm2", 0), ("qwen35", 0), ("mamba2", 0)
 
 
 @pytest.fixture(scope="module")
-def model() -> Callable[[str, int], Shadow]:
+def model() -> Callable[..., Shadow]:
     return cache(load)
 
 
@@ -44,13 +47,34 @@ def test_adapters_share_no_cell(model: Any) -> None:
     assert min(told.ended, told.paused, told.resumed, told.cached, told.guessed) > 0
 
 
-@pytest.mark.parametrize("kind", [WINDOW, HYBRID, STATE], ids=lambda kind: kind[0])
-def test_what_cannot_be_cut_is_never_shared_nor_guessed_into(model: Any, kind: tuple[str, int]) -> None:
+@pytest.mark.parametrize("kind", STATES, ids=lambda kind: kind[0])
+def test_states_are_shared_whole_and_never_guessed_into(model: Any, kind: tuple[str, int]) -> None:
     llama = model(*kind)
     assert not llama.can_cut
     told = some(llama, range(4), room=8)
-    assert min(told.ended, told.paused, told.resumed) > 0
-    assert told.cached == told.guessed == 0
+    assert min(told.ended, told.paused, told.resumed, told.cached) > 0
+    assert told.guessed == 0
+
+
+def test_a_window_is_shared_whole_and_guessed_into(model: Any) -> None:
+    llama = model(*WINDOW)
+    assert not llama.can_cut
+    told = some(llama, range(4), room=8)
+    assert min(told.ended, told.paused, told.resumed, told.cached, told.guessed) > 0
+
+
+def test_a_window_wider_than_the_context_is_none(model: Any) -> None:
+    wide, narrow = (model("gemma3", 0, 256, window) for window in (257, 256))
+    assert wide.can_cut and not narrow.can_cut
+    assert some(wide, range(2)).cached > 0
+
+
+def test_sharing_parts_of_a_window_would_lose_cells(model: Any, monkeypatch: Any) -> None:
+    """Why a sliding window is no ordinary model, though its cache has room for the whole past of all sequences."""
+    llama = model(*WINDOW)
+    monkeypatch.setitem(llama.__dict__, "can_cut", True)
+    with pytest.raises(AssertionError, match=r"positions and should have|from those computed alone"):
+        some(llama, range(4), room=8)
 
 
 def test_one_by_one_and_nobody_leaves(model: Any) -> None:
@@ -65,6 +89,7 @@ FAULTS = {
     "a kept prefix that nobody is said to stand on": (PrefixTree, "take", "requests are said to stand"),
     "a guess that did not hold and stays": (Generation, "_forget", "more cells than tokens|is at"),
     "sequences that are not given back": (Engine, "_drop", "lost or lent twice|in use"),
+    "a state of other tokens": (Boundaries, "_walk", "other tokens than its own|of a state with"),
 }
 
 
@@ -88,9 +113,30 @@ def test_a_fault_is_seen(model: Any, monkeypatch: Any, fault: str) -> None:
     def lost(engine: Any, *sequences: int) -> None:
         real(engine, *sequences[1:])
 
-    monkeypatch.setattr(kind, name, {"take": unpinned, "_forget": kept, "_drop": lost}[name])
+    def any_state(states: Any, key: Any, tokens: Any) -> Any:
+        return next(
+            ((node, node.depth, len(node.tokens)) for node in states._nodes() if 0 < node.depth < len(tokens)),
+            real(states, key, tokens),
+        )
+
+    faults = {"take": unpinned, "_forget": kept, "_drop": lost, "_walk": any_state}
+    monkeypatch.setattr(kind, name, faults[name])
     with pytest.raises(AssertionError, match=told):
-        some(model(*WHOLE), range(4))
+        some(model(*(STATES[0] if name == "_walk" else WHOLE)), range(4))
+
+
+def test_logits_of_other_tokens_are_told_apart(model: Any) -> None:
+    for kind in (WHOLE, WINDOW, *STATES):
+        llama = model(*kind)
+        llama.reset()
+        tokens = [*range(100, 140)]
+        for position in range(0, 40, 8):
+            llama.decode([Entry(tokens[position + i], position + i, 0, True) for i in range(8)])
+        recompute(llama, random.Random(0))
+        adapter, seen, logits = llama.seen[-1]
+        llama.seen = [(adapter, [*seen[:20], 150, *seen[21:]], logits)]
+        with pytest.raises(AssertionError, match="from those computed alone"):
+            recompute(llama, random.Random(0))
 
 
 def test_the_book_refuses_what_the_memory_would_take(model: Any) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from linnet.limits import LIMITS
-from linnet.protocol import Ended, Load, Restored, Saved, Snapshot, Submit
+from linnet.protocol import Ended, Saved
 from linnet.requests import Done, Generate, Score, Segment
 from linnet.worker import snapshots
-from linnet.worker.snapshots import LEAST, TOLERANCE, Snapshots, digest
+from linnet.worker.snapshots import LEAST, TOLERANCE, digest
+
+sys.path.append(str(Path(__file__).parent))
+
+from engine_shop import Shop, kept
 
 RULES = (
     "You are a polite assistant in a small shop. You sell apples, pears and plums, and you know all prices by heart."
@@ -33,44 +39,6 @@ def ask(question: str = "What do you sell?", **fields: Any) -> Generate:
     return Generate(prompt(question), **{"max_tokens": 6, "stable": 1, **fields})
 
 
-class Shop:
-    """An engine on an empty memory, with snapshots as files to read and a scratch to write to."""
-
-    def __init__(self, llama: Any, scratch: int = -1, kept: tuple[Snapshot, ...] = ()) -> None:
-        from linnet.worker.engine import Engine
-
-        for sequence in range(64):
-            llama.cut(sequence)
-        self.snapshots = Snapshots(llama, Load(snapshots=kept, scratch=scratch))
-        self.engine = Engine(llama, 64, self.snapshots)
-        self.told: list[Any] = []
-        self._ids = 0
-
-    def submit(self, request: Any) -> None:
-        self._ids += 1
-        self.told += self.engine.submit(Submit(self._ids, request))
-
-    def run(self) -> None:
-        for _ in range(500):
-            if not self.engine.busy:
-                return
-            self.told += self.engine.step()
-        raise AssertionError("the engine does not come to an end")
-
-    def one(self, request: Any) -> Done:
-        self.submit(request)
-        self.run()
-        return next(record.done for record in reversed(self.told) if isinstance(record, Ended))
-
-    @property
-    def saved(self) -> list[Saved]:
-        return [record for record in self.told if isinstance(record, Saved)]
-
-    @property
-    def restored(self) -> list[tuple[str, bool]]:
-        return [(record.key, record.good) for record in self.told if isinstance(record, Restored)]
-
-
 @pytest.fixture
 def shop(llama: Any) -> Callable[..., Shop]:
     return lambda **given: Shop(llama, **given)
@@ -82,12 +50,6 @@ def scratch() -> Iterator[int]:
     os.ftruncate(fd, 16 << 20)
     yield fd
     os.close(fd)
-
-
-def kept(saved: Saved, fd: int, **changed: Any) -> Snapshot:
-    """What a caller would hand over, straight out of the scratch."""
-    whole = Snapshot("k", fd, saved.offset, saved.size, saved.digest, saved.tokens, saved.top, saved.adapter)
-    return replace(whole, **changed)
 
 
 @pytest.fixture
@@ -217,7 +179,7 @@ def test_a_whole_state_of_something_else_is_found(
         request = Generate(prompt("What do you sell?", other), max_tokens=6)
         second = shop(scratch=-1)
         done = second.one(request)
-        tokens = shop(scratch=-1).engine._tokens(prompt("", other)[:1])
+        tokens = shop(scratch=-1).engine._intake.tokens(prompt("", other)[:1])
         assert tuple(tokens) != saved.tokens
         one = replace(one, tokens=tuple(tokens))
     again = shop(kept=(one,))

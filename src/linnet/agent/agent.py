@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
+from linnet.agent.cascade import Cascade
+from linnet.agent.context.fit import Fitter
+from linnet.agent.context.window import Window
+from linnet.agent.conversation import Conversation
+from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
+from linnet.agent.many import WatchMany, run_many
 from linnet.agent.result import Result
+from linnet.agent.router import Router
 from linnet.agent.turn import Turn
+from linnet.agent.underway import Prepared, Streaming
 from linnet.agent.within import Within
 from linnet.calling.way import guide_for, stored_profile
 from linnet.errors import EmptyRequest, RequestError, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Model, check_size
-from linnet.runtime.local import LocalModel, open_local
+from linnet.runtime.cancelling import Cancelling
+from linnet.runtime.local import open_local
 from linnet.tools import Permission, Tool
+
+if TYPE_CHECKING:
+    from linnet.agent.asynchronous import AsyncStreaming, Loops
+    from linnet.agent.cache import Cache
+    from linnet.agent.memory import Memory
 
 
 class Agent:
@@ -28,9 +43,14 @@ class Agent:
     `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
     or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
     call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
-    called, `seconds` the deadline of one turn's model work, `answer_tokens` the longest answer in the model's
-    own words; `options` go to `open_local`. Processes start with the first request that needs the model, and
+    called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
+    work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
+    the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
     end with `close` or the `with` block.
+
+    `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
+    stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
+    and keeps a journal of each turn; from a cache comes what the model has been asked before.
     """
 
     def __init__(
@@ -43,19 +63,33 @@ class Agent:
         approve: Approve | None = None,
         only: str | Sequence[str] = (),
         margin: float | None = None,
+        router: Router | None = None,
         seconds: float = LIMITS.request_seconds,
         answer_tokens: int = LIMITS.answer_tokens,
+        backup: Model | None = None,
+        window: Window | None = None,
+        memory: Memory | Path | bool = False,
+        cache: Cache | Path | bool = False,
+        cache_bytes: int = LIMITS.cache_bytes,
         **options: Any,
     ) -> None:
-        self._tools = _offered(_merged(tuple(tools), _builtin(root)), only)
-        self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
-        self._approve = approve
+        self._approve, self._router = approve, router
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
-        self._own = _opened(model, options)
-        self._model: Model = self._own or cast(Model, model)
-        self._guide = guide_for(self._model, self._tools, *stored_profile(self._model), margin=margin)
+        self._loops: Loops | None = None
+        with ExitStack() as held:
+            self._memory = _remembering(memory, held)
+            by_rule = _by_rule(self._memory)
+            self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
+            self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
+            bare = _opened(model, options, held)
+            self._bare = bare = bare if backup is None else Cascade(bare, backup)
+            asked = tuple(tool for tool in self._tools if tool not in by_rule)
+            self._guide = guide_for(bare, asked, *stored_profile(bare), margin=margin) if asked else None
+            self._model = _caching(bare, cache, cache_bytes, held)
+            self._fitter = Fitter(self._model, window, asking=self._guide is not None)
+            self._held = held.pop_all()
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -63,24 +97,89 @@ class Agent:
 
     @property
     def model(self) -> Model:
-        return self._model
+        """The one that was given or opened, without the cache around it."""
+        return self._bare
 
     def run(self, text: str, history: Sequence[Message] = ()) -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
         wrong is in the result, and so is whatever fails once a tool has run."""
+        return self._prepared(text, history).begin()
+
+    def stream(self, text: str, history: Sequence[Message] = ()) -> Streaming:
+        """Answer one request, and tell of it as it happens: `Said` pieces of the answer, Steps, ToolCalls before they
+        are made and ToolResults after, at last the Result. Closing or dropping it ends the turn, and frees the engine
+        at once. Raises as `run` does, here for a request at fault."""
+        return Streaming(lambda watch: self._prepared(text, history, watch))
+
+    def run_many(
+        self,
+        texts: Iterable[str],
+        *,
+        at_once: int = LIMITS.turns_at_once,
+        tools_in_order: bool = False,
+        watch: WatchMany | None = None,
+    ) -> Iterator[Result]:
+        """A Result for each request, in their order. `at_once` turns run together, so that the model computes for all
+        of them in one go; what raises an error in `run` is a Result here, with `how: failed` and that error.
+
+        Tools have the permissions that they have in `run`, and `approve` is asked from several threads. Those of one
+        request run in order; across requests they do not, unless `tools_in_order` has each request's wait until all
+        requests before are answered. `watch(number, event)` is told what `stream` yields, before the turn goes on;
+        what it raises ends the batch. Closing the iterator ends all turns.
+        """
+        return run_many(lambda text, seen: self._prepared(text, (), seen), texts, at_once, tools_in_order, watch)
+
+    async def arun(self, text: str, history: Sequence[Message] = ()) -> Result:
+        """`run`, while the event loop goes on. Cancelling the task ends the turn and frees the engine at once."""
+        return await self.astream(text, history).result()
+
+    def astream(self, text: str, history: Sequence[Message] = ()) -> AsyncStreaming:
+        """`stream` for `async for`; within a running event loop. At most `LIMITS.turns_at_once` turns run in a loop,
+        the others wait. Raises QueueFull at once where `LIMITS.turns_waiting` are under way."""
+        from linnet.agent.asynchronous import Loops  # asyncio takes 30 ms, for those who need it
+
+        self._loops = self._loops or Loops()
+        return self._loops.stream(lambda watch: self._prepared(text, history, watch))
+
+    def _prepared(self, text: str, history: Sequence[Message], watch: Watch | None = None) -> Prepared:
+        """Its time begins when it does."""
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
-        within = Within(self._model, self._seconds)
-        turn = Turn(within, self._guide.over(within), self._tools, self._granted, self._approve, self._answer_tokens)
-        return turn.run(text.strip(), history)
+        model = Cancelling(self._model)
+
+        def seen(event: TurnEvent) -> None:
+            model.check()  # above all before a tool runs
+            if watch is not None:
+                watch(event)
+
+        def begin() -> Result:
+            within = Within(model, self._seconds)
+            granted, tokens = self._granted, self._answer_tokens
+            turn = Turn(
+                within,
+                self._guide and self._guide.over(within),
+                self._tools,
+                granted,
+                self._approve,
+                tokens,
+                router=self._router,
+                fitter=self._fitter,
+                memory=self._memory,
+                watch=seen,
+            )
+            return turn.run(text.strip(), history)
+
+        return Prepared(begin, model.cancel)
+
+    def conversation(self, history: Sequence[Message] = ()) -> Conversation:
+        """Requests that hear what was said before them, `history` first."""
+        return Conversation(self, history)
 
     def close(self) -> None:
         """End the processes. Closing again does nothing."""
         self._closed = True
-        if self._own is not None:
-            self._own.close()
-            self._own = None
+        self._held.close()
 
     def __enter__(self) -> Agent:
         return self
@@ -105,15 +204,51 @@ def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
     return (*(t for t in own if t.function is not None or doing.get(t.name) != t.parameters), *builtin)
 
 
-def _opened(model: str | Path | Model, options: dict[str, Any]) -> LocalModel | None:
-    """What this agent is to close; None for a Model that it was given."""
+def _opened(model: str | Path | Model, options: dict[str, Any], held: ExitStack) -> Model:
+    """The model, which `held` is to close if it is opened here; a Model that was given stays the caller's."""
     if isinstance(model, Path):
         model = str(model.absolute())  # a path even where it has the name of a known model
     if isinstance(model, str):
-        return open_local(model, **{"snapshots": True, **options})
+        opened = open_local(model, **{"snapshots": True, **options})
+        held.callback(opened.close)
+        return opened
     if options:
         raise SettingsInvalid(f"{', '.join(options)}: only a model that the agent opens itself has such options")
-    return None
+    return model
+
+
+def _remembering(memory: Memory | Path | bool, held: ExitStack) -> Memory | None:
+    if not memory and not isinstance(memory, Path):
+        return None
+    from linnet.agent.memory import Memory
+
+    if isinstance(memory, Memory):
+        return memory
+    opened = Memory(memory if isinstance(memory, Path) else None)
+    held.callback(opened.close)
+    return opened
+
+
+def _by_rule(memory: Memory | None) -> tuple[Tool, ...]:
+    """Tools that the model is not asked about."""
+    if memory is None:
+        return ()
+    from linnet.agent.tools.remember import remember
+
+    return (remember(memory),)
+
+
+def _caching(model: Model, cache: Cache | Path | bool, most_bytes: int, held: ExitStack) -> Model:
+    if cache is False:
+        return model
+    from linnet.agent.cache import Cache
+    from linnet.agent.cached import Cached
+
+    if isinstance(cache, Cache):
+        return Cached(model, cache)
+    opened = Cache(cache if isinstance(cache, Path) else None, most_bytes=most_bytes)
+    held.callback(opened.close)
+    return Cached(model, opened)
 
 
 def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:

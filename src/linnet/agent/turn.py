@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from linnet.agent.context import fit
+from linnet.agent.claims import checked
+from linnet.agent.context.fit import Fitter
+from linnet.agent.events import Teller, Watch
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
+from linnet.agent.record import Record
 from linnet.agent.result import Result
-from linnet.agent.router import Router
+from linnet.agent.router import Decision, Router
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.way import Caller
-from linnet.errors import LinnetError, RequestTooLarge
+from linnet.errors import LinnetError
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall, ToolResult
-from linnet.requests import Count, Done, Generate, Usage, complete
+from linnet.requests import Done, Generate, Usage
 from linnet.tools import Permission, Tool, spoken
+
+if TYPE_CHECKING:
+    from linnet.agent.memory import Memory
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
 
 _THEN = re.compile(r"\s*(?:[.;,]|\band\b)\s*then\s+", re.IGNORECASE)
-
-_SYSTEM = Message("system", "You are a helpful assistant.", trusted=True)
-"""Said when the caller says nothing: with the default that its own template puts there, SmolLM2 answers worse
-than with any other (docs/log.md)."""
 
 
 class Turn:
@@ -39,18 +40,27 @@ class Turn:
     def __init__(
         self,
         model: Within,
-        guide: Caller,
+        guide: Caller | None,
         tools: Sequence[Tool],
         granted: frozenset[Permission],
         approve: Approve | None,
         answer_tokens: int,
+        *,
+        router: Router | None = None,
+        fitter: Fitter | None = None,
+        memory: Memory | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        self._model, self._guide, self._router = model, guide, Router(tools)
+        """`guide` is None where the model is not to call anything; `memory` is told of the turn, and asked."""
+        self._record = Record(memory)
+        self._fitter = fitter.over(model) if fitter else Fitter(model)
+        self._model, self._guide, self._router = model, guide, (router or Router()).over(tools)
         self._tools = {tool.name: tool for tool in tools}
         self._answer_tokens = answer_tokens
         self._granted, self._approve = granted, approve
         self._ids = count(1)
         self._guard = Guard()
+        self._teller = Teller(watch)
         self._started = time.monotonic()
         self._steps: list[Step] = []
         self._calls: list[ToolResult] = []
@@ -61,7 +71,12 @@ class Turn:
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        parts = _parts(self._whole(text))
+        self._record.begin(text)
+        result = self._taken(_parts(self._whole(text)), history)
+        self._record.end(result)
+        return result
+
+    def _taken(self, parts: Sequence[str], history: Sequence[Message]) -> Result:
         if len(parts) > LIMITS.turn_steps:
             self._degraded += (f"only the first {LIMITS.turn_steps} of {len(parts)} steps were taken",)
         answers: list[str] = []
@@ -75,6 +90,8 @@ class Turn:
                 # What was done must be told, so the error goes into the result.
                 self._failure, answer, produced = error.describe(), f"I could not go on: {error.message}", how
             answers.append(answer)
+            self._teller.steps(self._steps)
+            self._teller.part(answer)
             how = produced if produced != "rule" else how
             if self._error or produced == "abstained":
                 break
@@ -87,13 +104,16 @@ class Turn:
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
-        decision = self._router.decide(text)
-        if decision is not None:
-            self._steps.append(Step("route", decision.why))
+        decision = self._router.consider(text)
+        self._steps.append(Step("route", decision.why))
+        if decision.tool is not None:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
-        self._steps.append(Step("route", "no rule matches"))
-        if not self._tools:
-            return self._say(text, history), "model"
+        if decision.answer is not None:
+            return decision.answer, decision.how
+        if decision.prompt is not None and (said := self._prompted(decision, decision.prompt)) is not None:
+            return said
+        if self._guide is None or not self._tools:
+            return self._say(text, history)
         guided = self._guide.call(text)
         self._usage += guided.usage
         self._steps += guided.steps
@@ -103,37 +123,69 @@ class Turn:
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
-        return self._say(text, history), "model"
+        return self._say(text, history)
+
+    def _prompted(self, decision: Decision, prompt: str) -> tuple[str, str] | None:
+        """The model's answer to an intent's prompt; where it fails a check what stands in, or None."""
+        answer, how = self._say(prompt, ())
+        failed = decision.failed(answer)
+        if not failed:
+            return answer, how
+        self._degraded += (f"the model's answer failed the check {', '.join(failed)}",)
+        return None if decision.otherwise is None else (decision.otherwise, decision.how)
 
     def _do(self, call: ToolCall) -> str:
         tool = self._tools[call.name]
         call = ToolCall(call.name, call.arguments, f"call-{next(self._ids)}", call.how, call.repairs)
-        if self._guard.repeats(call):
-            self._degraded += (f"the call of {call.name} was asked for twice and made once",)
+        if why := self._guard.objection(call):
+            self._degraded += (why,)
             return f"{call.name} was done already."
+        self._teller.steps(self._steps)
+        self._teller.tell(call)
+        self._record.intend(call)
         done = execute(tool, call, self._granted, self._approve)
+        self._record.outcome(done)
         self._calls.append(done)
+        self._teller.tell(done)
         self._steps.append(Step("tool", call.name, done.seconds))
         if done.error is not None:
             return f"{call.name} did not work: {done.error['message']}"
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
 
-    def _say(self, text: str, history: Sequence[Message]) -> str:
+    def _say(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
         """The model's own words, where no tool is wanted."""
+        self._teller.steps(self._steps)
         started = time.monotonic()
-        context = self._model.capabilities.context
-        budget = context - min(self._answer_tokens, context // 2)
-        kept, dropped = fit(history, Message("user", text), budget, self._count)
-        self._dropped += dropped
-        system = () if any(message.role == "system" for message in kept) else (_SYSTEM,)
-        done = self._listen(Generate((*system, *kept), max_tokens=self._answer_tokens))
+        known = self._recalled(text)
+        fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens, known=known)
+        self._dropped += fitted.dropped
+        self._usage += fitted.usage
+        self._steps += fitted.steps
+        done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens))
         self._usage += done.usage
         if done.finish == "length":
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
-        self._steps.append(Step("answer", "in the model's own words", time.monotonic() - started))
-        return done.text.strip()
+        data = {"context": fitted.sizes} if fitted.sizes else {}
+        took = time.monotonic() - started
+        self._steps += (*done.steps, Step("answer", "in the model's own words", took, data))
+        return self._held_against(done, fitted.messages)
+
+    def _held_against(self, done: Done, messages: Sequence[Message]) -> tuple[str, str]:
+        """An answer held against what was done and told, and what it came from."""
+        about = {name: tool.description for name, tool in self._tools.items()}
+        earlier = (call for message in messages for call in message.calls)
+        said = checked(done.text.strip(), (m.content for m in messages), self._calls, about, earlier)
+        self._degraded += said.findings
+        return said.text, done.how or "model"
+
+    def _recalled(self, text: str) -> list[str] | None:
+        facts = self._record.recall(text)
+        if facts:
+            data = {"facts": [fact.id for fact in facts]}
+            self._steps.append(Step("recall", f"{len(facts)} facts that share words with the request", data=data))
+        return None if facts is None else [fact.text for fact in facts]
 
     def _listen(self, request: Generate) -> Done:
         """The end of an answer, or the answer so far once it goes round in circles."""
@@ -142,22 +194,24 @@ class Turn:
             if isinstance(event, Done):
                 return event
             text, tokens = text + event.text, tokens + len(event.tokens)
-            if self._guard.loops(text):
-                self._degraded += ("the answer was stopped because it repeated itself",)
-                return Done(text, usage=Usage(generated_tokens=tokens))
+            self._teller.piece(event.text)
+            if why := self._guard.runaway(text, tokens / request.max_tokens):
+                self._degraded += (f"the answer was stopped because {why}",)
+                said = "" if self._guard.thinks(text) else text
+                return Done(said, usage=Usage(generated_tokens=tokens))
         raise AssertionError("a Model's stream ended without Done")
-
-    def _count(self, messages: tuple[Message, ...]) -> int:
-        try:
-            return complete(self._model, Count(messages)).count
-        except RequestTooLarge:  # more than is counted is more than fits
-            return sys.maxsize
 
     @property
     def _error(self) -> dict[str, Any] | None:
         return self._failure or (self._calls[-1].error if self._calls else None)
 
     def _result(self, answer: str, how: str) -> Result:
+        cached = self._model.cached
+        if cached:
+            detail = f"{len(cached)} of {self._model.asked} answers of the model were remembered"
+            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}))
+            how = "cache" if how == "model" and len(cached) == self._model.asked else how
+        asked = self._usage != Usage() or bool(cached)
         return Result(
             answer=answer,
             how=how,
@@ -166,9 +220,9 @@ class Turn:
             usage=self._usage,
             seconds=time.monotonic() - self._started,
             dropped=self._dropped,
-            degraded=(*self._model.degraded, *self._degraded),
-            model=self._model.capabilities.name if self._usage != Usage() else "",
-            encoding=self._model.capabilities.encoding if self._usage != Usage() else "",
+            degraded=(*self._model.degraded, *self._degraded, *self._record.degraded),
+            model=self._model.capabilities.name if asked else "",
+            encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,
         )
 

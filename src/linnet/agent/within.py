@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from linnet.errors import DeadlineExceeded
-from linnet.requests import Capabilities, Done, Event, Model, Request
+from linnet.requests import Capabilities, Count, Done, Event, Model, Request
 
 
 class Within:
     """Gives each request what is left of `seconds`, and none once they are over.
 
-    `degraded` collects what any of them told was not as it should be.
+    `degraded` collects what any of them told was not as it should be, `cached` how those that were remembered were
+    found, out of `asked` in all; counting asks nothing.
     """
 
     def __init__(self, model: Model, seconds: float) -> None:
         self._model, self._seconds = model, seconds
         self._until = time.monotonic() + seconds
         self.degraded: tuple[str, ...] = ()
+        self.cached: tuple[str, ...] = ()
+        self.asked = 0
 
     @property
     def capabilities(self) -> Capabilities:
@@ -29,6 +32,7 @@ class Within:
         left = self._until - time.monotonic()
         if left <= 0:
             raise self.over()
+        self.asked += not isinstance(request, Count)
         return _Watched(self, self._model.stream(replace(request, deadline=min(left, request.deadline))))
 
     def over(self) -> DeadlineExceeded:
@@ -53,4 +57,5 @@ class _Watched:
         if isinstance(event, Done):
             fresh = (told for told in event.degraded if told not in self._within.degraded)
             self._within.degraded += tuple(fresh)
+            self._within.cached += (event.cached,) if event.cached else ()
         return event

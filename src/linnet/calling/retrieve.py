@@ -46,6 +46,7 @@ class Retriever:
         import bm25s
 
         if self._index is None:
-            self._index = bm25s.BM25()
-            self._index.index(self._words, show_progress=False)
+            index = bm25s.BM25()
+            index.index(self._words, show_progress=False)
+            self._index = index  # whole: another thread may ask meanwhile
         return [float(score) for score in self._index.get_scores(known)]

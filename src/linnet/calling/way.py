@@ -42,7 +42,12 @@ def guide_for(
     model: Model, tools: Sequence[Tool], profile: Profile | None, note: str = "", *, margin: float | None = None
 ) -> Caller:
     """The way that the profile says, guided without one. A note, or why the profile's way was not taken, is a step
-    of every result. A `margin` that was set means guided: there is nothing else that could keep it."""
+    of every result. A `margin` that was set means guided: there is nothing else that could keep it. A model that
+    gives no likelihoods, as on another machine, cannot be guided: it is asked for JSON."""
+    if profile is None and not model.capabilities.scores:
+        return _Noted(
+            caller_for(model, tools, Way("native", profiles.JSON)), "it gives no likelihoods to be guided by"
+        )
     way = profile.way if profile else Way()
     if way.by == "native":
         from linnet.calling.native import Native, speech_of, why_not  # 50 ms, for those who need it

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from linnet.limits import LIMITS, MIB
 
-STEP = 512
+STEP = 256
 """Tokens of the largest step, for which the engine lays out its scratch memory (`worker/batch.py`, LARGEST)."""
 
 ROWS = 64
@@ -27,6 +27,9 @@ CACHE_TYPES = {
 """What keys and values can be stored as: elements of a block, and its bytes."""
 
 DEFAULT_CACHE = "f16"
+
+_PRODUCTS = 256 * MIB
+"""The most that the products of all queries and keys may take; longer contexts are attended to in one pass."""
 
 _PAD = 256
 """Tokens: the engine rounds a context up to a multiple of them (`llama-context.cpp`)."""
@@ -58,7 +61,8 @@ class Shape:
     `weights` are the bytes of the file that stay mapped, `copied` those that the engine keeps a second time, laid
     out for this processor, and `idle` the mapped ones that it never reads again after it has made the copy.
     `width`, `inner` and `attended` are elements that one token takes in the stream between layers, inside a feed
-    forward part, and as queries, keys and values together. `merges` are those of the tokeniser.
+    forward part, and as queries, keys and values together. `merges` are those of the tokeniser,
+    `heads` those that query.
     """
 
     weights: int
@@ -70,6 +74,7 @@ class Shape:
     merges: int = 0
     copied: int = 0
     idle: int = 0
+    heads: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,11 @@ class Footprint:
 def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footprint:
     """The memory of a worker with this context, in tokens over all sequences, and this type of KV cache.
 
-    Weights count in full, for every token reads all of them. So do layers with a sliding window: the worker
-    keeps their whole past, so that sequences can share a prompt.
+    Weights count in full, for every token reads all of them. So do layers with a sliding window: the engine lays
+    out their whole past, and the windows of all sequences together are longer than most contexts.
     """
     cells = padded(context)
-    scratch = _scratch(shape, cells)
+    scratch = _scratch(shape, cells, one_pass(shape.heads, context, cache))
     row = 4 * shape.vocabulary
     return Footprint(
         process=_PROCESS,
@@ -141,20 +146,38 @@ def cache_bytes(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> int:
     return padded(context) * elements * size // block
 
 
+def one_pass(heads: int, context: int, cache: str = DEFAULT_CACHE) -> bool:
+    """Whether the engine is to attend in one pass (flash attention), without the products of all queries and keys.
+
+    That takes next to no memory, and 2 to 6 times as long for steps of under 64 tokens, which agents mostly make: on
+    the processor it is fast for whole tiles of 64 only (docs/log.md). What is stored in blocks can be read in no
+    other way.
+    """
+    return cache not in ("f16", "f32", "bf16") or products(heads, padded(context)) > _PRODUCTS
+
+
+def products(heads: int, cells: int) -> int:
+    """Bytes of the products of a step's queries with the keys of all cells."""
+    return 4 * STEP * heads * cells
+
+
 def padded(context: int) -> int:
     """The context that the engine really opens."""
     return -(-context // _PAD) * _PAD
 
 
-def _scratch(shape: Shape, cells: int) -> int:
+def _scratch(shape: Shape, cells: int, one_pass: bool) -> int:
     """What one step of `STEP` tokens computes in: the wider of a layer's two halves, in 32-bit floats.
 
     In a feed forward part the gate, the values and their product are there together, in attention what goes in
-    and out of it; beside each the stream twice, its activations once more as the weights' own type wants them
-    (about 9 bits), and the mask: two bytes for each token of the step and cell of the cache.
+    and out of it, and the products of queries and keys; beside each the stream twice, its activations once more as
+    the weights' own type wants them (about 9 bits), and the mask: four bytes for each token of the step and cell of
+    the cache, or two where there is one pass.
     """
+    attends = any(block.keys for block in shape.blocks)
     feed = 3 * shape.inner + 2 * shape.width
     attention = 2 * shape.attended + 2 * shape.width
     quantised = max(shape.inner, shape.width) * 9 // 32
-    mask = 2 * STEP * cells if any(block.keys for block in shape.blocks) else 0
-    return 4 * STEP * (max(feed, attention) + quantised) + mask
+    pairs = 0 if one_pass or not attends else products(shape.heads, cells)
+    mask = (2 if one_pass else 4) * STEP * cells if attends else 0
+    return max(4 * STEP * feed, 4 * STEP * attention + pairs) + 4 * STEP * quantised + mask

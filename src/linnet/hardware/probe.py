@@ -75,7 +75,7 @@ def probe(root: Path = ROOT) -> Machine:
         seccomp=_seccomp(root),
     )
     machine = replace(machine, quirks=tuple(quirks(machine, root)))
-    return machine if tiles.usable() else replace(machine, features=_without_tiles(machine.features))
+    return replace(machine, features=_usable(machine.features))
 
 
 def processors(root: Path = ROOT, share: cgroups.Share | None = None) -> Machine:
@@ -286,9 +286,11 @@ def _features(cpuinfo: str) -> tuple[str, ...] | None:
     return tuple(name for name in _FEATURES if name in present)
 
 
-def _without_tiles(features: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """What is left for an engine that crashes on tiles, and so goes without them."""
-    return features and tuple(name for name in features if name not in tiles.FEATURES)
+def _usable(features: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Those that the engine can use: one that would crash on tiles goes without them."""
+    if not features or not tiles.FEATURES & set(features) or tiles.usable():
+        return features
+    return tuple(name for name in features if name not in tiles.FEATURES)
 
 
 def _load(root: Path) -> tuple[float, float, float] | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import mmap
 from functools import cache
-from importlib.machinery import PathFinder
+from importlib import metadata
 from pathlib import Path
+
+from linnet.hardware.accelerators import ENGINE
 
 MARK = "linnet_tiles_are_whole"
 """The symbol that `native/tiles.h` adds to the engine's library."""
@@ -20,9 +22,11 @@ FEATURES = frozenset({"amx_tile", "amx_int8", "amx_bf16"})
 @cache
 def usable() -> bool:
     """Whether the installed engine sets tiles up as they should be. Never raises."""
-    spec = PathFinder.find_spec("llama_cpp")  # which does not mind the stub that a worker puts in its place
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    return any(marked(path) for folder in folders for path in Path(folder, "lib").glob("*ggml-cpu*"))
+    try:
+        files = metadata.files(ENGINE) or []
+    except metadata.PackageNotFoundError:
+        return False
+    return any(marked(Path(str(file.locate()))) for file in files if "ggml-cpu" in file.name)
 
 
 def marked(library: Path) -> bool:

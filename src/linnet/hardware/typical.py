@@ -86,6 +86,7 @@ def sized(model: Typical, quantisation: str, features: Collection[str] = ()) -> 
         merges=model.vocabulary,
         copied=copied,
         idle=copied,
+        heads=model.heads,
     )
     return Sized(shape, read)
 

@@ -12,9 +12,10 @@ from linnet.messages import STRICT, Message
 from linnet.models import marks, template
 from linnet.models.families import Advice, State, table
 from linnet.models.gguf import Header
+from linnet.models.infill import infill
 from linnet.models.marks import TEMPLATE, TOKENS, Evidence
 from linnet.models.template import Thinking
-from linnet.requests import Sampling
+from linnet.requests import Infill, Sampling
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -26,6 +27,7 @@ class Family:
     the text that joins one to the first user message. `thinking` is None if the template knows of none. `tools` is
     the template's variable that takes tools, "" for none; `dialect` the row of `linnet.calling.dialects` that reads
     the model's own notation of calls, "" where none is known. `context` is what it was trained for, in tokens.
+    `infill` are the tokens that ask for what belongs into a gap, None for a model that has none.
     `advice` is the recommended sampling, `thoughtful` the one for while it thinks. `origins` tells, for the others
     by name, where each comes from.
     """
@@ -46,6 +48,7 @@ class Family:
     advice: Advice
     thoughtful: Advice | None
     origins: dict[str, str]
+    infill: Infill | None = None
 
     @property
     def sampling(self) -> Sampling:
@@ -108,6 +111,7 @@ def detect(header: Header, *, name: str | None = None, text: str | None = None) 
             "tools": origin,
             "dialect": f"{origin}: {shown}" if shown else "family" if dialect else "unknown",
         },
+        infill=infill(header, found.special),
     )
 
 

@@ -57,6 +57,11 @@ def hold(fd: int) -> bool:
     return _taken(fd, shared=True)
 
 
+def hold_alone(fd: int) -> bool:
+    """Keep an open file to oneself until it is closed; False if somebody else has it."""
+    return _taken(fd, shared=False)
+
+
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[bool]:
     """Whether nobody holds this file; for the block, nobody will. A file that is not there is held by nobody."""

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from linnet.errors import SettingsInvalid
+from linnet.models import infill
 from linnet.models.families import Mark, Row, Turns, table
 from linnet.models.gguf import Header
 from linnet.models.texts import Texts
@@ -89,7 +90,8 @@ def _wanted() -> frozenset[bytes]:
     data = table()
     marks = (token for row in data.families.values() for mark in row.marks for token in mark.tokens)
     openings = (turns.opening for turns in data.turns.values())
-    return frozenset(token.encode() for token in (*_ends(), *openings, *marks))
+    gaps = (token for known in infill.KNOWN for token in (known.prefix, known.suffix, known.middle))
+    return frozenset(token.encode() for token in (*_ends(), *openings, *marks, *gaps))
 
 
 def _special(header: Header) -> frozenset[str]:

@@ -30,6 +30,7 @@ def shape_of(header: Header, features: Collection[str] = ()) -> Shape:
         merges=len(header.texts("tokenizer.ggml.merges")),
         copied=sum(tensor.size for tensor in copied) + _tied(header, features),
         idle=sum(tensor.size for tensor in copied if first <= tensor.offset < last),
+        heads=max((own.number("attention.head_count", block) for block in blocks), default=0),
     )
 
 

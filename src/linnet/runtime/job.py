@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from linnet.errors import DeadlineExceeded, ProtocolBroken, WorkerHung
 from linnet.limits import LIMITS
-from linnet.protocol import Compare, Compared, Encode, Failed, Recoded, Record
+from linnet.protocol import Compare, Compared, Encode, Failed, Recoded, Record, Trial, Tried
 from linnet.runtime import child, postmortem
 
 _TICK = 0.1
@@ -17,13 +17,13 @@ Look = Callable[[Record | None], float]
 """Given what arrived, if anything: how far the work is, a number that only grows."""
 
 
-def do(job: Encode | Compare, descriptors: Sequence[int], seconds: float, look: Look) -> Record:
+def do(job: Encode | Compare | Trial, descriptors: Sequence[int], seconds: float, look: Look) -> Record:
     """The answer of a child that inherits `descriptors`; `look` is asked several times a second, and may raise.
 
     Raises what the child reports, DeadlineExceeded after `seconds`, WorkerHung without progress, and the error for
     the way it died.
     """
-    running = child.start("linnet.worker.encode", descriptors)
+    running = child.start(f"linnet.worker.{'trial' if isinstance(job, Trial) else 'encode'}", descriptors)
     try:
         running.post(job)
         return _await(running, job.record, seconds, look)
@@ -38,7 +38,7 @@ def _await(running: child.Child, phase: str, seconds: float, look: Look) -> Reco
         record = _next(running, phase, min(_TICK, end - now))
         if isinstance(record, Failed):
             raise record.error()
-        if isinstance(record, Recoded | Compared):
+        if isinstance(record, Recoded | Compared | Tried):
             return record
         if (far := look(record)) > reached:
             reached, moved = far, now

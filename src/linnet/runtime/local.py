@@ -34,6 +34,7 @@ from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
 from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stand_in import StandIn, stand_in, wanted
+from linnet.runtime.stream import Stream
 from linnet.runtime.supervisor import Supervisor
 from linnet.settings import ModelSettings, WhichEncoding
 
@@ -149,7 +150,8 @@ class LocalModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(self._name, self._context, encoding=self._instead.label if self._instead else "")
+        encoding = self._instead.label if self._instead else ""
+        return Capabilities(self._name, self._context, encoding=encoding, infill=self.family.infill)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded: hashed once, and remembered until the file changes.
@@ -181,8 +183,20 @@ class LocalModel:
     def identity(self) -> str:
         """The same for LocalModels of one file that are spoken to in one way: they could share their processes."""
         status = os.fstat(self._file.fileno())
+        return f"{status.st_dev}:{status.st_ino}:{self._spoken()}"
+
+    def answers_as(self) -> str:
+        """The same for LocalModels that give the same answers: by their weights, and how they are spoken to."""
+        return f"{self.fingerprint()}:{self._spoken()}"
+
+    def _spoken(self) -> str:
         spoken = replace(self.configuration, origins={}, family=replace(self.family, origins={}))
-        return f"{status.st_dev}:{status.st_ino}:{hashlib.sha256(repr(spoken).encode()).hexdigest()}"
+        return hashlib.sha256(repr(spoken).encode()).hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every answer tells of this machine, in its `degraded`."""
+        return self._degraded
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -224,7 +238,7 @@ class LocalModel:
         rendered, notes = self._rendered(request)
         notes = (*self._degraded, *notes)
         events = self.supervisor.stream(rendered, self._adapter)
-        return _noted(events, notes) if notes else events
+        return _Noted(events, notes) if notes else events
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
@@ -282,6 +296,16 @@ def _stable(prompt: Prompt, messages: Sequence[Message]) -> int:
     return next(alone, next(within, 0))
 
 
-def _noted(events: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
-    for event in events:
-        yield replace(event, degraded=(*notes, *event.degraded)) if isinstance(event, Done) else event
+class _Noted:
+    """Events whose last one tells these notes too."""
+
+    def __init__(self, events: Stream, notes: tuple[str, ...]) -> None:
+        self._events, self._notes = events, notes
+        self.close = events.close
+
+    def __iter__(self) -> _Noted:
+        return self
+
+    def __next__(self) -> Event:
+        event = next(self._events)
+        return replace(event, degraded=(*self._notes, *event.degraded)) if isinstance(event, Done) else event

@@ -69,7 +69,7 @@ def rates(
     prefill_threads: int | None = None,
     context: int | None = None,
 ) -> Rates:
-    """Prefill of `prompt` tokens in batches of 512, and decoding of `generate` tokens in each of so many streams.
+    """Prefill of `prompt` tokens in batches of 256, and decoding of `generate` tokens in each of so many streams.
 
     Rounds of all of them alternate, so that what disturbs the machine meets each alike; one more that warms up is
     left out. Each stream begins with 16 tokens. `threads` and the larger of prefill and decode's needs as the
@@ -140,7 +140,7 @@ class RawLoop:
         run: int = 0,
         generate: int = 0,
         streams: int = 1,
-        step: int = 512,
+        step: int = 256,
         seconds: float = LIMITS.request_seconds,
     ) -> Looped:
         """One loop as `Loop` says, and the seconds of its parts.

@@ -33,3 +33,8 @@ def for_comparing(file_bytes: int = 0, *, required: bool = False) -> Sandbox:
 def for_rendering(*, required: bool = False) -> Sandbox:
     """For chat templates: nothing at all; the child bounds its own memory."""
     return Sandbox(required=required)
+
+
+def for_python(memory: int) -> Sandbox:
+    """For Python that a model wrote: nothing at all, and never with less than that."""
+    return Sandbox(memory=memory, required=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from linnet.errors import DeadlineExceeded, LinnetError
+from linnet.errors import Cancelled, DeadlineExceeded, LinnetError
 from linnet.protocol import Submit
 from linnet.requests import Event, Piece
 
@@ -60,8 +60,10 @@ class Stream:
         return event
 
     def close(self) -> None:
+        """From any thread; one that waits for the next event gets Cancelled."""
         if not self._over:
             self._over = True
             self._drop(self._ticket.submit.id)
+            self._ticket.events.put(Cancelled("the stream was closed"))
 
     __del__ = close

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-SMALLEST, LARGEST = 16, 512
-"""Tokens of one step: below 16 the batch overhead dominates; 512 is the engine's own batch."""
+SMALLEST, LARGEST = 16, 256
+"""Tokens of one step: below 16 the batch overhead dominates; over 256 what a layer computes in leaves the processor's
+caches (512 tokens took 601 ms in one step and 502 in two, docs/log.md)."""
 
 ROWS = 64
 """Tokens of one step whose logits are wanted. Each takes a row as wide as the vocabulary, which the engine keeps room
@@ -21,13 +22,14 @@ for ever after: 512 rows are 0.5 GiB with the 262,144 tokens of Gemma 3. An answ
 class Lane:
     """Tokens that a sequence still has to be fed, from `position` on.
 
-    `every` asks for the logits of all of them, not only of the last.
+    `every` asks for the logits of all of them, not only of the last. A step that comes by position `stop` ends there.
     """
 
     sequence: int = -1
     position: int = 0
     pending: list[int] = field(default_factory=list)
     every: bool = False
+    stop: int = 0
 
     def advance(self, count: int) -> None:
         self.position += count
@@ -43,6 +45,8 @@ def plan(lanes: Iterable[Lane], budget: int, rows: int = ROWS) -> list[tuple[Lan
     for lane in sorted(lanes, key=lambda lane: len(lane.pending) > SMALLEST):
         # without a row left, a prompt can still be fed but for its last token
         most = rows if lane.every else len(lane.pending) - (rows == 0)
+        if lane.stop > lane.position:
+            most = min(most, lane.stop - lane.position)
         if (count := min(len(lane.pending), budget, most)) > 0:
             chosen.append((lane, count))
             budget -= count

@@ -5,28 +5,20 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
-from linnet.errors import (
-    Cancelled,
-    ContextOverflow,
-    EmptyRequest,
-    LinnetError,
-    QueueFull,
-    RequestError,
-)
+from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
-from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.requests import Done
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
-from linnet.worker.generate import Generation
+from linnet.worker.boundaries import LEAST, Boundaries
+from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
-from linnet.worker.prefix import Prefix, PrefixTree, common
-from linnet.worker.score import Scoring
+from linnet.worker.prefix import Prefix, PrefixTree
 from linnet.worker.snapshots import Snapshots
-from linnet.worker.tokenise import tokenise
 
 KEPT = LIMITS.sequences
 
@@ -59,11 +51,11 @@ class Engine:
         self._beat = beat
         self._slow = True  # until a step has shown that it is not
         self._snapshots = snapshots or Snapshots(llama)
-        self._stable = lru_cache(maxsize=64)(self._tokens)
+        self._intake = Intake(llama, self._snapshots.used)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
         self._free = list(range(sequences))
-        self._prefixes = PrefixTree()
+        self._prefixes = PrefixTree() if llama.can_cut else Boundaries()
         self._half = llama.context // 2
         self._sizer = StepSizer()
         self._turn: deque[str] = deque()  # adapters, the one that computed last at the end
@@ -91,7 +83,7 @@ class Engine:
         if len(self._waiting) + len(self._running) >= LIMITS.queue:
             return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
-            job = self._job(submit)
+            job = self._intake.job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
         if isinstance(job, Done):
@@ -118,47 +110,6 @@ class Engine:
             return [failed(id, Cancelled("cancelled by the caller"))]
         return []
 
-    def _job(self, submit: Submit) -> Job | Done:
-        request = submit.request
-        if submit.adapter and submit.adapter not in self._llama.adapters:
-            raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
-        prompt = self._tokens(request.prompt)
-        stable = self._stable_tokens(request, prompt)
-        match request:
-            case Count():
-                return Done(count=len(prompt), usage=Usage(prompt_tokens=len(prompt)))
-            case Score(continuations=texts):
-                continuations = [self._llama.tokenise(text) for text in texts]
-                if not all(continuations):
-                    raise EmptyRequest("a continuation is no token long, so there is nothing to score")
-                self._check_room(len(prompt), sum(map(len, continuations)))
-                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter, stable)
-            case Generate(max_tokens=wanted):
-                self._check_room(len(prompt), 1)
-                limit = min(wanted, self._llama.context - len(prompt))
-                sent = submit.emitted
-                return Generation(submit.id, request, prompt, self._llama, limit, sent, submit.adapter, stable)
-
-    def _tokens(self, prompt: Any) -> list[int]:
-        return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
-
-    def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
-        """How many tokens the stable segments are: where they end, a token may reach into what follows."""
-        if isinstance(request, Count) or request.owner or not request.stable or not self._snapshots.used:
-            return 0
-        return common(self._stable(request.prompt[: request.stable]), prompt)
-
-    def _check_room(self, prompt: int, wanted: int) -> None:
-        context = self._llama.context
-        if not prompt:
-            raise EmptyRequest("the prompt is no token long, so there is nothing to go on from")
-        if prompt + wanted > context:
-            raise ContextOverflow(
-                f"the prompt is {prompt} tokens and the context {context}, with {wanted} to come",
-                prompt_tokens=prompt,
-                context=context,
-            )
-
     # --- stepping --------------------------------------------------------------------------------
 
     def step(self) -> list[Outgoing]:
@@ -169,7 +120,7 @@ class Engine:
         self._admit()
         jobs = self._next()
         room = self._llama.context - self._prefixes.pinned - self._own()
-        for job in jobs if self._llama.can_cut else ():
+        for job in jobs if self._llama.can_take_back else ():
             job.draft(min(GUESSES.get(len(jobs), 0), room // len(jobs)))
         self._relieve()
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
@@ -187,6 +138,8 @@ class Engine:
             self.progress += total
             for (lane, count), wanted in zip(chosen, rows, strict=True):
                 lane.advance(count)
+                if lane.position == lane.stop:
+                    self._mark(self._running[lanes[id(lane)][0].id])
                 out += self._tell(lanes[id(lane)][0], lane, wanted)
         return out + self._collect()
 
@@ -260,13 +213,13 @@ class Engine:
         if prefix:
             self._llama.copy(prefix.sequence, running.sequences[0], prefix.length)
         job.start(running.sequences, running.shared)
+        if not self._llama.can_cut and self._boundary(job) >= running.shared + LEAST:
+            job.lane.stop = self._boundary(job)
         self._running[job.id] = running
         return True
 
     def _share(self, job: Job) -> Prefix | None:
         """The kept prefix to start behind; the last token of a prompt is always computed, for its logits."""
-        if not self._llama.can_cut:
-            return None
         return self._prefixes.take((job.owner, job.adapter), job.lane.pending[:-1])
 
     def _make_room(self, cells: int, sequences: int) -> bool:
@@ -299,21 +252,58 @@ class Engine:
     def _release(self, id: int) -> None:
         running = self._running[id]
         job, sequence = running.job, running.sequences[0]
-        if not self._llama.can_cut:
-            self._leave(running)
+        if not self._llama.can_cut and len(job.fed) < len(job.prompt):
+            self._leave(running)  # a state in the middle of a prompt is no beginning of anything
             return
         self._llama.cut(sequence, len(job.fed))
         self._leave(running, kept=sequence)
-        self._keep((job.owner, job.adapter), sequence, job.fed, running.shared)
-        if not job.owner and len(job.fed) >= job.stable:
-            self._snapshots.want(job.adapter, job.prompt[: job.stable])
+        key, stable = (job.owner, job.adapter), job.prompt[: self._boundary(job)]
+        self._keep(key, sequence, job.fed, running.prefix)
+        self._bound()
+        if not job.owner and self._prefixes.longest(key, stable) == len(stable):
+            self._snapshots.want(job.adapter, stable)
 
-    def _keep(self, key: tuple[str, str], sequence: int, tokens: list[int], shared: int = 0) -> None:
-        """Keep a sequence as a prefix, of which `shared` tokens are not its own already."""
-        gone, (holder, length) = self._prefixes.keep(key, sequence, tokens)
-        if length > shared:
+    def _boundary(self, job: Job) -> int:
+        """Where the stable tokens of a prompt end, and some are left to compute: a state cannot go back by one."""
+        return job.stable if self._llama.can_cut else min(job.stable, len(job.prompt) - 1)
+
+    def _mark(self, running: Running) -> None:
+        """A state that cannot be cut is kept where many requests may begin, and its request goes on from there."""
+        job, sequence = running.job, running.sequences[0]
+        key, tokens = (job.owner, job.adapter), job.fed
+        held = self._prefixes.longest(key, tokens) == len(tokens)
+        if not held:
+            if not (self._free or self._evict()):
+                return
+            kept = self._free.pop()
+            self._llama.copy(sequence, kept, len(tokens))
+            self._keep(key, kept, tokens, running.prefix, stable=True)
+        prefix = self._prefixes.take(key, tokens)
+        assert prefix and prefix.length == len(tokens), "it is kept"
+        if held:  # computed meanwhile for another request: what is there twice takes cells twice
+            self._llama.cut(sequence)
+            self._llama.copy(prefix.sequence, sequence, len(tokens))
+        if running.prefix:
+            self._prefixes.release(running.prefix)
+        self._running[job.id] = replace(running, prefix=prefix)
+        self._bound()
+
+    def _keep(
+        self,
+        key: tuple[str, str],
+        sequence: int,
+        tokens: list[int],
+        on: Prefix | None = None,
+        *,
+        stable: bool = False,
+    ) -> None:
+        """Keep a sequence as a prefix; it started from `on`, and shares its cells already."""
+        gone, (holder, length) = self._prefixes.keep(key, sequence, tokens, on, stable=stable)
+        if length:
             self._llama.share(holder, sequence, length)
         self._drop(*gone)
+
+    def _bound(self) -> None:
         # Attention passes over all cells in use, masked ones too: 3,000 kept ones cost a prompt 15 % of its speed.
         while self._prefixes.leaves > KEPT or (self._prefixes.leaves > 1 and self._prefixes.cells > self._half):
             if not self._evict():
@@ -347,15 +337,18 @@ class Engine:
     def _restore(self) -> Iterator[Restored]:
         """Have back from the disk what new requests begin with, as if it had been computed for one before them."""
         while asked := self._snapshots.asked():
-            chosen: list[tuple[Snapshot, int]] = []
+            chosen: list[tuple[Snapshot, list[int]]] = []
+            each = 1 if self._llama.can_cut else 2
             for one in asked:
-                cells = sum(len(other.tokens) for other, _ in chosen) + len(one.tokens)
-                if self._make_room(cells, 1):
-                    chosen.append((one, self._free.pop()))
+                cells = sum(len(other.tokens) + each - 1 for other in (*(held for held, _ in chosen), one))
+                if self._make_room(cells, each):
+                    chosen.append((one, [self._free.pop() for _ in range(each)]))
             self._llama.adapt(asked[0].adapter)
-            for (one, sequence), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
+            for (one, (sequence, *spare)), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
+                self._drop(*spare)
                 if told.good:
-                    self._keep(("", one.adapter), sequence, list(one.tokens))
+                    self._keep(("", one.adapter), sequence, list(one.tokens), stable=True)
+                    self._bound()
                 else:
                     self._drop(sequence)
                 yield told
@@ -373,7 +366,8 @@ class Engine:
         for tokens, prefix in held:
             if prefix and prefix.length == len(tokens) and self._make_room(len(group) + 1, 1):
                 group.append((tokens, self._free.pop()))
-                self._llama.copy(prefix.sequence, group[-1][1], len(tokens) - 1)
+                copied = len(tokens) - 1 if self._llama.can_cut else len(tokens)
+                self._llama.copy(prefix.sequence, group[-1][1], copied)
         self._llama.adapt(adapter)
         saved = self._snapshots.take(adapter, group)
         self._drop(*(sequence for _, sequence in group))

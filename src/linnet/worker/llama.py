@@ -14,13 +14,14 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
+from linnet.hardware.footprint import one_pass
 from linnet.protocol import Adapter, Kind, Load
 from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
@@ -68,6 +69,12 @@ def _bindings() -> Any:
     return importlib.import_module("llama_cpp.llama_cpp")
 
 
+@cache
+def _silence() -> Any:
+    """What takes the library's log and says nothing. It keeps the bare pointer, whichever model set it."""
+    return _bindings().llama_log_callback(lambda level, text, data: None)
+
+
 class Llama:
     """One model with one context, and the memory (KV cache) of many sequences in it.
 
@@ -76,7 +83,7 @@ class Llama:
 
     def __init__(self, load: Load, loading: Callable[[float], None]) -> None:
         self._c = _bindings()
-        self._silence()
+        self._c.llama_log_set(_silence(), None)
         self._model = self._load(load.model_fd, loading)
         self._vocab = self._c.llama_model_get_vocab(self._model)
         # before the context: it lays out its graphs with room for what adapters add
@@ -90,11 +97,6 @@ class Llama:
         self._batch = self._c.llama_batch_init(LARGEST, 0, 1)
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
-
-    def _silence(self) -> None:
-        # The callback must outlive the model: llama.cpp keeps the bare pointer.
-        self._log = self._c.llama_log_callback(lambda level, text, data: None)
-        self._c.llama_log_set(self._log, None)
 
     def _load(self, fd: int, loading: Callable[[float], None]) -> Any:
         params = self._c.llama_model_default_params()
@@ -126,6 +128,8 @@ class Llama:
         params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
         params.kv_unified = True
         params.type_k = params.type_v = getattr(self._c, f"GGML_TYPE_{load.cache.upper()}")
+        heads = int(self._c.llama_model_n_head(self._model))
+        params.flash_attn_type = int(one_pass(heads, load.context, load.cache))
         params.no_perf = True
         opened = self._c.llama_init_from_model(self._model, params)
         if not opened:
@@ -276,14 +280,19 @@ class Llama:
 
     @cached_property
     def can_cut(self) -> bool:
-        """Whether sequences can be shortened and shared.
+        """Whether sequences can be shortened, and shared in part. All can be copied whole.
 
-        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, for cells
-        behind it are used again, and a beginning is then no longer whole.
+        Not those of recurrent and hybrid models, which have a state; nor those with a sliding window, unless it is
+        wider than the context: cells behind it are used again, also by other sequences, and also though the cache has
+        room for all of them, and a beginning is then no longer whole (`llama_kv_cache::find_slot`).
         """
-        recurrent = self._c.llama_model_is_recurrent(self._model)
-        hybrid = self._c.llama_model_is_hybrid(self._model)
-        return not (recurrent or hybrid or self._c.llama_model_n_swa(self._model) > 0)
+        window = self._c.llama_model_n_swa(self._model)
+        return self.can_take_back and not 0 < window <= self.context
+
+    @cached_property
+    def can_take_back(self) -> bool:
+        """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
+        return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:
@@ -326,7 +335,7 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
         names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
         status = c.llama_model_quantize(*names, params)
     finally:
-        c.llama_log_set(c.llama_log_callback(), None)  # the default again: ours ends here
+        c.llama_log_set(_silence(), None)  # ours ends here
     if status and any(word in words[0] for word in _NO_MEMORY):
         raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
     if status:

@@ -99,17 +99,20 @@ class PrefixTree:
         for node in prefix.node.path():
             node.pins -= 1
 
-    def keep(self, key: Hashable, sequence: int, tokens: Sequence[int]) -> tuple[list[int], tuple[int, int]]:
+    def keep(
+        self, key: Hashable, sequence: int, tokens: Sequence[int], on: Prefix | None = None, *, stable: bool = False
+    ) -> tuple[list[int], tuple[int, int]]:
         """Keep a finished sequence: `(sequences that it makes superfluous, (holder, length))`.
 
         The first may be the sequence itself. Another sequence, `holder`, has the first `length` tokens as well
-        (-1 and 0 if none has): they count once, so they are to be shared.
+        (-1 and 0 if none has): they count once, so they are to be shared, but for those of `on`, the prefix that it
+        started from and shares already. That many requests begin with it (`stable`) is seen here without being told.
         """
         if not tokens:
             return [sequence], (-1, 0)
         self._roots.setdefault(key, Node(()))
         node, length, inside = self._walk(key, tokens)
-        shared = (node.leaf().sequence, length) if length else (-1, 0)
+        shared = (node.leaf().sequence, length) if length > (on.length if on else 0) else (-1, 0)
         now = next(self._clock)
         if length == len(tokens):
             self._touch(node, now)

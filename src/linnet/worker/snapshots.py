@@ -1,8 +1,9 @@
 """Computed prefixes that outlive the worker: restored from files that it was handed, written to memory it was lent.
 
-A state is believed if its digest is right, and if the logits behind its last token, computed again, are those that
-were told with it, but for what differently shaped batches change. Nothing here decides which sequence or cell is
-free; whoever holds those lends them.
+A state is believed if its digest is right, and if the logits of a probe are those that were told with it, but for
+what differently shaped batches change. The probe is its last token: computed again, or where a sequence cannot be
+cut, computed once more behind it, on a copy. Nothing here decides which sequence or cell is free; whoever holds
+those lends them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Snapshots:
     def __init__(self, llama: Llama, load: Load | None = None) -> None:
         self._llama = llama
         self._known = {one.key: one for one in load.snapshots} if load else {}
-        self._scratch = _Scratch(load.scratch) if load and load.scratch >= 0 and llama.can_cut else None
+        self._scratch = _Scratch(load.scratch) if load and load.scratch >= 0 else None
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         for one in self._known.values():
             self._see(one.adapter, one.tokens)
@@ -64,7 +65,7 @@ class Snapshots:
         """Have the longest beginning of a prompt restored with the next step; `held` tokens of it are there."""
         fitting = [one for one in self._known.values() if one.adapter == adapter and _begins(prompt, one.tokens)]
         longest = max(fitting, key=lambda one: len(one.tokens), default=None)
-        if longest and len(longest.tokens) >= held + LEAST and self._llama.can_cut:
+        if longest and len(longest.tokens) >= held + LEAST:
             self._asked[longest.key] = longest
 
     def asked(self) -> list[Snapshot]:
@@ -75,14 +76,18 @@ class Snapshots:
             del self._asked[one.key]
         return group
 
-    def restore(self, chosen: Sequence[tuple[Snapshot, int]]) -> list[Restored]:
-        """Read each into the empty sequence beside it, and check all of them in one batch.
+    def restore(self, chosen: Sequence[tuple[Snapshot, list[int]]]) -> list[Restored]:
+        """Read each into the first of the empty sequences beside it, and check all of them in one batch.
 
-        What is found to be wrong is forgotten, its sequence left as it is.
+        A second sequence is where a copy is probed that cannot go back. What is found to be wrong is forgotten, its
+        sequences left as they are.
         """
         started = time.monotonic()
-        read = {one.key: (one, sequence) for one, sequence in chosen if self._read(one, sequence)}
-        rows = self._predict([(one.tokens, sequence) for one, sequence in read.values()])
+        read = {one.key: (one, lent) for one, lent in chosen if self._read(one, lent[0])}
+        for one, (sequence, *spare) in read.values():
+            for other in spare:
+                self._llama.copy(sequence, other, len(one.tokens))
+        rows = self._predict([(one.tokens, lent[-1]) for one, lent in read.values()])
         good = {key for (key, (one, _)), row in zip(read.items(), rows, strict=True) if _near(one.top, row)}
         for one, _ in chosen:
             if one.key not in good:
@@ -102,12 +107,16 @@ class Snapshots:
         return self._llama.load_state(sequence, state) and self._llama.length(sequence) == len(one.tokens)
 
     def _predict(self, group: Sequence[tuple[Sequence[int], int]]) -> list[Logits]:
-        """Compute the last of the tokens that stand in each sequence (or all but this), and what comes behind it."""
+        """Compute the last of the tokens that stand in each sequence (or all but this), and what comes behind it.
+
+        Where it cannot be taken back it is computed once more, behind all of them.
+        """
         if not group:
             return []
-        for tokens, sequence in group:
+        for tokens, sequence in group if self._llama.can_cut else ():
             self._llama.cut(sequence, len(tokens) - 1)
-        self._llama.decode([Entry(tokens[-1], len(tokens) - 1, sequence, True) for tokens, sequence in group])
+        whole = 0 if self._llama.can_cut else 1
+        self._llama.decode([Entry(tokens[-1], len(tokens) - 1 + whole, sequence, True) for tokens, sequence in group])
         return [self._llama.logits(i) for i in range(len(group))]
 
     # --- to the disk -----------------------------------------------------------------------------
@@ -131,9 +140,10 @@ class Snapshots:
         return adapter, [tokens for _, tokens in group]
 
     def take(self, adapter: str, group: Sequence[tuple[tuple[int, ...], int]]) -> list[Saved]:
-        """Write prefixes of which all tokens but the last stand in the sequence beside each.
+        """Write prefixes of which all tokens but the last (or all, where it cannot be cut) stand in its sequence.
 
-        One that the scratch has no room for is cut; while others wait in there to be copied it is tried again later.
+        One that the scratch has no room for is cut if it can be; while others wait in there to be copied it is tried
+        again later.
         """
         assert self._scratch is not None
         chosen: list[tuple[tuple[int, ...], int]] = []
@@ -146,24 +156,37 @@ class Snapshots:
                 self._scratch.full = not chosen
                 continue
             fitting = min(len(tokens), (room - _ALIGNED) // each)
-            if fitting >= LEAST:
+            if fitting >= LEAST and (self._llama.can_cut or fitting == len(tokens)):
                 chosen.append((tokens[:fitting], sequence))
                 room -= fitting * each + _ALIGNED
-        rows = [_top(row) for row in self._predict(chosen)]
-        written = [self._write(adapter, *one, top) for one, top in zip(chosen, rows, strict=True)]
-        return [saved for saved in written if saved]
+        written = [] if self._llama.can_cut else [self._write(*one) for one in chosen]  # the probe changes them
+        tops = [_top(row) for row in self._predict(chosen)]
+        written = written or [self._write(*one) for one in chosen]
+        return [
+            Saved(*place, tokens, top, adapter)
+            for (tokens, _), place, top in zip(chosen, written, tops, strict=True)
+            if place and self._finite(place[0], top)
+        ]
 
-    def _write(self, adapter: str, tokens: tuple[int, ...], sequence: int, top: Top) -> Saved | None:
+    def _write(self, tokens: tuple[int, ...], sequence: int) -> tuple[int, int, str] | None:
+        """Offset, size and digest of what stands in the scratch now; None if nothing does."""
         assert self._scratch is not None
         size = self._llama.state_size(sequence)
         place = self._scratch.place(size)
-        if place is None or not all(math.isfinite(logit) for _, logit in top):
+        if place is None:
             return None
         offset, room = place
         if not self._llama.save_state(sequence, room):
             self._scratch.freed(offset)
             return None
-        return Saved(offset, size, digest(room, tokens), tokens, top, adapter)
+        return offset, size, digest(room, tokens)
+
+    def _finite(self, offset: int, top: Top) -> bool:
+        """Whether the logits are numbers; if not, what was written before them is given up."""
+        finite = all(math.isfinite(logit) for _, logit in top)
+        if not finite:
+            self.freed(offset)
+        return finite
 
     def freed(self, offset: int) -> None:
         """The caller has copied what was saved there."""

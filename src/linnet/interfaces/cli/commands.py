@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linnet.interfaces.cli import bench, doctor, limits, output, parse, run, tools
+from linnet.interfaces.cli import batch, bench, doctor, limits, memory, output, parse, router, run, tools
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
 
@@ -39,10 +39,13 @@ def linnet(
 
 
 app.command(epilog=run.EXAMPLE)(run.run)
+app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.add_typer(eval_app, name="eval")
+app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")
+app.add_typer(router.app, name="router")
 app.add_typer(tools.app, name="tools")

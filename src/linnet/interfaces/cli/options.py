@@ -33,6 +33,19 @@ Folder = Annotated[
     Path | None, typer.Option("--root", metavar="DIR", help="The folder that the file tools may read.")
 ]
 
+ToolFiles = Annotated[
+    list[str] | None,
+    typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+]
+Standard = Annotated[
+    list[str] | None,
+    typer.Option("--standard", metavar="NAME,...", help="Standard tools to offer, such as web_search,shell."),
+]
+RequireSandbox = Annotated[bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", metavar="S", help="Seconds that the model may take for a request.")
+]
+
 
 def settings(**arguments: Any) -> Settings:
     """The settings in force; arguments that are None count as not given. Raises SettingsInvalid."""

@@ -28,24 +28,14 @@ def run(
     text: Annotated[str, typer.Argument(help="The request; - reads it from standard input.")],
     root: options.Folder = None,
     model: options.Model = None,
-    tools: Annotated[
-        list[str] | None,
-        typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
-    ] = None,
-    standard: Annotated[
-        list[str] | None,
-        typer.Option("--standard", metavar="NAME,...", help="Standard tools to offer, such as web_search,shell."),
-    ] = None,
+    tools: options.ToolFiles = None,
+    standard: options.Standard = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
     encoding: options.Encoding = None,
-    require_sandbox: Annotated[
-        bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")
-    ] = False,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="S", help="Seconds that the model may take.")
-    ] = None,
+    require_sandbox: options.RequireSandbox = False,
+    timeout: options.Timeout = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -72,20 +62,15 @@ def run(
 def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
+    from linnet.interfaces.cli.tool_files import named_tools
 
     # What a tool prints is not the answer.
     with (
         contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, _tools(tools, standard)) as agent,
+        open_agent(settings, named_tools(tools, standard)) as agent,
         output.working("thinking"),
     ):
         return agent.run(request)
-
-
-def _tools(names: list[str], standard: list[str]) -> tuple[Any, ...]:
-    from linnet.interfaces.cli.tool_files import load_tools, split, standard_tools
-
-    return (*load_tools(split(names)), *standard_tools(standard))
 
 
 # --- the request ---------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ def standard_tools(names: Iterable[str] | None = None) -> tuple[Tool, ...]:
     return standard.tools(part.strip() for name in names for part in name.split(",") if part.strip())
 
 
+def named_tools(files: Iterable[str], standard: Iterable[str]) -> tuple[Tool, ...]:
+    """What `--tools` and `--standard` name. Raises as `load_tools` and `standard_tools` do."""
+    return (*load_tools(split(files)), *standard_tools(standard))
+
+
 def split(names: Iterable[str]) -> list[Path]:
     """`["a.py,b.py", "c.py"]` -> the three paths."""
     return [Path(part.strip()) for name in names for part in name.split(",") if part.strip()]

@@ -120,10 +120,14 @@ class _Stream:
     def close(self) -> None:
         if not self._over:
             self._over = True
-            self._events = None  # which cancels
-            self._lender.release(self._ticket)
+            self._let_go()
 
     __del__ = close
+
+    def _let_go(self) -> None:
+        events, self._events = self._events, None
+        getattr(events, "close", lambda: None)()  # dropping it is not enough: another thread may wait for its next
+        self._lender.release(self._ticket)
 
     def _begin(self, *, wait: bool) -> None:
         """Get the lease and submit the request; without `wait` perhaps neither."""
@@ -146,10 +150,13 @@ class _Stream:
         self._lender.submitted(ticket)
 
     def _next(self) -> Event:
-        while self._events is None:
+        while (events := self._events) is None:
             self._begin(wait=True)
+            if self._over:  # closed from another thread
+                self._let_go()
+                raise Cancelled("the stream was closed")
         try:
-            return next(self._events)
+            return next(events)
         except DeadlineExceeded as error:
             raise self._late() from error
         except ContextOverflow as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from linnet.interfaces.cli.eval import bfcl, examples, spans, tools
+from linnet.interfaces.cli.eval import bfcl, examples, gsm8k, router, spans, tools
 
 app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
 
@@ -12,3 +12,5 @@ app.command(epilog=examples.EXAMPLE)(examples.examples)
 app.command(epilog=bfcl.EXAMPLE)(bfcl.bfcl)
 app.command(epilog=tools.EXAMPLE)(tools.tools)
 app.command(epilog=spans.EXAMPLE)(spans.spans)
+app.command(epilog=router.EXAMPLE)(router.router)
+app.command(epilog=gsm8k.EXAMPLE)(gsm8k.gsm8k)

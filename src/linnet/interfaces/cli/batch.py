@@ -1,0 +1,125 @@
+"""`linnet batch`: a file of requests, a file of answers."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from linnet.errors import FAILED
+from linnet.interfaces.cli import options, output
+from linnet.limits import LIMITS
+
+EXAMPLE = "Example: linnet batch examples/batch.jsonl --tools examples/tools.py --out answers.jsonl"
+
+
+def batch(
+    requests: Annotated[Path, typer.Argument(metavar="FILE", help='Requests, {"id", "text"} a line.')],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the answers go, one JSON object a line.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with FILE where an earlier run ended; what is answered stays.")
+    ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Run failed and interrupted requests once more, although tools may have run."),
+    ] = False,
+    at_once: Annotated[
+        int, typer.Option("--at-once", metavar="N", min=1, max=LIMITS.queue, help="Requests that run together.")
+    ] = LIMITS.turns_at_once,
+    tools_in_order: Annotated[
+        bool, typer.Option("--tools-in-order", help="Run a request's tools when all before it are answered.")
+    ] = False,
+    root: options.Folder = None,
+    model: options.Model = None,
+    tools: options.ToolFiles = None,
+    standard: options.Standard = None,
+    as_json: options.Json = False,
+    context: options.Context = None,
+    threads: options.Threads = None,
+    encoding: options.Encoding = None,
+    require_sandbox: options.RequireSandbox = False,
+    timeout: options.Timeout = None,
+) -> None:
+    """Answer a file of requests, several at once, and go on after a crash with nothing done twice.
+
+    A line of the output is what `linnet run --json` prints, with the `id` and the `line` of its request. Answers are
+    there as soon as there are any, and in the order of the requests at the end. Exit code 1: some failed.
+    """
+    with output.reporting(as_json):
+        chosen = {
+            "root": root,
+            "model": model,
+            "context": context,
+            "threads": threads,
+            "encoding": encoding and encoding.value,
+            "require_sandbox": require_sandbox or None,
+            "request_seconds": timeout,
+        }
+        how = {"retry": retry, "at_once": at_once, "tools_in_order": tools_in_order}
+        started = time.monotonic()
+        counts = _answered(requests, out, resume or retry, chosen, (tools or [], standard or []), how)
+        seconds = round(time.monotonic() - started, 3)
+        if as_json:
+            output.say_json({**counts, "seconds": seconds, "out": str(out)})
+        else:
+            output.say(f"{_told(counts)} · {seconds:.1f} s · {out}")
+        raise typer.Exit(FAILED if counts["failed"] or counts["interrupted"] else 0)
+
+
+def _answered(
+    requests: Path,
+    out: Path,
+    resume: bool,
+    chosen: dict[str, Any],
+    named: tuple[list[str], list[str]],
+    how: dict[str, Any],
+) -> dict[str, int]:
+    settings = options.settings(**chosen)
+    from linnet.agent.batch import lines
+    from linnet.agent.batch.batch import answer_file
+    from linnet.agent.batch.ledger import Ledger
+    from linnet.app import open_agent
+    from linnet.interfaces.cli.tool_files import named_tools
+
+    total = len(lines.keys(requests))
+    # What a tool prints is not the outcome.
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        open_agent(settings, named_tools(*named)) as agent,
+        contextlib.closing(Ledger(out, resume=resume)) as ledger,
+        _bar(total) as ended,
+    ):
+        return answer_file(agent, requests, ledger, ended=ended, **how)
+
+
+@contextlib.contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, nothing in a pipe; yields what moves it on, from any thread."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    lock = threading.Lock()
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("answering", total=total)
+
+        def ended() -> None:
+            with lock:
+                progress.advance(task)
+
+        yield ended
+
+
+def _told(counts: dict[str, int]) -> str:
+    """`48 requests: 46 done, 2 failed (10 were answered before)`"""
+    parts = [f"{counts[name]} {name}" for name in ("done", "failed", "interrupted") if counts[name] or name == "done"]
+    kept = f" ({counts['kept']} were answered before)" if counts["kept"] else ""
+    return f"{counts['requests']} requests: {', '.join(parts)}{kept}"

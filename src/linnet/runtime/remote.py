@@ -1,0 +1,388 @@
+"""RemoteModel: the Model protocol over any server that speaks OpenAI's chat completions.
+
+The only file outside `interfaces/` that knows OpenAI's JSON. What the server cannot do is an error
+(`RemoteUnsupported`: likelihoods, rendered prompts, answers begun by the caller, patterns) or is told in `degraded`
+(tokens that are estimated, options that are not sent), never passed over. Nothing is opened until a request comes,
+and nothing but the address that was configured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from linnet.errors import (
+    EmptyRequest,
+    RemoteCut,
+    RemoteFailed,
+    RemoteInvalid,
+    RemoteRefused,
+    RemoteUnsupported,
+    SettingsInvalid,
+)
+from linnet.limits import LIMITS
+from linnet.messages import Message, Step, ToolCall
+from linnet.requests import Capabilities, Count, Done, Event, Finish, Generate, Piece, Request, Usage, check_size
+from linnet.runtime.exchange import Exchange, Post
+from linnet.runtime.shapes import Shape, shape_of
+from linnet.runtime.sse import Events
+
+_STOPS = 4
+"""Stop strings that the protocol takes."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class RemoteModel:
+    """A model behind `url`, which ends in `/v1` on most servers. `context` is in tokens, as its operator says.
+
+    `key` goes out in the header of each request and is shown nowhere; over plain http to another machine it is not
+    sent. `silence` is the longest time in seconds without a byte. Raises SettingsInvalid. Requests to it raise a
+    RemoteError, and DeadlineExceeded at their own deadline; nothing is tried twice.
+    """
+
+    def __init__(
+        self, url: str, model: str, *, key: str = "", context: int = 8_192, silence: float | None = None
+    ) -> None:
+        address = _address(url)
+        parts = urlsplit(address)
+        self._direct = parts.hostname in _LOOPBACK
+        _check_key(key, parts.scheme == "https" or self._direct)
+        self._url, self._model, self._key = f"{address}/chat/completions", model, key
+        self._silence = LIMITS.remote_silence_seconds if silence is None else silence
+        self.host = parts.netloc
+        self._capabilities = Capabilities(f"{model}@{self.host}", context, scores=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def __repr__(self) -> str:
+        return f"RemoteModel({self._capabilities.name!r})"
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        """Events of one request. A constrained answer comes in one piece, once it is known to keep to the
+        constraint."""
+        messages = _messages(request)
+        match request:
+            case Count():
+                return iter(
+                    (Done(count=_estimate(request), degraded=("tokens are estimated: the server counts none",)),)
+                )
+            case Generate():
+                asked = _Asked(self._model, request, messages)
+                headers = {"Content-Type": "application/json"}
+                if self._key:
+                    headers["Authorization"] = f"Bearer {self._key}"
+                body = json.dumps(asked.body()).encode()
+                post = Post(self._url, body, headers, self._key, self._direct, self._silence)
+                # Made here, not in the generator: to stream is to submit.
+                return _events(Exchange(post, request.deadline), asked, post)
+            case _:
+                raise RemoteUnsupported("a chat server gives no likelihoods of texts that it has not written")
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        plain = False
+    if not plain or re.search(r"[^\x21-\x7e]", url) or parts.username is not None or parts.query or parts.fragment:
+        hint = "Write it as https://host/v1 or http://host:port/v1; a key belongs in LINNET_REMOTE_KEY."
+        told = re.split("[?#]", url.rpartition("@")[2])[0][:80]  # beside that may stand a password
+        raise SettingsInvalid(f"{told!r} is not the address of a server", hint=hint, place="remote_url")
+    return url.rstrip("/")
+
+
+def _check_key(key: str, safe: bool) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]*", key):
+        raise SettingsInvalid(
+            "the key of the remote server has characters that no key has", place="LINNET_REMOTE_KEY"
+        )
+    if key and not safe:
+        hint = "Use https, or leave LINNET_REMOTE_KEY unset if the server needs none."
+        raise SettingsInvalid("a key is not sent over plain http to another machine", hint=hint, place="remote_url")
+
+
+def _messages(request: Request) -> tuple[Message, ...]:
+    """The conversation. Raises for a prompt that is rendered already, is begun, is empty or is too large."""
+    messages = tuple(part for part in request.prompt if isinstance(part, Message))
+    if len(messages) < len(request.prompt):
+        raise RemoteUnsupported("a server is asked in messages: a rendered prompt is in one model's own marks")
+    if request.continues or (not isinstance(request, Count) and request.answer_start):
+        raise RemoteUnsupported("a chat server does not continue an answer that the caller has begun")
+    beside = [
+        json.dumps([call.arguments for call in m.calls], default=str) + m.reasoning for m in messages if m.calls
+    ]
+    told = [json.dumps([tool.name, tool.description, tool.parameters]) for tool in request.tools]
+    if not check_size((*(message.content for message in messages), *beside, *told)):
+        raise EmptyRequest("the prompt holds no text")
+    return messages
+
+
+def _estimate(request: Request) -> int:
+    """Tokens, rather too many: a third of the ASCII characters, two for any other, some for each message."""
+    texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
+    texts += [json.dumps([tool.name, tool.description, tool.parameters]) for tool in request.tools]
+    plain = sum(letter.isascii() for text in texts for letter in text)
+    return math.ceil(plain / 3) + 2 * (sum(map(len, texts)) - plain) + 6 * len(texts)
+
+
+# --- what is sent --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One request as the server is asked it."""
+
+    model: str
+    request: Generate
+    messages: tuple[Message, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.request.stop) > _STOPS:
+            raise RemoteUnsupported(f"the protocol takes {_STOPS} stop strings, not {len(self.request.stop)}")
+        if self.request.constraint and self.request.tools:
+            raise RemoteUnsupported("tools and a constraint in one request leave a server two forms of answer")
+        _ = self.shape
+
+    @property
+    def shape(self) -> Shape | None:
+        return shape_of(self.request.constraint) if self.request.constraint else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        unsaid = [
+            *(["`top_k`"] if self.request.sampling.top_k else []),
+            *(
+                [f"template options ({', '.join(self.request.template_options)})"]
+                if self.request.template_options
+                else []
+            ),
+        ]
+        notes = (f"the server was not told of {' and '.join(unsaid)}: the protocol has no place for it",)
+        return (*(notes if unsaid else ()), *(self.shape.loose if self.shape else ()))
+
+    def body(self) -> dict[str, Any]:
+        request, sampling = self.request, self.request.sampling
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": _told(self.messages),
+            "max_tokens": request.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if request.stop:
+            body["stop"] = list(request.stop)
+        if self.shape:
+            schema = {"name": "answer", "schema": self.shape.schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if request.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {"name": t.name, "description": t.description, "parameters": t.parameters},
+                }
+                for t in request.tools
+            ]
+        return body
+
+
+def _told(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages, each call with an id; a result without one answers the oldest call that is open."""
+    told: list[dict[str, Any]] = []
+    waiting: list[str] = []
+    made = 0
+    for message in messages:
+        one: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.calls:
+            ids = [call.id or f"call_{made + n}" for n, call in enumerate(message.calls)]
+            made += len(ids)
+            waiting = [*waiting, *ids]
+            one["tool_calls"] = [_call(call, name) for call, name in zip(message.calls, ids, strict=True)]
+        if message.role == "tool":
+            answered = message.call_id or (waiting[0] if waiting else "call_0")
+            waiting = [name for name in waiting if name != answered]
+            one["tool_call_id"] = answered
+        told.append(one)
+    return told
+
+
+def _call(call: ToolCall, name: str) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    return {"id": name, "type": "function", "function": function}
+
+
+# --- what comes back -----------------------------------------------------------------------------
+
+
+class _Function(BaseModel):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _CallDelta(BaseModel):
+    index: int = 0
+    function: _Function | None = None
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_CallDelta] | None = None
+
+
+class _One(BaseModel):
+    delta: _Delta = _Delta()
+    finish_reason: str | None = None
+
+
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+
+
+class _Chunk(BaseModel):
+    """What is read of one event."""
+
+    model: str | None = None
+    choices: list[_One] = []
+    usage: _Usage | None = None
+    error: Any = None
+
+
+_FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "tool_calls": "stop", "function_call": "stop"}
+
+
+def _events(exchange: Exchange, asked: _Asked, post: Post) -> Iterator[Event]:
+    """Pieces as they come, and Done; a constrained answer is held back until it is checked."""
+    started, answer, parser = time.monotonic(), _Answer(asked, post), Events(LIMITS.remote_event_bytes)
+    shape = asked.shape
+    try:
+        for block in exchange:
+            for data in parser.feed(block):
+                text = answer.take(data)
+                if text and shape is None:
+                    yield Piece(text, ())
+            if answer.over:
+                break
+    finally:
+        exchange.close()
+    done = answer.done(time.monotonic() - started, shape)
+    rest = done.text if shape else answer.calls()
+    if rest:
+        yield Piece(rest, ())
+    yield done
+
+
+class _Answer:
+    """What has come of one answer."""
+
+    def __init__(self, asked: _Asked, post: Post) -> None:
+        self._asked, self._post = asked, post
+        self._texts: list[str] = []
+        self._calls: dict[int, list[str]] = {}
+        self._usage: _Usage | None = None
+        self._finish: str | None = None
+        self._model, self._thought, self._pieces = "", 0, 0
+        self.over = False
+
+    def take(self, data: bytes) -> str:
+        """The text that one event brings."""
+        if data.strip() == b"[DONE]":
+            self.over = True
+            return ""
+        try:
+            chunk = _Chunk.model_validate_json(data)
+        except ValidationError:
+            told = self._post.clean(data.decode(errors="replace"))[:80]
+            # Without its cause, which holds the data as it came.
+            raise RemoteInvalid(f"the server's stream holds what is no part of an answer: {told!r}") from None
+        if chunk.error is not None:
+            raise RemoteFailed(f"the server gave up: {self._post.clean(json.dumps(chunk.error))}")
+        self._usage = chunk.usage or self._usage
+        self._model = self._model or (chunk.model or "")
+        return "".join(map(self._one, chunk.choices[:1]))
+
+    def _one(self, one: _One) -> str:
+        self._finish = one.finish_reason or self._finish
+        delta = one.delta
+        self._thought += len(delta.reasoning_content or "")
+        for call in delta.tool_calls or ():
+            self._call(call)
+        text = delta.content or delta.refusal or ""
+        if text:
+            self._pieces += 1
+            self._texts.append(text)
+        return text
+
+    def _call(self, call: _CallDelta) -> None:
+        if call.index not in self._calls and len(self._calls) >= LIMITS.remote_calls:
+            raise RemoteInvalid(f"the server calls tools over {LIMITS.remote_calls} times, the limit")
+        parts = self._calls.setdefault(call.index, [""])
+        if call.function is not None:
+            parts[0] = parts[0] or call.function.name or ""
+            parts.append(call.function.arguments or "")
+
+    def calls(self) -> str:
+        """Calls that the server read out of the model's text, as a list in JSON: the form that
+        `linnet.calling.dialects` reads them in."""
+        if not self._calls:
+            return ""
+        return json.dumps([_read_call(name, "".join(rest)) for _, (name, *rest) in sorted(self._calls.items())])
+
+    def done(self, seconds: float, shape: Shape | None) -> Done:
+        """Raises RemoteCut where the stream ended before the answer had."""
+        if self._finish is None:
+            raise RemoteCut("the answer ended before its end: the server gave no reason for it")
+        if self._finish not in _FINISHES:
+            raise RemoteRefused(f"the server stopped the answer: {self._post.clean(self._finish)[:40]!r}")
+        text, captures = "".join(self._texts), dict[str, str]()
+        finish = _FINISHES[self._finish]
+        if shape is not None:
+            if finish == "length":
+                raise RemoteCut("the answer ended before its end: it has no room for the whole of its form")
+            (text, captures), finish = shape.read(text), "constraint"
+        notes = self._asked.notes
+        if not self.over:
+            notes = (*notes, "the server's stream had no end mark")
+        if self._usage is None:
+            notes = (*notes, "tokens are estimated: the server told none")
+        data = {"model": self._post.clean(self._model)[:80], "thought_characters": self._thought}
+        step = Step("remote", f"answered by {self._post.url}", seconds, data)
+        return Done(text + self.calls(), finish, self._spent(), captures, degraded=notes, steps=(step,))
+
+    def _spent(self) -> Usage:
+        if self._usage is None:
+            return Usage(_estimate(self._asked.request), 0, self._pieces)
+        kept = self._usage.prompt_tokens_details
+        prompt, cached = self._usage.prompt_tokens, (kept and kept.cached_tokens) or 0
+        return Usage(max(0, prompt), min(max(0, cached), max(0, prompt)), max(0, self._usage.completion_tokens))
+
+
+def _read_call(name: str, arguments: str) -> dict[str, Any]:
+    try:
+        value = json.loads(arguments or "{}")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise RemoteInvalid(f"the server calls {name[:60]!r} with arguments that are no JSON object")
+    return {"name": name, "arguments": value}

@@ -1,0 +1,69 @@
+"""From a submitted request to a job: its tokens, which of them are stable, and whether it fits at all."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from linnet.errors import ContextOverflow, EmptyRequest, RequestError
+from linnet.protocol import Submit
+from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.worker.generate import Generation
+from linnet.worker.job import Job
+from linnet.worker.llama import Llama
+from linnet.worker.prefix import common
+from linnet.worker.score import Scoring
+from linnet.worker.tokenise import tokenise
+
+
+class Intake:
+    """Requests to one model; `stored` says that prefixes are read from a disk or written to it."""
+
+    def __init__(self, llama: Llama, stored: bool) -> None:
+        self._llama = llama
+        self._stored = stored
+        self._stable = lru_cache(maxsize=64)(self.tokens)
+
+    def job(self, submit: Submit) -> Job | Done:
+        """The job that a request becomes, or what can be said of it at once. Raises a LinnetError for a wrong one."""
+        request = submit.request
+        if submit.adapter and submit.adapter not in self._llama.adapters:
+            raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
+        prompt = self.tokens(request.prompt)
+        stable = self._stable_tokens(request, prompt)
+        match request:
+            case Count():
+                return Done(count=len(prompt), usage=Usage(prompt_tokens=len(prompt)))
+            case Score(continuations=texts):
+                continuations = [self._llama.tokenise(text) for text in texts]
+                if not all(continuations):
+                    raise EmptyRequest("a continuation is no token long, so there is nothing to score")
+                self._check_room(len(prompt), sum(map(len, continuations)))
+                return Scoring(submit.id, request, prompt, continuations, self._llama, submit.adapter, stable)
+            case Generate(max_tokens=wanted):
+                self._check_room(len(prompt), 1)
+                limit = min(wanted, self._llama.context - len(prompt))
+                sent = submit.emitted
+                return Generation(submit.id, request, prompt, self._llama, limit, sent, submit.adapter, stable)
+
+    def tokens(self, prompt: Any) -> list[int]:
+        return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
+
+    def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
+        """How many tokens the stable segments are: where they end, a token may reach into what follows."""
+        if isinstance(request, Count) or not request.stable:
+            return 0
+        if self._llama.can_cut and (request.owner or not self._stored):
+            return 0
+        return common(self._stable(request.prompt[: request.stable]), prompt)
+
+    def _check_room(self, prompt: int, wanted: int) -> None:
+        context = self._llama.context
+        if not prompt:
+            raise EmptyRequest("the prompt is no token long, so there is nothing to go on from")
+        if prompt + wanted > context:
+            raise ContextOverflow(
+                f"the prompt is {prompt} tokens and the context {context}, with {wanted} to come",
+                prompt_tokens=prompt,
+                context=context,
+            )
