@@ -24,7 +24,8 @@ class ToolSpec:
 
 @dataclass(frozen=True, config=STRICT)
 class ToolCall:
-    """A call that a rule or a model decided on. `how` says which: `rule`, `model` or `native`.
+    """A call that a rule or a model decided on. `how` says which: `rule`, `evidence` (what the request says
+    settled it, and the model was not asked), `model` or `native`.
 
     `repairs` lists, in words, every change made between what was produced and what is called.
     """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from linnet import Tool
-from linnet.calling.choose import CANDIDATES, NO_TOOL, Chooser, Chosen, rank
+from linnet.calling import choose
+from linnet.calling.choose import CANDIDATES, MARGIN, NO_TOOL, Candidate, Chooser, Chosen, gains_of, settled
+from linnet.calling.ranking.ranker import Doubt, Weights, fitted
 from linnet.calling.retrieve import introduce
 from linnet.requests import Capabilities, Done, Event, Request, Score, Usage
 
@@ -41,24 +44,34 @@ def names(chosen: Chosen) -> list[str]:
     return [made.name for made, _ in chosen.picked]
 
 
+@pytest.fixture
+def doubting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence never settles anything: the model is always asked."""
+    weights = replace(fitted(), doubt=Doubt())
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+
+
 NUMBER, UNITS = {"type": "number"}, {"enum": ["miles", "feet"]}
 
 
+@pytest.mark.usefixtures("doubting")
 def test_the_likelier_tool_is_chosen() -> None:
     tools = [tool("first"), tool("second")]
     judge = Judge(lambda text: 30.0 if "second" in text else 0.0)
     chosen = Chooser(tools).choose(judge, "zzz")
     assert chosen.picked == ((tools[1], "zzz"),)
     assert [c.tool.name for c in chosen.ranked] == ["second", "first"]
-    assert chosen.ranked[0].gain == 30 and chosen.usage == Usage(prompt_tokens=9)
+    assert chosen.ranked[0].gain == 30 and chosen.usage == Usage(prompt_tokens=9) and chosen.asked
 
 
+@pytest.mark.usefixtures("doubting")
 def test_none_is_chosen_when_no_tool_explains_the_request_better() -> None:
     assert Chooser([tool("first")]).choose(Judge(lambda t: 30.0 if t == NO_TOOL else 0.0), "zzz").picked == ()
     nothing = Chooser([]).choose(indifferent(), "zzz")
     assert (nothing.picked, nothing.ranked) == ((), ())
 
 
+@pytest.mark.usefixtures("doubting")
 def test_the_margin_decides() -> None:
     judge, tools = indifferent(), [tool("first")]
     score = Chooser(tools).choose(judge, "zzz").ranked[0].score
@@ -68,7 +81,7 @@ def test_the_margin_decides() -> None:
 
 def test_the_request_is_heard_untrusted_and_cut() -> None:
     judge = indifferent()
-    rank(judge, [tool("first")], "a \n b " * 1_000)
+    gains_of(judge, [tool("first")], "a \n b " * 1_000)
     assert {score.continuations[0][:8] for score in judge.asked} == {" a b a b"}
     assert all(len(score.continuations[0]) <= 601 for score in judge.asked)
     assert not any(getattr(part, "trusted", True) for score in judge.asked for part in score.prompt)
@@ -86,13 +99,62 @@ def test_the_last_of_many_tools_is_judged_when_its_words_match(count: int) -> No
     assert len(chosen.ranked) == CANDIDATES and chosen.ranked[0].tool is tools[-1]
 
 
+@pytest.mark.usefixtures("doubting")
 def test_what_the_model_finds_likelier_ranks_higher() -> None:
     """A judge of no opinion leaves the words to decide, and one with a strong opinion is heard."""
     tools = [tool("dice", "Rolls dice."), tool("weather", "Gets the weather.")]
-    ranked, _ = rank(indifferent(), tools, "roll the dice")
+    ranked = Chooser(tools).choose(indifferent(), "roll the dice").ranked
     assert [c.tool.name for c in ranked] == ["dice", "weather"] and [c.gain for c in ranked] == [0, 0]
-    ranked, _ = rank(Judge(lambda text: 60.0 if "weather" in text else 0.0), tools, "roll the dice")
-    assert [c.tool.name for c in ranked] == ["weather", "dice"]
+    strong = Judge(lambda text: 60.0 if "weather" in text else 0.0)
+    assert [c.tool.name for c in Chooser(tools).choose(strong, "roll the dice").ranked] == ["weather", "dice"]
+
+
+# --- what evidence settles -----------------------------------------------------------------------
+
+NEAR = Doubt(below=1.0, above=2.0, ahead=3.0)
+
+
+def odds(*far: float) -> list[Candidate]:
+    """Candidates so far from the margin, and as far from each other."""
+    return [Candidate(tool(f"t{number}"), MARGIN + each, each) for number, each in enumerate(far)]
+
+
+@pytest.mark.parametrize(
+    ("far", "several", "done"),
+    [
+        ((), False, True),
+        ((-1.1,), False, True),
+        ((-0.9,), False, False),
+        ((0.0,), True, False),
+        ((1.9,), False, False),
+        ((2.1,), False, True),
+        ((2.1, -0.9), False, True),
+        ((2.1, -0.8), False, False),
+        ((2.1, -0.8), True, True),
+        ((-1.1, -1.2), False, True),
+    ],
+)
+def test_what_is_settled(far: tuple[float, ...], several: bool, done: bool) -> None:
+    assert settled(odds(*far), MARGIN, NEAR, several) is done
+    assert settled(odds(*far), MARGIN, Doubt(), several) is (not far), "nothing, without fitted numbers"
+
+
+@pytest.mark.parametrize(("words", "picked"), [("weather", ["weather"]), ("poem", [])])
+def test_what_is_settled_is_not_asked(words: str, picked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Weights({}, {}, {}, {}, {}, {"names it": 9.0}, {"names it": 9.0, "bias": -4.0}, NEAR)
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+    judge = indifferent()
+    chosen = Chooser([tool("weather"), tool("dice")]).choose(judge, f"a {words} for Rome")
+    assert judge.asked == [] and not chosen.asked and chosen.usage == Usage()
+    assert names(chosen) == picked and [c.gain for c in chosen.ranked] == [None, None]
+
+
+def test_a_margin_moves_the_doubt_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Weights({}, {}, {}, {}, {"bias": 0.25}, {}, {"bias": 5.0}, NEAR)
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+    judge = indifferent()
+    assert Chooser([tool("weather")]).choose(judge, "zzz").picked and not judge.asked
+    assert not Chooser([tool("weather")], margin=4.0).choose(judge, "zzz").picked and len(judge.asked) == 2
 
 
 # --- several tools -------------------------------------------------------------------------------

@@ -265,4 +265,4 @@ def test_a_long_request_is_filled_from(piece: str) -> None:
 
 
 def test_the_weights_that_ship_know_what_the_model_is_asked_about() -> None:
-    assert fitted().model.keys() <= {"string", "number", "options", "array", "boolean", "object"}
+    assert fitted().model.keys() <= {"string", "number", "options", "array", "boolean", "object", "tool"}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 
 from linnet import Tool, tool
+from linnet.calling import choose
 from linnet.calling.choose import NO_TOOL
 from linnet.calling.guided import Guide
+from linnet.calling.ranking.ranker import Doubt, fitted
 from linnet.errors import ToolArgumentsInvalid
-from linnet.requests import Capabilities, Done, Event, Generate, Request, Score
+from linnet.requests import Capabilities, Done, Event, Generate, Request, Score, Usage
 from linnet.runtime.local import LocalModel, open_local
 
 
@@ -31,18 +34,42 @@ class Willing:
         return iter([Done(scores=tuple((-99.0 if none else 0.0, 1) for _ in request.continuations))])
 
 
+class Counting(Willing):
+    """Tells what it was asked."""
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        (done,) = super().stream(request)
+        return iter([replace(done, usage=Usage(prompt_tokens=1))])  # type: ignore[type-var]  # it is a Done
+
+
 def made(required: dict[str, Any]) -> Tool:
     return Tool.from_schema("do_it", "Does it.", {"properties": required, "required": list(required)})
 
 
 def test_a_call_is_valid_and_tells_its_steps() -> None:
-    guided = Guide(Willing(), [made({"n": {"type": "integer"}})]).call("do it 5 times")
+    guided = Guide(Willing(), [made({"n": {"type": "integer"}})], margin=-1e9).call("do it 5 times")
     (call,) = guided.calls
-    assert call.arguments == {"n": 5} and call.how == "model" and call.repairs == ()
+    assert call.arguments == {"n": 5} and call.how in ("evidence", "model") and call.repairs == ()
     assert [step.kind for step in guided.steps] == ["choose", "fill"]
     assert (guided.wanted, guided.problem) == (None, None)
     assert list(guided.steps[0].data["scores"]) == ["do_it"] and guided.steps[1].data["from"] == {"n": "evidence"}
     assert 0 < guided.steps[1].data["sure"] <= 1
+
+
+@pytest.mark.parametrize(("bias", "by"), [(9.0, "evidence"), (0.6, "model")])
+def test_a_call_tells_whether_the_model_was_asked(bias: float, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = replace(fitted(), relevance={"bias": 9.0}, evident={"bias": bias}, doubt=Doubt(1.0, 1.0, 1.0))
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+    guided = Guide(Counting(), [made({"n": {"type": "integer"}})]).call("do it 5 times")
+    assert guided.calls[0].how == guided.steps[0].data["by"] == by
+    assert bool(guided.usage.prompt_tokens) is (by == "model")
+
+
+def test_a_call_whose_arguments_the_model_was_asked_about_is_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = replace(fitted(), evident={"bias": 9.0}, doubt=Doubt(1.0, 1.0, 1.0))
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+    guided = Guide(Willing('{"a": 1}'), [made({"p": {"type": "object"}})]).call("do it")
+    assert guided.calls[0].how == "model" and guided.steps[0].data["by"] == "evidence"
 
 
 def test_none_is_honest() -> None:
@@ -60,7 +87,8 @@ def test_a_repair_is_told() -> None:
 
 
 def test_what_the_model_wrote_is_told() -> None:
-    (call,) = Guide(Willing('{"a": 1}'), [made({"n": {"type": "integer"}, "p": {"type": "object"}})]).call("5").calls
+    two = made({"n": {"type": "integer"}, "p": {"type": "object"}})
+    (call,) = Guide(Willing('{"a": 1}'), [two], margin=-1e9).call("5").calls
     assert call.arguments == {"n": 5, "p": {"a": 1}} and call.repairs == ("p was written by the model",)
 
 

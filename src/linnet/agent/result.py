@@ -14,13 +14,14 @@ from linnet.requests import Usage
 class Result:
     """What `Agent.run` returns.
 
-    `how` names what produced the answer: `rule`, `intent` (the template of an intent that a classifier saw),
-    `model`, `cache` (where all that the model would have been asked was remembered), `abstained`, or what a Model of
-    Models had it from (`fallback:NAME`, `specialist:NAME`, `remote:NAME`); of many requests, one that got none has
-    `failed`, and one whose tool may have run when its program ended `interrupted`. `error` is the described error of
-    that, or of the call that failed, if one did. `dropped` lists what did not fit the context, `degraded` what was
-    not as it should have been. `encoding` tells of weights that stood in for those of the model's file, "" if none
-    did. `seconds` is wall time.
+    `how` names what produced the answer: `rule` (code alone, and the model was asked nothing: its calls have a `how`
+    of their own, `rule`, or `evidence` for what fitted weights read out of the request beyond doubt), `intent` (the
+    template of an intent that a classifier saw), `model`, `cache` (where all that the model would have been asked was
+    remembered), `abstained`, or what a Model of Models had it from (`fallback:NAME`, `specialist:NAME`,
+    `remote:NAME`); of many requests, one that got none has `failed`, and one whose tool may have run when its program
+    ended `interrupted`. `error` is the described error of that, or of the call that failed, if one did. `dropped`
+    lists what did not fit the context, `degraded` what was not as it should have been. `encoding` tells of weights
+    that stood in for those of the model's file, "" if none did. `seconds` is wall time.
     """
 
     answer: str

@@ -118,7 +118,8 @@ class Turn:
         self._usage += guided.usage
         self._steps += guided.steps
         if guided.calls:
-            return "\n".join(map(self._do, guided.calls)), "model"
+            by_code = all(call.how == "evidence" for call in guided.calls)
+            return "\n".join(map(self._do, guided.calls)), "rule" if by_code else "model"
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"

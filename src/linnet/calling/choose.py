@@ -1,9 +1,10 @@
 """Which tools a request wants, and for which portion of it; or none.
 
-A small model is a poor judge when it is asked to pick a name, and a good one of how well two texts go
-together. So each candidate is judged by how much likelier its description makes the request than "no tool"
-does, which is introduced in the same shape (pointwise mutual information, in nats). That gain is combined
-with what the request says by itself: words it shares with the tool, and evidence for its arguments.
+What the request says by itself mostly settles it: words it shares with the tools, what it is after, its form, and
+evidence for arguments. Where that leaves doubt, the model is asked. A small model is a poor judge when it is asked
+to pick a name, and a good one of how well two texts go together. So each candidate is judged by how much likelier
+its description makes the request than "no tool" does, which is introduced in the same shape (pointwise mutual
+information, in nats).
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Weights, fitted, weigh
-from linnet.calling.ranking.relevance import features
-from linnet.calling.ranking.sheet import Sheet
+from linnet.calling.ranking.ranker import Doubt, Weights, fitted
+from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, suits
 from linnet.calling.retrieve import Retriever, introduce
 from linnet.requests import Model, Score, Segment, Usage, complete_all
 from linnet.tools import Tool
@@ -38,11 +37,13 @@ _JUDGED_CHARS = 600
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tool with the log-odds that the request wants it; `gain` is the model's part of them, in nats."""
+    """A tool with the log-odds that the request wants it. `fit` tells which of several does best; `gain` is the
+    model's part of both, in nats, and None where the model was not asked."""
 
     tool: Tool
     score: float
-    gain: float
+    fit: float = 0.0
+    gain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Chosen:
     picked: tuple[tuple[Tool, str], ...]
     ranked: tuple[Candidate, ...]
     usage: Usage
+
+    @property
+    def asked(self) -> bool:
+        """Whether the model was, or evidence settled it."""
+        return any(candidate.gain is not None for candidate in self.ranked)
 
 
 class Chooser:
@@ -65,41 +71,53 @@ class Chooser:
 
     def choose(self, model: Model, request: str) -> Chosen:
         """The best tool if its score is over the margin, and others that are meant as well. A higher margin
-        abstains more often."""
+        abstains more often. The model is asked only where evidence leaves doubt."""
         found = self._retriever.candidates(request, 2 * CANDIDATES)
-        ranked, usage = rank(model, found[:CANDIDATES], request, self._size)
+        portions, tools, weights = Portions(found, Reading(request)), found[:CANDIDATES], fitted()
+        evidence = [by_evidence(each, weights) for each in suits(portions, CANDIDATES, self._size, weights)]
+        several = _several(portions, weights)
+        ranked, usage = _ranked(tools, evidence), Usage()
+        if not settled(ranked, self._margin, weights.doubt, bool(several)):
+            gains, usage = gains_of(model, tools, request)
+            told = [by_model(e, portions.reading, gain, weights) for e, gain in zip(evidence, gains, strict=True)]
+            ranked = _ranked(tools, told, gains)
         if not ranked or ranked[0].score <= self._margin:
             return Chosen((), ranked, usage)
-        return Chosen(_picked(ranked[0].tool, found, request), ranked, usage)
+        return Chosen(several or ((ranked[0].tool, request),), ranked, usage)
 
 
-def _picked(best: Tool, found: Sequence[Tool], request: str) -> tuple[tuple[Tool, str], ...]:
-    """The tools that are meant with their portions of the request, in the order in which it names them."""
-    portions = Portions(found, Reading(request))
-    odds = portions.meant(fitted().tools)
-    among = [number for number in range(len(found)) if odds[number] > ALSO]
+def _several(portions: Portions, weights: Weights) -> tuple[tuple[Tool, str], ...]:
+    """The tools that are meant with their portions of the request, in the order in which it names them; none
+    where it does not mean several."""
+    among = [number for number, odds in enumerate(portions.meant(weights.tools)) if odds > ALSO]
     if len(among) < 2:
-        return ((best, request),)
-    return tuple((found[number], text) for number, text in portions.deal(among).items())
+        return ()
+    return tuple((portions.tools[number], text) for number, text in portions.deal(among).items())
 
 
-def rank(
-    model: Model, tools: Sequence[Tool], request: str, size: int | None = None
-) -> tuple[tuple[Candidate, ...], Usage]:
-    """The tools with the log-odds for each, best first, and what the judging cost; `size` tools are on offer."""
+def _ranked(
+    tools: Sequence[Tool], judged: Sequence[Suit], gains: Sequence[float] | None = None
+) -> tuple[Candidate, ...]:
+    told = gains if gains is not None else [None] * len(judged)
+    found = [Candidate(tool, j.odds, j.fit, gain) for tool, j, gain in zip(tools, judged, told, strict=True)]
+    return tuple(sorted(found, key=lambda candidate: -candidate.fit))
+
+
+def settled(ranked: Sequence[Candidate], margin: float, doubt: Doubt, several: bool = False) -> bool:
+    """Whether evidence alone decides: the best tool is far below the margin, or far above it and, unless `several`
+    are meant anyhow, far ahead of the second."""
+    if not ranked:
+        return True
+    best = ranked[0]
+    alone = several or len(ranked) < 2
+    ahead = doubt.ahead if alone else best.fit - ranked[1].fit
+    return best.score < margin - doubt.below or (best.score > margin + doubt.above and ahead >= doubt.ahead)
+
+
+def gains_of(model: Model, tools: Sequence[Tool], request: str) -> tuple[list[float], Usage]:
+    """How much likelier each tool's introduction makes the request than "no tool" does, in nats."""
     heard = " " + " ".join(request[:_JUDGED_CHARS].split())
     prompts = [NO_TOOL, *map(introduce, tools)]
     ends = complete_all(model, [Score((Segment(prompt, False),), (heard,), stable=1) for prompt in prompts])
     none, *likelihoods = [end.scores[0][0] for end in ends]
-    reading, weights = Reading(request), fitted()
-    candidates = [
-        _candidate(tool, reading, likelihood - none, len(tools) if size is None else size, weights)
-        for tool, likelihood in zip(tools, likelihoods, strict=True)
-    ]
-    ranked = sorted(candidates, key=lambda candidate: -candidate.score)
-    return tuple(ranked), sum((end.usage for end in ends), Usage())
-
-
-def _candidate(tool: Tool, reading: Reading, gain: float, size: int, weights: Weights) -> Candidate:
-    sheet = Sheet(tool, parameters(tool), reading, weights)
-    return Candidate(tool, weigh(features(sheet, gain, size), weights.relevance), gain)
+    return [nats - none for nats in likelihoods], sum((end.usage for end in ends), Usage())

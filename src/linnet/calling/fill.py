@@ -28,6 +28,7 @@ from linnet.calling.ranking.split import Taken
 from linnet.calling.retrieve import introduce
 from linnet.limits import LIMITS
 from linnet.requests import (
+    Done,
     Generate,
     Hole,
     Holes,
@@ -57,12 +58,14 @@ _WRITTEN_TOKENS = 200
 class Filled:
     """Arguments of one call as JSON values; `told` says in a word where each came from: `evidence`, `model`
     (which of several candidates, or what completes one), or `invented` (written by the model without any).
-    `sure` is the smallest probability that evidence gave to a required argument."""
+    `sure` is the smallest probability that evidence gave to a required argument. `asked` says whether the model
+    was asked anything, though it may not have changed an argument."""
 
     arguments: dict[str, Any]
     usage: Usage
     told: dict[str, str]
     sure: float = 1.0
+    asked: bool = False
 
 
 def fill(model: Model, tool: Tool, text: str) -> Filled:
@@ -96,7 +99,7 @@ def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
         if not draft.ways[parameter] and (value := writer.invent(parameter)) is not None:
             values[parameter.path], told[parameter.name] = value, "invented"
     ordered = {p.path: values[p.path] for p in sheet.parameters if p.path in values}
-    return Filled(nested(ordered), writer.usage, told, _sureness(draft, taken))
+    return Filled(nested(ordered), writer.usage, told, _sureness(draft, taken), writer.asked)
 
 
 def _sureness(draft: Draft, taken: Taken) -> float:
@@ -117,6 +120,7 @@ class _Writer:
         self._tool = Segment(introduce(tool), False)
         self._text = " " + " ".join(text[:_JUDGED_CHARS].split())
         self.usage = Usage()
+        self.asked = False
 
     def judge(self, ways: Mapping[Parameter, Ranked], weights: Weights) -> dict[Parameter, Ranked]:
         """The ways with the model's judgement counted in."""
@@ -129,7 +133,7 @@ class _Writer:
         labels = [*map(_label, ways), "\ntext:"]
         requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)
-        self.usage = sum((end.usage for end in ends), self.usage)
+        self._note(ends)
         likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
         return {
             p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())
@@ -160,6 +164,10 @@ class _Writer:
         except (ValueError, RecursionError):  # cut off, or nested beyond reason
             return None
 
+    def _note(self, ends: Sequence[Done]) -> None:
+        self.asked = True
+        self.usage = sum((end.usage for end in ends), self.usage)
+
     def _prompt(self, label: str) -> tuple[Segment, Segment]:
         """The tool, which is the same for every request, apart from the rest."""
         return self._tool, Segment(self._text + label, False)
@@ -169,7 +177,7 @@ class _Writer:
         end = complete(
             self._model, Generate(self._prompt(label), constraint=hole, max_tokens=_WRITTEN_TOKENS, stable=1)
         )
-        self.usage += end.usage
+        self._note([end])
         return end.captures.get("value", "")
 
 

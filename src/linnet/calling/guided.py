@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
-from linnet.calling.choose import MARGIN, Chooser
+from linnet.calling.choose import MARGIN, Chooser, Chosen
 from linnet.calling.fill import Filled, fill_all
 from linnet.calling.repair import repair
 from linnet.errors import ToolArgumentsInvalid
@@ -46,17 +46,18 @@ class Guide:
         chosen = self._chooser.choose(self._model, request)
         ranking = {c.tool.name: round(c.score, 2) for c in chosen.ranked}
         names = " and ".join(tool.name for tool, _ in chosen.picked) or "no tool"
-        step = Step("choose", f"{names} fits best", time.monotonic() - started, {"scores": ranking})
+        data = {"scores": ranking, "by": "model" if chosen.asked else "evidence"}
+        step = Step("choose", f"{names} fits best", time.monotonic() - started, data)
         if not chosen.picked:
             return Guided((), chosen.usage, (step,))
-        return self._fill(request, chosen.picked, chosen.usage, step)
+        return self._fill(request, chosen, step)
 
-    def _fill(self, request: str, picked: Sequence[tuple[Tool, str]], usage: Usage, chose: Step) -> Guided:
+    def _fill(self, request: str, chosen: Chosen, chose: Step) -> Guided:
         """Calls of every tool picked. One that its tool does not accept spoils none of the others."""
         calls: list[ToolCall] = []
-        steps = [chose]
+        steps, usage = [chose], chosen.usage
         refused: tuple[Tool, ToolArgumentsInvalid] | None = None
-        for tool, text in picked:
+        for tool, text in chosen.picked:
             started = time.monotonic()
             for filled in fill_all(self._model, tool, text, request):
                 usage += filled.usage
@@ -64,7 +65,7 @@ class Guide:
                 steps.append(Step("fill", f"arguments of {tool.name}", time.monotonic() - started, data))
                 started = time.monotonic()
                 try:
-                    calls.append(_call(tool, filled))
+                    calls.append(_call(tool, filled, "model" if chosen.asked or filled.asked else "evidence"))
                 except ToolArgumentsInvalid as problem:
                     refused = refused or (tool, problem)
                     steps.append(Step("refuse", problem.message))
@@ -73,8 +74,8 @@ class Guide:
         return Guided((), usage, tuple(steps), *refused)
 
 
-def _call(tool: Tool, filled: Filled) -> ToolCall:
+def _call(tool: Tool, filled: Filled, how: str) -> ToolCall:
     arguments, repairs = repair(tool, filled.arguments)
     tool.validate(arguments)
     invented = tuple(f"{name} was written by the model" for name, by in filled.told.items() if by == "invented")
-    return ToolCall(tool.name, arguments, how="model", repairs=(*repairs, *invented))
+    return ToolCall(tool.name, arguments, how=how, repairs=(*repairs, *invented))

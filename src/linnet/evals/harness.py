@@ -89,7 +89,8 @@ def offered(specs: Iterable[Any]) -> tuple[tuple[Tool, ...], tuple[str, ...]]:
 class Outcome:
     """What came of a case: `fault` says what is wrong, and is empty when nothing is.
 
-    `how` is `model` or `rule` where there are calls, else `abstained`, or `error` with the `error` raised.
+    `how` is that of the first call (`model`, `evidence`, `rule`), else `abstained`, or `error` with the `error`
+    raised.
     """
 
     case: Case

@@ -49,10 +49,18 @@ def test_probabilities_add_up_to_one(logits: list[float]) -> None:
 def test_the_weights_that_ship_are_complete_and_read_once() -> None:
     weights = fitted()
     assert isinstance(weights, Weights) and fitted() is weights
-    for table in (weights.features, weights.counts, weights.tools, weights.relevance):
+    sections = (weights.features, weights.counts, weights.tools, weights.choice, weights.evident, weights.relevance)
+    for table in sections:
         assert table and all(isinstance(name, str) and math.isfinite(weight) for name, weight in table.items())
-    assert weights.model.keys() <= {"string", "number", "options", "array", "boolean", "object"}
+    assert weights.model.keys() <= {"string", "number", "options", "array", "boolean", "object", "tool"}
     assert all(len(trust) == 2 and all(map(math.isfinite, trust)) for trust in weights.model.values())
+
+
+def test_the_doubt_that_ships_is_finite_and_without_numbers_nothing_is_settled() -> None:
+    doubt = fitted().doubt
+    assert all(0 <= number < 9 for number in (doubt.below, doubt.above, doubt.ahead))
+    old = {"features": {}, "model": {"string": [1, 2]}, "counts": {}, "tools": {}, "relevance": {}}
+    assert math.isinf(Weights.of(old).doubt.below) and Weights.of(old).model == {"string": (1, 2)}
 
 
 def test_weights_cannot_be_exchanged() -> None:

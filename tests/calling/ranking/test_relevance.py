@@ -11,8 +11,9 @@ from linnet import Tool
 from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
-from linnet.calling.ranking.ranker import Weights, fitted, weigh
-from linnet.calling.ranking.relevance import features
+from linnet.calling.ranking.portions import Portions
+from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, features, suits, with_gain
 from linnet.calling.ranking.sheet import Sheet
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
@@ -25,14 +26,22 @@ def tool(name: str, description: str = "", **required: Any) -> Tool:
 WEATHER = tool("get_weather", "Gets the weather forecast of a city.", city={**TEXT, "description": "The city."})
 DICE = tool("roll_dice", "Rolls dice.")
 TIMER = tool("set_timer", "Sets a timer for some minutes.", minutes={**NUMBER, "description": "How many minutes."})
+ALL = (WEATHER, DICE, TIMER)
 
 
-def found(made: Tool, text: str, gain: float = 0.0, tools: int = 1, weights: Weights | None = None) -> Features:
-    return features(Sheet(made, parameters(made), Reading(text), weights or fitted()), gain, tools)
+def found(made: Tool, text: str, tools: int = 1, weights: Weights | None = None) -> Features:
+    return features(Sheet(made, parameters(made), Reading(text), weights or fitted()), tools)
 
 
-def odds(made: Tool, text: str, gain: float = 0.0) -> float:
-    return weigh(found(made, text, gain, 3), fitted().relevance)
+def judged(text: str, gains: tuple[float, ...] = (0.0, 0.0, 0.0)) -> list[Suit]:
+    """WEATHER, DICE and TIMER with what the model says."""
+    portions = Portions(ALL, Reading(text))
+    evidence = [by_evidence(each, fitted()) for each in suits(portions, 3, 3, fitted())]
+    return [by_model(e, portions.reading, gain, fitted()) for e, gain in zip(evidence, gains, strict=True)]
+
+
+def best(found: list[Suit]) -> Tool:
+    return max(zip(found, ALL, strict=True), key=lambda pair: pair[0].fit)[1]
 
 
 @pytest.mark.parametrize(
@@ -45,13 +54,26 @@ def odds(made: Tool, text: str, gain: float = 0.0) -> float:
     ],
 )
 def test_a_plain_request_goes_best_with_its_tool(text: str, wanted: Tool) -> None:
-    """The model is of no opinion here: words and evidence decide."""
-    assert max((WEATHER, DICE, TIMER), key=lambda made: odds(made, text)) is wanted
+    """With a model of no opinion, words and evidence decide; and by evidence alone."""
+    assert best(judged(text)) is wanted
+    evidence = [by_evidence(each, fitted()) for each in suits(Portions(ALL, Reading(text)), 3, 3, fitted())]
+    assert best(evidence) is wanted and max(evidence, key=lambda suit: suit.fit).odds > 0
 
 
-@pytest.mark.parametrize("made", [WEATHER, DICE, TIMER])
-def test_what_the_model_finds_likelier_is_likelier(made: Tool) -> None:
-    assert odds(made, "zzz", 20.0) > odds(made, "zzz", 0.0) > odds(made, "zzz", -20.0)
+def test_what_the_model_finds_likelier_is_likelier() -> None:
+    low, middle, high = (judged("zzz", (0.0, gain, 0.0))[1] for gain in (-20.0, 0.0, 20.0))
+    assert low.odds < middle.odds < high.odds and low.fit < middle.fit < high.fit
+
+
+def test_evidence_has_no_gain_and_the_model_stands_on_evidence() -> None:
+    (told,) = suits(Portions([DICE], Reading("roll them")), 1, 1, fitted())
+    assert not any("gain" in name for name in told) and "portion total" in told
+    weights = Weights({}, {"tool": (2.0, 0.5)}, {}, {}, {"evident": 1.0, "gain": 0.25})
+    assert by_model(Suit(3.0, 4.0), Reading("roll them"), 8.0, weights) == Suit(10.0, 6.0)
+
+
+def test_no_more_tools_are_judged_than_are_asked_for() -> None:
+    assert len(suits(Portions(ALL, Reading("roll the dice")), 2, 3, fitted())) == 2
 
 
 def test_words_that_are_shared() -> None:
@@ -67,6 +89,14 @@ def test_what_the_arguments_lack() -> None:
     assert said["needs"] == 1 and found(DICE, "a while")["needs none"] == 1
 
 
+def test_what_the_request_says_beyond_doubt() -> None:
+    unit = {"enum": ["miles", "feet"]}
+    convert = tool("convert", "Converts an amount.", amount=NUMBER, source=unit, target=unit)
+    assert found(convert, "how many feet are 26 miles")["options said"] == 2
+    assert found(convert, "tell me a story")["options said"] == found(convert, "tell me a story")["values said"] == 0
+    assert found(TIMER, "5 minutes")["values said"] == 1
+
+
 def test_a_word_that_nothing_accounts_for() -> None:
     assert found(TIMER, "timer 5 minutes")["unexplained"] == 0
     told = found(TIMER, "timer 5 minutes zebra")
@@ -74,8 +104,10 @@ def test_a_word_that_nothing_accounts_for() -> None:
 
 
 def test_the_gain_is_told_by_itself_and_a_word() -> None:
-    told = found(DICE, "one two three four five six seven eight", gain=4.0, tools=9)
-    assert (told["gain"], told["gain a word"], told["tools"]) == (4.0, 0.5, 6.0)
+    told = with_gain(1.5, Reading("one two three four five six seven eight"), 4.0)
+    assert told == {"evident": 1.5, "gain": 4.0, "gain a word": 0.5, "foreign gain": 0.0}
+    assert with_gain(0.0, Reading("天気"), 4.0)["foreign gain"] == 4.0
+    assert found(DICE, "one", tools=9)["tools"] == 6.0
 
 
 @pytest.mark.parametrize(

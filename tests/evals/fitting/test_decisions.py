@@ -199,11 +199,8 @@ def test_which_tools_are_meant() -> None:
     assert right["best"] == 1.0
 
 
-def test_a_tool_that_nobody_judged_has_no_suitability() -> None:
-    nothing = Weights({}, {}, {}, {}, {})
-    found = decisions.suits(case("Weather in Paris", tools=(WEATHER, AREA)), {"weather.get": 2.5}, nothing)
-    assert (
-        list(found) == ["weather.get"]
-        and found["weather.get"]["gain"] == 2.5
-        and found["weather.get"]["tools"] == 2.0
-    )
+def test_what_suits_by_evidence() -> None:
+    asked = case("Weather in Paris", tools=(WEATHER, AREA))
+    suits = decisions.suits(asked, Weights({}, {}, {}, {}, {}))
+    assert set(suits) == {"weather.get", "triangle_area"}
+    assert suits["weather.get"]["tools"] == 2.0 and suits["weather.get"]["portion best"] == 1.0

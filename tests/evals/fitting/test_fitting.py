@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_a_run_without_a_model(data: Path, capsys: pytest.CaptureFixture[str]) -
     assert "of 57 parameters" in lines["arguments"] and "8/8 100.0%" in lines["simple"]
     found = kept(out)
     assert found.features and found.counts and found.tools
-    assert (found.model, found.relevance) == (fitted().model, fitted().relevance)
+    assert (found.model, found.relevance, found.doubt) == (fitted().model, fitted().relevance, fitted().doubt)
+    assert lines["evident"].endswith("on 26") and "bias" in found.evident
 
 
 def test_the_same_cases_make_the_same_file(data: Path) -> None:
@@ -107,7 +109,7 @@ def test_the_same_cases_make_the_same_file(data: Path) -> None:
     assert main(command(data, one)) == main(command(data, other, "--folds", "2")) == 0
     assert one.read_bytes() == other.read_bytes()
     sections = json.loads(one.read_bytes())
-    assert list(sections) == ["counts", "features", "model", "relevance", "tools"]
+    assert list(sections) == ["choice", "counts", "doubt", "evident", "features", "model", "relevance", "tools"]
     assert all(list(section) == sorted(section) for section in sections.values())
 
 
@@ -158,7 +160,8 @@ def test_with_a_model_its_judgement_is_weighed(data: Path) -> None:
     fitting.ask(Reader(), told.append)
     found = fitting.weights(fitting.everything)
     assert found.relevance != fitted().relevance and "bias" in found.relevance
-    assert set(found.model) == {"string", "number", "array"}
+    assert set(found.model) == {"string", "number", "array", "tool"}
+    assert math.isfinite(found.doubt.below + found.doubt.above + found.doubt.ahead)
     lines = list(report(validate(fitting, 2, Reader(), told.append)))
     assert any(line.startswith("relevance") and "AUC" in line and line.endswith("on 26") for line in lines)
     assert any(line.startswith("irrelevance") for line in lines) and "fold 2 of 2 is judged" in told

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import Candidate
@@ -20,16 +21,36 @@ from linnet.calling.ranking.features import Features
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Log-odds by which evidence must be `below` or `above` the margin, and nats by which the best tool must be
+    `ahead` of the second, for the model not to be asked. Nothing is ever so far apart unless numbers were fitted."""
+
+    below: float = math.inf
+    above: float = math.inf
+    ahead: float = math.inf
+
+
+@dataclass(frozen=True)
 class Weights:
-    """`features` by name, in nats; `model` says by type how much the evidence's log-probability counts beside
-    the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools` of
-    `portions`, `relevance` of `relevance`."""
+    """`features` by name, in nats; `model` says by type of parameter, and for `tool`, how much what evidence says
+    counts beside the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools`
+    of `portions`. Of `relevance` are `choice` (which tool), `evident` (whether any, by evidence) and `relevance`
+    (whether any, with what the model says)."""
 
     features: Mapping[str, float]
     model: Mapping[str, tuple[float, float]]
     counts: Mapping[str, float]
     tools: Mapping[str, float]
     relevance: Mapping[str, float]
+    choice: Mapping[str, float] = field(default_factory=dict)
+    evident: Mapping[str, float] = field(default_factory=dict)
+    doubt: Doubt = Doubt()
+
+    @classmethod
+    def of(cls, sections: Mapping[str, Any]) -> Weights:
+        """From the JSON form. Raises LookupError, TypeError or ValueError for what is none."""
+        trust = {kind: (own, judged) for kind, (own, judged) in sections["model"].items()}
+        return cls(**{**sections, "model": trust, "doubt": Doubt(**sections.get("doubt", {}))})
 
 
 def weigh(features: Features, weights: Mapping[str, float]) -> float:
@@ -40,9 +61,7 @@ def weigh(features: Features, weights: Mapping[str, float]) -> float:
 @lru_cache(maxsize=1)
 def fitted() -> Weights:
     """The weights that ship with Linnet."""
-    data = json.loads(files("linnet.calling.ranking").joinpath("weights.json").read_text("utf-8"))
-    trust = {kind: (own, judged) for kind, (own, judged) in data["model"].items()}
-    return Weights(data["features"], trust, data["counts"], data["tools"], data["relevance"])
+    return Weights.of(json.loads(files("linnet.calling.ranking").joinpath("weights.json").read_text("utf-8")))
 
 
 def ranked(found: Sequence[Candidate], logits: Sequence[float]) -> Ranked:

@@ -1,12 +1,21 @@
-"""How well a request and a tool go together, as named numbers: shared words, the model's judgement, and what
-filling the tool's arguments from the request would lead to."""
+"""How well a request and a tool go together: which tool does best, and the log-odds that it is wanted at all.
+
+Evidence says both by itself: shared words, what the request is after and its form, and what filling the tool's
+arguments would lead to. Where the model is asked, its gain is weighed beside what evidence says.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.naming import overlap, words
+from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.ranking import form, goal
 from linnet.calling.ranking.facts import Features, share
+from linnet.calling.ranking.portions import Portions
+from linnet.calling.ranking.ranker import Weights, weigh
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
 
@@ -14,8 +23,54 @@ _LEAST = -5.0
 """Log-probability below which a best candidate is as good as none."""
 
 
-def features(sheet: Sheet, gain: float, tools: int) -> Features:
-    """`gain` is how much likelier the tool's introduction makes the request, in nats; `tools` are on offer."""
+_CLEAR = -0.4
+"""Log-probability over which an argument is beyond doubt."""
+
+_EVEN = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Suit:
+    """`fit` tells which of several tools does best, in nats that mean nothing by themselves; `odds` are the log-odds
+    that the request wants the tool, if it is the best one."""
+
+    fit: float
+    odds: float
+
+
+def by_evidence(features: Features, weights: Weights) -> Suit:
+    return Suit(weigh(features, weights.choice), weigh(features, weights.evident))
+
+
+def by_model(suit: Suit, reading: Reading, gain: float, weights: Weights) -> Suit:
+    """What evidence says with the model's `gain` beside it: how much likelier the tool's introduction makes the
+    request, in nats."""
+    own, judged = weights.model.get("tool", _EVEN)
+    return Suit(own * suit.fit + judged * gain, weigh(with_gain(suit.odds, reading, gain), weights.relevance))
+
+
+def with_gain(odds: float, reading: Reading, gain: float) -> Features:
+    """Of a request in another script the gain is all there is to go by."""
+    return {
+        "evident": odds,
+        "gain": gain,
+        "gain a word": gain / max(4, len(reading.words)),
+        "foreign gain": _foreign(reading) * gain,
+    }
+
+
+def suits(portions: Portions, most: int, size: int, weights: Weights) -> list[Features]:
+    """For each of the first `most` tools, what the request says by itself; `size` tools are on offer."""
+    shares = portions.features()[:most]
+    return [
+        features(Sheet(tool, parameters(tool), portions.reading, weights), size)
+        | {f"portion {name}": value for name, value in share.items()}
+        for tool, share in zip(portions.tools, shares, strict=False)
+    ]
+
+
+def features(sheet: Sheet, tools: int) -> Features:
+    """What the request says by itself; `tools` are on offer."""
     tool, reading = sheet.tool, sheet.reading
     heard = frozenset(word.stem for word in reading.words if not word.common)
     name = frozenset(words(tool.name.replace(".", " ")))
@@ -24,8 +79,6 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
     length = len(reading.words)
     return {
         "overlap": overlap(words(reading.text), described(tool)),
-        "gain": gain,
-        "gain a word": gain / max(4, length),
         "name": share(name, reading.stems),
         "description": share(told, reading.stems),
         "parameters": share(own, reading.stems),
@@ -35,7 +88,9 @@ def features(sheet: Sheet, gain: float, tools: int) -> Features:
         "tools": float(min(6, tools)),
         "length": min(80, length) / 20,
         "short": float(length < 6),
-        **_foreign(reading, gain),
+        "foreign": _foreign(reading),
+        **goal.features(tool, reading),
+        **form.features(tool, reading),
         **_evidence(sheet),
         **_explained(sheet, name | told | own),
     }
@@ -60,11 +115,10 @@ def _explained(sheet: Sheet, spoken: frozenset[str]) -> Features:
     }
 
 
-def _foreign(reading: Reading, gain: float) -> Features:
-    """Of a request in another script no word can be shared with an English tool: the model's judgement is left."""
+def _foreign(reading: Reading) -> float:
+    """The share of letters in another script: such words can be shared with no English tool."""
     letters = [character for character in reading.text if character.isalpha()]
-    foreign = sum(not character.isascii() for character in letters) / max(1, len(letters))
-    return {"foreign": foreign, "foreign gain": foreign * gain}
+    return sum(not character.isascii() for character in letters) / max(1, len(letters))
 
 
 def _evidence(sheet: Sheet) -> Features:
@@ -76,6 +130,14 @@ def _evidence(sheet: Sheet) -> Features:
         "least sure": min(sure, default=0.0),
         "mean sure": sum(sure) / max(1, len(sure)),
         "unsaid": float(min(3, sum(pair is None or not pair[0].covers for pair in best))),
+        "options said": float(min(3, _said(sheet, options=True))),
+        "values said": float(min(4, _said(sheet, options=False))),
         "needs": float(min(4, len(required))),
         "needs none": float(not required),
     }
+
+
+def _said(sheet: Sheet, options: bool) -> int:
+    """How many arguments the request names beyond doubt: `miles` and `kilometers` are what a conversion needs."""
+    best = (way[0] for p in sheet.parameters if (p.type == "options") is options and (way := sheet.ways[p]))
+    return sum(candidate.covers and nats > _CLEAR for candidate, nats in best)

@@ -79,9 +79,7 @@ def kept(path: Path) -> Weights:
     if not path.exists():
         return fitted()
     try:
-        sections = json.loads(path.read_bytes())
-        trust = {kind: (own, model) for kind, (own, model) in sections.pop("model").items()}
-        return Weights(model=trust, **sections)
+        return Weights.of(json.loads(path.read_bytes()))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         hint = "Name a file that this command wrote, or one that is not there."
         raise InputInvalid(f"{str(path)!r} holds no weights: {error}", hint=hint, path=str(path)) from error

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from linnet.calling import fill
-from linnet.calling.choose import CANDIDATES, rank
+from linnet.calling.choose import CANDIDATES, gains_of
 from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import TOP
@@ -31,11 +31,12 @@ _BARE = dict.fromkeys(TRUSTED, (0.0, 1.0))
 
 def gains(model: Model, case: Case) -> dict[str, float]:
     """How much likelier each tool that is judged makes the request, in nats, by the tool's name."""
+    found = looked_at(case.tools, case.request)[:CANDIDATES]
     try:
-        ranked, _ = rank(model, looked_at(case.tools, case.request)[:CANDIDATES], case.request, len(case.tools))
+        told, _ = gains_of(model, found, case.request)
     except RequestError:
         return {}
-    return {candidate.tool.name: candidate.gain for candidate in ranked}
+    return {tool.name: gain for tool, gain in zip(found, told, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -156,13 +156,8 @@ def looked_at(offered: Sequence[Tool], request: str) -> list[Tool]:
 # --- whether a tool suits ------------------------------------------------------------------------
 
 
-def suits(case: Case, gains: Mapping[str, float], weights: Weights) -> dict[str, Features]:
-    """For each tool that the model judged, by name, what speaks for its suiting the request. `gains` are in nats."""
-    reading = Reading(case.request)
-    return {
-        tool.name: relevance.features(
-            Sheet(tool, parameters(tool), reading, weights), gains[tool.name], len(case.tools)
-        )
-        for tool in case.tools
-        if tool.name in gains
-    }
+def suits(case: Case, weights: Weights) -> dict[str, Features]:
+    """For each tool that is judged, by name, what the request says by itself for its suiting."""
+    portions = Portions(looked_at(case.tools, case.request), Reading(case.request))
+    found = relevance.suits(portions, CANDIDATES, len(case.tools), weights)
+    return {tool.name: features for tool, features in zip(portions.tools, found, strict=False)}

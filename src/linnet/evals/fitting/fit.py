@@ -8,27 +8,22 @@ worked out from candidates that are weighed already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from linnet.calling.ranking.features import Features
-from linnet.calling.ranking.ranker import Weights, weigh
-from linnet.evals.fitting import asking, decisions
+from linnet.calling.ranking.ranker import Weights
+from linnet.evals.fitting import asking, choosing, decisions
+from linnet.evals.fitting.choosing import Suits
 from linnet.evals.fitting.logit import Choices, Decision, Mask, Numbers, Row, binary
 from linnet.evals.harness import Case
 from linnet.requests import Model
 
-ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE, RELEVANCE_RIDGE = 2.0, 2.0, 1.0, 3e-3
+ARGUMENTS_RIDGE, COUNTS_RIDGE, TRUST_RIDGE = 2.0, 2.0, 1.0
 STACKED = 3
 """Parts into which cases are cut where a fit needs weights that have not seen the case."""
-
-_ROUGH = {"gain": 0.077, "overlap": 3.8, "mean sure": 1.0}
-"""Which tool of a case nobody calls for is the closest, before there are weights for it."""
-
-Suits = Mapping[int, Mapping[str, Features]]
-"""By the case's number and the tool's name: what speaks for the tool's suiting the request."""
 
 
 def parts(count: int, of: int) -> Numbers:
@@ -47,7 +42,7 @@ class Fitting:
         self.cases = (*cases, *more)
         self._whole = len(cases)
         self._before = before
-        self._gains: dict[int, Mapping[str, float]] = {}
+        self.gains: dict[int, Mapping[str, float]] = {}
         self._judged: dict[str, list[Decision]] = {}
 
     @cached_property
@@ -62,10 +57,6 @@ class Fitting:
     def everything(self) -> Mask:
         return np.ones(len(self.cases), dtype=bool)
 
-    @property
-    def asked(self) -> bool:
-        return bool(self._gains)
-
     def _taught(self, among: Mask) -> Iterator[tuple[int, Case]]:
         return ((n, case) for n, case in enumerate(self.cases[: self._whole]) if among[n])
 
@@ -77,9 +68,9 @@ class Fitting:
         among = self._drawn(most)
         for number, case in self._taught(among):
             if case.want in ("calls", "some", "none"):
-                self._gains[number] = asking.gains(model, case)
-            if len(self._gains) % 100 == 99:
-                tell(f"the model has judged the tools of {len(self._gains) + 1} of {among.sum()} cases")
+                self.gains[number] = asking.gains(model, case)
+            if len(self.gains) % 100 == 99:
+                tell(f"the model has judged the tools of {len(self.gains) + 1} of {among.sum()} cases")
         part = parts(len(self.cases), STACKED)
         for own in range(STACKED if judge else 0):
             weights = self._features(part != own)
@@ -97,40 +88,39 @@ class Fitting:
     def weights(self, among: Mask) -> Weights:
         """Every section, from these cases."""
         candidates = self._features(among)
-        return Weights(
-            candidates.features,
-            self._trust(among),
-            self.counts(among, candidates).fit(among, COUNTS_RIDGE),
-            binary([row for row in self.tools if among[row.case]]),
-            self._relevance(self.suits(among, candidates)) if self.asked else self._before.relevance,
+        suits = self.suits(among, candidates)
+        evident = choosing.by_evidence_alone(self.cases, suits)
+        told = self._with_the_model(suits)
+        return replace(
+            candidates,
+            model={**self._trust(among), **told.model},
+            counts=self.counts(among, candidates).fit(among, COUNTS_RIDGE),
+            tools=binary([row for row in self.tools if among[row.case]]),
+            choice=evident.choice,
+            evident=evident.evident,
+            relevance=told.relevance,
+            doubt=told.doubt,
         )
 
     def counts(self, among: Mask, weights: Weights) -> Choices:
         return Choices(decisions.counts(self._taught(among), weights))
 
     def suits(self, among: Mask, weights: Weights) -> Suits:
-        """Of the cases whose tools the model has judged."""
-        judged = ((n, gains) for n, gains in self._gains.items() if among[n] and gains)
-        return {n: decisions.suits(self.cases[n], gains, weights) for n, gains in judged}
+        """What requests say by themselves of the tools on offer."""
+        taught = ((n, case) for n, case in self._taught(among) if case.want in ("calls", "some", "none"))
+        return {n: found for n, case in taught if (found := decisions.suits(case, weights))}
+
+    def _with_the_model(self, suits: Suits) -> Weights:
+        """As before where the model was not asked."""
+        if not any(self.gains.get(n) for n in suits):
+            return replace(self._before, model={})
+        return choosing.with_the_model(self.cases, suits, self.gains, parts(len(self.cases), STACKED))
 
     def _features(self, among: Mask) -> Weights:
         return Weights(self.arguments.fit(among, ARGUMENTS_RIDGE), self._before.model, {}, {}, {})
 
     def _trust(self, among: Mask) -> Mapping[str, tuple[float, float]]:
         return {**self._before.model, **{kind: _trusted(told, among) for kind, told in self._judged.items()}}
-
-    def _relevance(self, suits: Suits) -> dict[str, float]:
-        """Twice: the closest tool, of a case for which none is right or nobody says which, is found by the
-        first fit. What a right tool does not have to be is the closest."""
-        first = binary(list(self._closest(suits, _ROUGH)), RELEVANCE_RIDGE)
-        return binary(list(self._closest(suits, first)), RELEVANCE_RIDGE)
-
-    def _closest(self, suits: Suits, weights: Mapping[str, float]) -> Iterable[Row]:
-        for number, tools in suits.items():
-            case = self.cases[number]
-            right = [tools[call["name"]] for call in case.expected if call["name"] in tools]
-            best = right[0] if right else max(tools.values(), key=lambda features: weigh(features, weights))
-            yield Row(number, best, case.needs_call)
 
 
 def _trusted(told: Sequence[Decision], among: Mask) -> tuple[float, float]:

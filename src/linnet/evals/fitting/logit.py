@@ -212,18 +212,19 @@ def _climb(part: _Part, origin: Floats, ridge: float) -> Floats:
 # --- whether one thing is so ---------------------------------------------------------------------
 
 
-def binary(rows: Sequence[Row], ridge: float = 1e-3) -> dict[str, float]:
+def binary(rows: Sequence[Row], ridge: float = 1e-3, *, seen: int = 1) -> dict[str, float]:
     """Logistic regression, to four digits, with a weight called `bias`; no weights at all without rows.
 
     The least of the mean log-loss and `ridge / 2` times the squared weights of features that are scaled to a
-    standard deviation of 1, found by Newton's method with halved steps. A feature that never varies gets none.
+    standard deviation of 1, found by Newton's method with halved steps. A feature that never varies, or that is
+    other than 0 in fewer than `seen` rows, gets none.
     """
     if not rows:
         return {}
     names = sorted({name for row in rows for name in row.features})
     x = np.array([[row.features.get(name, 0.0) for name in names] for row in rows], dtype=float)
     scale = x.std(axis=0) if names else np.zeros(0)
-    varies = scale > 0
+    varies = (scale > 0) & (np.count_nonzero(x, axis=0) >= seen)
     z = np.c_[x[:, varies] / scale[varies], np.ones(len(rows))]
     weights = _newton(z, np.array([row.right for row in rows], dtype=float), ridge)
     kept = [name for name, does in zip(names, varies, strict=True) if does]

@@ -15,6 +15,7 @@ from linnet.calling.ranking.portions import Portions
 from linnet.calling.ranking.ranker import Weights, weigh
 from linnet.calling.ranking.several import drafts
 from linnet.calling.ranking.sheet import Sheet
+from linnet.evals.fitting.choosing import asked, best, judged
 from linnet.evals.fitting.decisions import looked_at
 from linnet.evals.fitting.fit import Fitting, parts
 from linnet.evals.fitting.logit import Mask, Score, auc
@@ -26,14 +27,15 @@ from linnet.tools import Tool
 
 @dataclass(frozen=True)
 class Validation:
-    """What came of each part when the others were fitted on. `tools` and `relevance` are pairs of a score and
-    whether it should be high, one for each tool that may be meant and for each case; `outcomes` are those of
+    """What came of each part when the others were fitted on. `tools`, `relevance` and `evident` are pairs of a score
+    and whether it should be high, one for each tool that may be meant and for each case; `outcomes` are those of
     the whole way from request to calls."""
 
     arguments: list[Score] = field(default_factory=list)
     counts: list[Score] = field(default_factory=list)
     tools: list[tuple[float, bool]] = field(default_factory=list)
     relevance: list[tuple[float, bool]] = field(default_factory=list)
+    evident: list[tuple[float, bool]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -58,8 +60,10 @@ def _hold(fitting: Fitting, out: Mask, weights: Weights, found: Validation) -> N
     found.counts.append(fitting.counts(out, weights).score(out, weights.counts))
     found.tools.extend((weigh(row.features, weights.tools), row.right) for row in fitting.tools if out[row.case])
     for number, tools in fitting.suits(out, weights).items():
-        best = max(weigh(features, weights.relevance) for features in tools.values())
-        found.relevance.append((best, fitting.cases[number].needs_call))
+        case, suits = fitting.cases[number], judged(tools, weights)
+        found.evident.append((best(suits).odds, case.needs_call))
+        if gains := fitting.gains.get(number):
+            found.relevance.append((best(asked(case, suits, gains, weights)).odds, case.needs_call))
 
 
 def _answered(cases: Sequence[Case], model: Model | None, weights: Weights) -> Iterator[Outcome]:
@@ -109,7 +113,7 @@ def report(found: Validation) -> Iterator[str]:
     """Lines of text."""
     yield _scored("arguments", found.arguments, "parameters have a right value as their best")
     yield _scored("counts", found.counts, "texts have the right number of calls as their best")
-    for name, pairs in (("tools", found.tools), ("relevance", found.relevance)):
+    for name, pairs in (("tools", found.tools), ("evident", found.evident), ("relevance", found.relevance)):
         if pairs:
             scores, right = zip(*pairs, strict=True)
             yield f"{name:10} AUC {auc(scores, right):.3f} on {len(pairs)}"
