@@ -32,7 +32,7 @@ run: install
 	@echo; echo '1. A rule answers: no model, no token.'
 	$(BIN)/linnet run --verbose "What is 15% of 2,340 plus the square root of 144?"
 	@echo; echo '2. The model understands: a tool of your own, in free wording.'
-	$(BIN)/linnet run --verbose --tools examples/tools.py "Could you dim the lights in the living room to 30 percent please"
+	$(BIN)/linnet run --verbose --tools examples/tools.py "Don't let me forget to call grandma tomorrow at 9 am"
 	@echo; echo '3. Over files: it reads below one folder and nowhere else.'
 	$(BIN)/linnet run --verbose --root examples/files "Which of my files mentions pigeons?"
 
