@@ -349,7 +349,7 @@ def test_history_leaves_room_for_the_answer() -> None:
 
 def test_half_the_context_is_left_for_history_however_long_an_answer_may_be() -> None:
     history = [Message("user", f"{i} " + "word " * 19) for i in range(5)]
-    assert len(turn("now", model=Canned(context=100), history=history, answer_tokens=1_000).dropped) == 3
+    assert len(turn("now", model=Canned(context=102), history=history, answer_tokens=1_000).dropped) == 3
 
 
 def test_rules_see_no_history() -> None:
@@ -410,7 +410,7 @@ SLOGAN = Intent(
 def routed(model: Canned, *intents: Intent, tools: Sequence[Tool] = ()) -> Turn:
     within = Within(model, 60.0)
     guide = Guide(within, tools, margin=NEVER)
-    return Turn(within, guide, tools, frozenset(), None, 40, Router(intents=intents))
+    return Turn(within, guide, tools, frozenset(), None, 40, router=Router(intents=intents))
 
 
 def test_an_intent_is_answered_without_a_model() -> None:

@@ -21,7 +21,7 @@ def test_many_requests() -> None:
     assert walk.endswith("A walk of 12 km takes 144 minutes. (model)")
     assert product == "'What is 17 times 24?': 17 * 24 = 408 (rule)"
     assert empty == "' ': the request is empty (failed)"
-    assert short.endswith("A walk of 3 km takes 36 minutes. (model)")
+    assert short.endswith("A walk of 3 km takes 36 minutes. (rule)")
 
 
 def test_requests_in_an_event_loop() -> None:

@@ -79,7 +79,7 @@ def test_all_that_fits_is_said_in_order() -> None:
     assert (fitted.dropped, fitted.usage, fitted.steps) == ((), Usage(), ())
     nothing = dict.fromkeys(("tools", "memory", "older"), 0)
     room = {"window": 200, "room": 150, "answer": 50}
-    assert fitted.sizes == {**room, "system": 11, **nothing, "history": 54, "request": 4}
+    assert fitted.sizes == {**room, "system": 12, **nothing, "history": 54, "request": 4}
 
 
 def test_without_history_nothing_is_counted() -> None:

@@ -14,14 +14,15 @@ from linnet.agent.tools import standard
 from linnet.agent.tools.calculator import calculator
 from linnet.errors import ToolArgumentsInvalid, ToolInvalid
 from linnet.messages import ToolCall
+from linnet.requests import Capabilities
 
 
 class Silent:
     """A Model that nobody may ask."""
 
     @property
-    def capabilities(self) -> Any:
-        raise AssertionError("a rule needs no model")
+    def capabilities(self) -> Capabilities:
+        return Capabilities("silent", 4_096)
 
     def stream(self, request: Any) -> Iterator[Any]:
         raise AssertionError("a rule needs no model")

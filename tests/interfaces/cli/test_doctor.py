@@ -60,7 +60,8 @@ def test_a_whole_look() -> None:
     assert [row["size"] for row in rows[::3]] == "0.1B 0.35B 0.5B 1B 1.5B 3B 4B 7B 8B 14B 32B".split()
     assert all(row["tokens_per_second"] is None or row["tokens_per_second"] > 0 for row in rows)
     memory = told["model"]["memory"]
-    assert memory["resident"] <= memory["peak"] == memory["needed"] == told["model"]["needed_bytes"]
+    assert memory["resident"] <= memory["peak"] == memory["needed"] + memory["idle"]
+    assert memory["needed"] == told["model"]["needed_bytes"]
     assert memory["cache"] == 4_096 * 23_040
     assert (told["machine"]["gpus"], told["model"]["gpu_layers"]) == ([], [])
 

@@ -67,7 +67,7 @@ def test_lines_in_a_file_and_the_table(data: Path) -> None:
     ]
     assert all(line.keys() >= KEYS for line in lines)
     assert lines[1]["calls"] == [{"name": "geometry.area_square", "arguments": {"side": 7}}]
-    assert lines[1]["how"] == "model" and lines[1]["prompt_tokens"] > 0
+    assert lines[1]["how"] == "evidence" and lines[1]["prompt_tokens"] == 0
     assert lines[2]["how"] == "error" and "line 2 of simple" in lines[2]["fault"]
     table = done.stdout.splitlines()
     assert max(map(len, table)) <= 80

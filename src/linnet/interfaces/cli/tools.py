@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from linnet import Tool
     from linnet.evals.toolcheck import Tried
+    from linnet.requests import Capabilities
 
 EXAMPLE = "Example: linnet tools check --tools examples/tools.py --per-tool 4"
 
@@ -104,8 +105,10 @@ class _Unasked:
     """The Model of an agent that is only looked at."""
 
     @property
-    def capabilities(self) -> Any:
-        raise NotImplementedError
+    def capabilities(self) -> Capabilities:
+        from linnet.requests import Capabilities
+
+        return Capabilities("unasked", 1)
 
     def stream(self, request: Any) -> Iterator[Any]:
         raise NotImplementedError
