@@ -35,7 +35,12 @@ def user(text: str) -> tuple[Message, ...]:
 
 
 FRANCE = (Message("system", "You are a helpful assistant.", True), *user("What is the capital of France?"))
-"""With the system message that its own template would add, this model answers in a sort of French."""
+SPIDER = (Message("system", "You are a helpful assistant.", True), *user("How many legs has a spider?"))
+"""A question that this model answers rightly however a processor rounds; asked about France, it does not."""
+
+
+def legs(text: str) -> bool:
+    return "eight" in text or "8" in text
 
 
 def test_it_says_what_it_can_do(model: LocalModel) -> None:
@@ -44,8 +49,8 @@ def test_it_says_what_it_can_do(model: LocalModel) -> None:
 
 
 def test_it_answers(model: LocalModel) -> None:
-    done = complete(model, Generate(FRANCE, max_tokens=20))
-    assert "Paris" in done.text and done.finish == "stop" and done.degraded == ()
+    done = complete(model, Generate(SPIDER, max_tokens=20))
+    assert legs(done.text) and done.finish == "stop" and done.degraded == ()
 
 
 def test_the_beginning_of_an_answer_is_prompt_and_not_output(model: LocalModel) -> None:
@@ -91,12 +96,12 @@ def test_the_limit_on_text_counts_bytes(model: LocalModel, character: str) -> No
 
 
 def test_its_children_may_be_killed(model: LocalModel) -> None:
-    question = Generate(FRANCE, max_tokens=20)
+    question = Generate(SPIDER, max_tokens=20)
     complete(model, question)
     assert model.supervisor.pid is not None and model._renderer._child is not None
     os.kill(model._renderer._child.pid, signal.SIGKILL)
     os.kill(model.supervisor.pid, signal.SIGKILL)
-    assert "Paris" in complete(model, question).text
+    assert legs(complete(model, question).text)
 
 
 def test_dropping_what_stream_returns_cancels(model: LocalModel) -> None:
