@@ -202,8 +202,9 @@ def test_what_nobody_has_begun_with_is_unproven_and_the_last_of_it_stays() -> No
     assert held is not None
     made.release(held)
     assert made.unproven == 6, "a request began with it"
-    assert made.evict(unproven=True) == (0, 0) and made.unproven == 3
-    assert made.evict(unproven=True) is None, "the last one may be gone on from"
+    assert made.evict(unproven=2) is None, "so many may be gone on from"
+    assert made.evict(unproven=1) == (0, 0) and made.unproven == 3
+    assert made.evict(unproven=1) is None
     assert made.evict() == (2, 0), "where all may go, it is the least recently used"
 
 
@@ -213,7 +214,7 @@ def test_what_is_said_to_be_begun_with_stays_beyond_what_was_added_to_it() -> No
     made.prove("k", [1, 2])
     assert made.unproven == 2 and made.cells == 4
     made.keep("k", 1, [8])
-    assert made.evict(unproven=True) == (0, 2), "its beginning stays"
+    assert made.evict(unproven=1) == (0, 2), "its beginning stays"
     assert (made.unproven, made.cells, made.longest("k", [1, 2, 3])) == (1, 3, 2)
     made.prove("k", [9])
     assert made.unproven == 1, "what is not held cannot be proven"

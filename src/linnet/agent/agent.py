@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from linnet.agent.cascade import Cascade
 from linnet.agent.context.fit import Fitter
@@ -77,6 +79,8 @@ class Agent:
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         self._closed = False
+        self._lock = threading.Lock()
+        self._under_way: WeakSet[Cancelling] = WeakSet()
         self._loops: Loops | None = None
         with ExitStack() as held:
             self._memory = _remembering(memory, held)
@@ -147,6 +151,10 @@ class Agent:
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
         model = Cancelling(self._model)
+        with self._lock:
+            self._under_way.add(model)
+        if self._closed:  # since the look before
+            model.cancel()
 
         def seen(event: TurnEvent) -> None:
             model.check()  # above all before a tool runs
@@ -154,6 +162,7 @@ class Agent:
                 watch(event)
 
         def begin() -> Result:
+            model.check()
             within = Within(model, self._seconds)
             granted, tokens = self._granted, self._answer_tokens
             turn = Turn(
@@ -177,8 +186,12 @@ class Agent:
         return Conversation(self, history)
 
     def close(self) -> None:
-        """End the processes. Closing again does nothing."""
+        """End the processes, and the turns that are under way. Closing again does nothing."""
         self._closed = True
+        with self._lock:
+            under_way = list(self._under_way)
+        for model in under_way:
+            model.cancel()
         self._held.close()
 
     def __enter__(self) -> Agent:

@@ -93,6 +93,10 @@ class Noting:
         told = (*self._told, *self._note(event))
         return replace(event, degraded=(*event.degraded, *dict.fromkeys(told))) if told else event
 
+    def close(self) -> None:
+        """From any thread, if the stream behind it can be."""
+        getattr(self._events, "close", lambda: None)()
+
 
 # --- which requests are the same -----------------------------------------------------------------
 
@@ -183,5 +187,5 @@ def keep(
 
 def hit(done: Done, how: str, standing: tuple[str, ...]) -> tuple[Event, ...]:
     """The events of an answer that was remembered: it took no token."""
-    told = replace(done, usage=Usage(), cached=how, degraded=standing)
+    told = replace(done, usage=Usage(), cached=how, degraded=standing, steps=())
     return (Piece(done.text, ()), told) if done.text else (told,)

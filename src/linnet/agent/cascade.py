@@ -8,6 +8,7 @@ those before it were not taken, `steps` what each cost.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ Accept = Callable[[Generate, Done], str]
 _FINAL = (Cancelled, EmptyRequest)
 """What no other attempt would mend: the caller's own doing."""
 
-_TAIL = 1_000
+_TAIL = 1_200
 """Characters at the end of an answer in which a loop is looked for."""
 
 # --- how an attempt asks, and what it takes ------------------------------------------------------
@@ -54,7 +55,7 @@ def plausible(request: Generate, done: Done) -> str:
     """Takes whatever says something and does not end in a loop."""
     if not done.text.strip():
         return "it said nothing"
-    return "it went round in circles" if request.constraint is None and Guard.loops(done.text) else ""
+    return Guard.runaway(done.text) if request.constraint is None else ""
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,18 @@ class Cascade:
         """The method of the first attempt's model that tells its file's digest; None if it has none."""
         return getattr(self._attempts[0].model, "original", None)
 
+    @property
+    def answers_as(self) -> Any:
+        """That of the first attempt's model: what others answer is degraded, and so is never kept."""
+        return getattr(self._attempts[0].model, "answers_as", None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(getattr(self._attempts[0].model, "notes", ()))
+
     def stream(self, request: Request) -> Iterator[Event]:
         run = _Run(self._attempts, request, min(self._seconds, request.deadline))
-        return run.events(run.opened(self._attempts[0]))
+        return _Told(run, run.events(run.opened(self._attempts[0])))
 
 
 def _named(model: Model) -> Attempt:
@@ -115,6 +125,22 @@ def _named(model: Model) -> Attempt:
 
 
 Opened = Iterator[Event] | LinnetError
+
+
+class _Told:
+    """The events of a run. It can be closed from any thread: a generator that runs cannot."""
+
+    def __init__(self, run: _Run, events: Iterator[Event]) -> None:
+        self._run, self._events = run, events
+
+    def __iter__(self) -> _Told:
+        return self
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def close(self) -> None:
+        self._run.end()
 
 
 class _Run:
@@ -126,6 +152,14 @@ class _Run:
         self._steps: list[Step] = []
         self._refused: list[tuple[str, str]] = []
         self._usage = Usage()
+        self._ended = False
+        self._now: Iterator[Event] | None = None
+
+    def end(self) -> None:
+        """From any thread: end the attempt that runs, and begin no other."""
+        self._ended = True
+        with contextlib.suppress(ValueError):  # a generator that runs
+            getattr(self._now, "close", lambda: None)()
 
     def opened(self, attempt: Attempt) -> Opened:
         """The stream of an attempt, or why there is none. The first is opened before anybody reads."""
@@ -135,7 +169,12 @@ class _Run:
         if isinstance(self._request, Score) and not attempt.model.capabilities.scores:
             return Unanswered("it scores nothing")
         try:
-            return attempt.model.stream(replace(self._asked(attempt), deadline=min(left, attempt.seconds)))
+            stream = attempt.model.stream(replace(self._asked(attempt), deadline=min(left, attempt.seconds)))
+            self._now = stream
+            if self._ended:
+                self.end()
+                raise Cancelled("the caller no longer wants the answer")
+            return stream
         except _FINAL:
             raise
         except LinnetError as error:
@@ -161,6 +200,7 @@ class _Run:
                 errors.append(failed)
                 why, pieces, done = f"{failed.code}: {failed.message}", [], Done()
             finally:
+                self._now = None
                 del stream  # which cancels what has not ended, before another is asked
             if not why:
                 yield from pieces
@@ -188,7 +228,7 @@ class _Run:
             pieces.append(event)
             tail = (tail + event.text)[-_TAIL:]
             late = time.monotonic() > until
-            if late or (watched and Guard.loops(tail)):
+            if late or (watched and Guard.runaway(tail)):
                 spent = Usage(generated_tokens=sum(len(piece.tokens) for piece in pieces))
                 why = f"it did not end within its {until - begun:.3g} s" if late else "it went round in circles"
                 return [], Done(usage=spent), why

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,8 @@ def _values(value: Any) -> Iterator[float]:
     if isinstance(value, bool) or value is None:
         return
     if isinstance(value, int | float):
-        yield float(value)
+        with suppress(OverflowError):  # no numeral that a float can be held against
+            yield float(value)
     elif isinstance(value, str):
         yield from _in_words(value)
     else:

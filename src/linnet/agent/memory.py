@@ -112,6 +112,7 @@ class Memory:
     def edit(self, id: int, text: str) -> Fact:
         """Change the text of a fact. Raises InputInvalid where there is none of that number."""
         text = _checked(text)
+        self.get(id)
         with self._database.writing() as cursor:
             cursor.execute("UPDATE facts SET text = ?, changed = ? WHERE id = ?", (text, time.time(), id))
             if not cursor.rowcount:
@@ -132,6 +133,8 @@ class Memory:
 
     def get(self, id: int) -> Fact:
         """Raises InputInvalid where there is no fact of that number."""
+        if not 0 < id < 1 << 63:  # SQLite knows no others
+            raise _unknown(id)
         rows = self._database.read(f"SELECT {_FACT} FROM facts WHERE id = ?", id)
         if not rows:
             raise _unknown(id)

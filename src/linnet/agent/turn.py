@@ -92,7 +92,7 @@ class Turn:
             answers.append(answer)
             self._teller.steps(self._steps)
             self._teller.part(answer)
-            how = produced if produced != "rule" else how
+            how = max(how, produced, key=_weight)
             if self._error or produced == "abstained":
                 break
         return self._result("\n".join(answers), how)
@@ -127,7 +127,7 @@ class Turn:
 
     def _prompted(self, decision: Decision, prompt: str) -> tuple[str, str] | None:
         """The model's answer to an intent's prompt; where it fails a check what stands in, or None."""
-        answer, how = self._say(prompt, ())
+        answer, how = self._say(prompt, (), held=bool(decision.intent and decision.intent.checks))
         failed = decision.failed(answer)
         if not failed:
             return answer, how
@@ -152,8 +152,8 @@ class Turn:
             return f"{call.name} did not work: {done.error['message']}"
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
 
-    def _say(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
-        """The model's own words, where no tool is wanted."""
+    def _say(self, text: str, history: Sequence[Message], *, held: bool = False) -> tuple[str, str]:
+        """The model's own words, where no tool is wanted; `held` back where a check may refuse them."""
         self._teller.steps(self._steps)
         started = time.monotonic()
         known = self._recalled(text)
@@ -161,7 +161,7 @@ class Turn:
         self._dropped += fitted.dropped
         self._usage += fitted.usage
         self._steps += fitted.steps
-        done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens))
+        done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens), held)
         self._usage += done.usage
         if done.finish == "length":
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
@@ -187,14 +187,15 @@ class Turn:
             self._steps.append(Step("recall", f"{len(facts)} facts that share words with the request", data=data))
         return None if facts is None else [fact.text for fact in facts]
 
-    def _listen(self, request: Generate) -> Done:
+    def _listen(self, request: Generate, held: bool = False) -> Done:
         """The end of an answer, or the answer so far once it goes round in circles."""
         text, tokens = "", 0
         for event in self._model.stream(request):
             if isinstance(event, Done):
                 return event
             text, tokens = text + event.text, tokens + len(event.tokens)
-            self._teller.piece(event.text)
+            if not held:
+                self._teller.piece(event.text)
             if why := self._guard.runaway(text, tokens / request.max_tokens):
                 self._degraded += (f"the answer was stopped because {why}",)
                 said = "" if self._guard.thinks(text) else text
@@ -225,6 +226,12 @@ class Turn:
             encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,
         )
+
+
+def _weight(how: str) -> int:
+    """What a result says of several parts: what is furthest from code alone, the earlier of two alike."""
+    kinds = ("rule", "intent", "cache", "model")
+    return kinds.index(how) if how in kinds else len(kinds) + (how == "abstained")
 
 
 def _parts(text: str) -> list[str]:

@@ -60,7 +60,7 @@ class Boundaries(PrefixTree):
         self._touch(leaf, now)
         return gone, (-1, 0)
 
-    def evict(self, *, unproven: bool = False) -> tuple[int, int] | None:
+    def evict(self, *, unproven: int = 0) -> tuple[int, int] | None:
         """Give up the least recently used state that no other stands on: `(sequence, 0)`; None if nothing can go."""
         free = [node for node in self._nodes() if node.parent and not (node.children or node.pins)]
         if (state := self._least(free, unproven)) is None:

@@ -25,6 +25,12 @@ KEPT = LIMITS.sequences
 GUESSES = {1: 12, 2: 4}
 """Tokens that each of so many requests may guess ahead. Those of three and more fill a batch by themselves."""
 
+CHATS = 4
+"""Answers that somebody may go on from next, whatever their cells cost others."""
+
+LONG = 128
+"""Tokens of a prompt for which masked cells cost more than what nobody has begun with is worth (docs/log.md)."""
+
 _WITHIN = 1e-6
 """Progress within a step, by the operation: next to nothing, and more than none."""
 
@@ -205,6 +211,8 @@ class Engine:
     def _let_in(self, job: Job) -> bool:
         prefix = self._share(job)
         running = Running(job, [], prefix)
+        while len(job.lane.pending) - running.shared >= LONG and self._evict(unproven=1):
+            pass
         if not self._make_room(job.soon - running.shared, job.sequences):
             if prefix:
                 self._prefixes.release(prefix)
@@ -308,8 +316,8 @@ class Engine:
 
     def _bound(self) -> None:
         # Attention passes over all cells in use, masked ones too: 2,000 kept ones halve the speed of an answer. What
-        # nobody has begun with is mostly never begun with.
-        while self._prefixes.unproven > self._eighth and self._evict(unproven=True):
+        # nobody has begun with is mostly never begun with, but for the last ones: chats take turns.
+        while self._prefixes.unproven > self._eighth and self._evict(unproven=CHATS):
             pass
         while self._prefixes.leaves > KEPT or (self._prefixes.leaves > 1 and self._prefixes.cells > self._half):
             if not self._evict():
@@ -327,7 +335,7 @@ class Engine:
             self._llama.cut(sequence)
             self._free.append(sequence)
 
-    def _evict(self, *, unproven: bool = False) -> bool:
+    def _evict(self, *, unproven: int = 0) -> bool:
         given = self._prefixes.evict(unproven=unproven)
         if given is None:
             return False

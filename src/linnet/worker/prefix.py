@@ -146,11 +146,11 @@ class PrefixTree:
         self._touch(leaf, now)
         return gone, shared
 
-    def evict(self, *, unproven: bool = False) -> tuple[int, int] | None:
+    def evict(self, *, unproven: int = 0) -> tuple[int, int] | None:
         """Give up the least recently used leaf: `(sequence, positions of it to keep)`; None if nothing can go.
 
         Positions are kept where the sequence is the last to hold a beginning that was shared before. With `unproven`
-        it is one of those, and never the last of them.
+        it is one of those, of which the last so many stay.
         """
         leaf = self._least([node for node in self._nodes() if node.sequence >= 0 and not node.pins], unproven)
         if leaf is None:
@@ -168,8 +168,8 @@ class PrefixTree:
 
     # --- the tree --------------------------------------------------------------------------------
 
-    def _least(self, nodes: Sequence[Node], unproven: bool) -> Node | None:
-        """The least recently used of these; of the unproven ones, if there are several."""
+    def _least(self, nodes: Sequence[Node], unproven: int) -> Node | None:
+        """The least recently used of these; of the unproven ones, if there are more than so many."""
         candidates = [node for node in nodes if not node.proven] if unproven else nodes
         return min(candidates, key=lambda node: node.used) if len(candidates) > unproven else None
 
