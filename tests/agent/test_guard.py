@@ -156,3 +156,14 @@ def test_when_an_answer_is_stopped() -> None:
     assert Guard.runaway("<think>well, so", 0.75) == ""
     assert Guard.runaway("<think>well, so", 0.76) == "it thought without coming to an answer"
     assert Guard.runaway("All is well.", 0.99) == ""
+
+
+def test_a_long_passage_over_and_over_is_a_loop() -> None:
+    passage = " ".join(f"The {word} is a part of the story that nobody has told before." for word in WORDS)
+    assert 200 < len(passage) < 800
+    assert Guard.loops(passage * 3)
+    assert not Guard.loops(passage * 2)
+    assert not Guard.loops(passage + passage.replace("nobody", "somebody") + passage)
+
+
+WORDS = "river stone letter morning garden window".split()

@@ -143,3 +143,27 @@ def test_how_is_that_of_the_part_furthest_from_code() -> None:
     assert mixed.run("hours please, then speak").how == "model"
     spare = agent(Canned(error=BROKEN), backup=Canned("Hi.", name="spare"))
     assert spare.run("What is 2 + 2?, then speak").how == "fallback:spare"
+
+
+@pytest.mark.parametrize("where", [str, Path])
+def test_a_memory_and_a_cache_of_ones_own(where: Any, tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.db" for name in ("memory", "cache")}
+    with agent(Canned("Hi."), **{name: where(path) for name, path in files.items()}) as own:
+        own.run("Remember that I live in Bergen.")
+    assert all(path.exists() for path in files.values())
+
+
+@pytest.mark.parametrize(
+    "options", [{"memory": 3}, {"cache": ""}, {"router": "cafe.npz"}, {"window": 5}, {"model": 3}, {"tools": [print]}]
+)
+def test_what_an_agent_cannot_be_made_of(options: dict[str, Any]) -> None:
+    with pytest.raises(LinnetError):
+        Agent(**{"model": Canned("Hi."), **options})
+
+
+@pytest.mark.parametrize("text", [None, b"abc", 3])
+def test_what_is_no_request(text: Any) -> None:
+    with pytest.raises(LinnetError, match="a request is a text"):
+        agent(Canned("Hi.")).run(text)
+    (told,) = agent(Canned("Hi.")).run_many([text])
+    assert told.how == "failed" and told.error and told.error["who"] == "caller"

@@ -70,14 +70,15 @@ class Agent:
         answer_tokens: int = LIMITS.answer_tokens,
         backup: Model | None = None,
         window: Window | None = None,
-        memory: Memory | Path | bool = False,
-        cache: Cache | Path | bool = False,
+        memory: Memory | str | Path | bool = False,
+        cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
         **options: Any,
     ) -> None:
         self._approve, self._router = approve, router
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
+        _check_kinds(router=(router, Router), window=(window, Window))
         self._closed = False
         self._lock = threading.Lock()
         self._under_way: WeakSet[Cancelling] = WeakSet()
@@ -212,6 +213,9 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
 
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
     """Built-in tools once; a tool without a function gives way to the built-in one that it defines."""
+    for other in tools:
+        if not isinstance(other, Tool):
+            raise ToolInvalid(f"{other!r} is no tool", hint="Write @tool above the function.")
     doing = {tool.name: tool.parameters for tool in builtin}
     own = (tool for tool in tools if tool not in builtin)
     return (*(t for t in own if t.function is not None or doing.get(t.name) != t.parameters), *builtin)
@@ -221,6 +225,8 @@ def _opened(model: str | Path | Model, options: dict[str, Any], held: ExitStack)
     """The model, which `held` is to close if it is opened here; a Model that was given stays the caller's."""
     if isinstance(model, Path):
         model = str(model.absolute())  # a path even where it has the name of a known model
+    if not isinstance(model, str) and not hasattr(model, "stream"):
+        raise SettingsInvalid(f"`model` is {model!r}: it should be a name, a path or a Model")
     if isinstance(model, str):
         opened = open_local(model, **{"snapshots": True, **options})
         held.callback(opened.close)
@@ -230,14 +236,14 @@ def _opened(model: str | Path | Model, options: dict[str, Any], held: ExitStack)
     return model
 
 
-def _remembering(memory: Memory | Path | bool, held: ExitStack) -> Memory | None:
-    if not memory and not isinstance(memory, Path):
+def _remembering(memory: Memory | str | Path | bool, held: ExitStack) -> Memory | None:
+    if memory is False:
         return None
     from linnet.agent.memory import Memory
 
     if isinstance(memory, Memory):
         return memory
-    opened = Memory(memory if isinstance(memory, Path) else None)
+    opened = Memory(_place("memory", memory))
     held.callback(opened.close)
     return opened
 
@@ -251,7 +257,16 @@ def _by_rule(memory: Memory | None) -> tuple[Tool, ...]:
     return (remember(memory),)
 
 
-def _caching(model: Model, cache: Cache | Path | bool, most_bytes: int, held: ExitStack) -> Model:
+def _place(name: str, where: Any) -> Path | None:
+    """The file that is meant; None is the one in the user's folders."""
+    if where is True:
+        return None
+    if not isinstance(where, str | Path) or not str(where):
+        raise SettingsInvalid(f"`{name}` is {where!r}: it should be true, false, a path, or an open one")
+    return Path(where)
+
+
+def _caching(model: Model, cache: Cache | str | Path | bool, most_bytes: int, held: ExitStack) -> Model:
     if cache is False:
         return model
     from linnet.agent.cache import Cache
@@ -259,7 +274,7 @@ def _caching(model: Model, cache: Cache | Path | bool, most_bytes: int, held: Ex
 
     if isinstance(cache, Cache):
         return Cached(model, cache)
-    opened = Cache(cache if isinstance(cache, Path) else None, most_bytes=most_bytes)
+    opened = Cache(_place("cache", cache), most_bytes=most_bytes)
     held.callback(opened.close)
     return Cached(model, opened)
 
@@ -280,6 +295,12 @@ def _check_numbers(seconds: float, answer_tokens: int) -> None:
         raise SettingsInvalid(f"`answer_tokens` is {answer_tokens}: it should be at least 1")
 
 
+def _check_kinds(**given: tuple[Any, type]) -> None:
+    for name, (value, kind) in given.items():
+        if value is not None and not isinstance(value, kind):
+            raise SettingsInvalid(f"`{name}` is {value!r}: it should be a {kind.__name__}")
+
+
 def _offered(tools: Sequence[Tool], only: str | Sequence[str]) -> tuple[Tool, ...]:
     only = (only,) if isinstance(only, str) else only
     names = [tool.name for tool in tools]
@@ -293,6 +314,8 @@ def _offered(tools: Sequence[Tool], only: str | Sequence[str]) -> tuple[Tool, ..
 
 
 def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise RequestError(f"a request is a text, not {type(text).__name__}")
     if not text.strip():
         raise EmptyRequest("the request is empty")
     check_size((text,))

@@ -30,7 +30,7 @@ Accept = Callable[[Generate, Done], str]
 _FINAL = (Cancelled, EmptyRequest)
 """What no other attempt would mend: the caller's own doing."""
 
-_TAIL = 1_200
+_TAIL = 2_400
 """Characters at the end of an answer in which a loop is looked for."""
 
 # --- how an attempt asks, and what it takes ------------------------------------------------------

@@ -24,6 +24,9 @@ _LETTER = re.compile(r"[^\W_]")
 _PASSAGE, _SHORTEST, _TIMES = 200, 12, 4
 """Characters of a passage at most and at least, and how often it stands in a row before it counts as a loop."""
 
+_LONG, _LONG_TIMES, _END = 800, 3, 48
+"""Characters of a longer passage at most, how often it stands in a row, and those of its end, which find it again."""
+
 _STALE_WORDS, _STALE_CHARS, _STALE_SHARE = 120, 1_200, 0.3
 """Words at the end of a text, in so many characters at most, and the share of their triples that is new at least."""
 
@@ -68,8 +71,10 @@ class Guard:
     def loops(text: str) -> bool:
         """Whether a text ends in the same passage so many times over that nothing new is to be expected.
 
-        A passage is up to `_PASSAGE` characters; lists may begin alike, so it must repeat to the letter.
+        Lists may begin alike, so a passage must repeat to the letter; a long one counts after fewer times.
         """
+        if _recurs(text):
+            return True
         tail = text[-_PASSAGE * _TIMES :]
         sizes = range(_SHORTEST, len(tail) // _TIMES + 1)
         # A ruled line or a table's head repeats without a letter, and is no loop.
@@ -99,6 +104,20 @@ class Guard:
         if cls.stale(text):
             return "it said the same few phrases over and over"
         return "it thought without coming to an answer" if spent > _THOUGHT and cls.thinks(text) else ""
+
+
+def _recurs(text: str) -> bool:
+    """Whether a text ends in the same long passage, `_LONG_TIMES` in a row: as far back as its end stood before."""
+    tail = text[-_LONG * _LONG_TIMES :]
+    end, at = tail[-_END:], len(tail) - _PASSAGE
+    while at > 0 and (at := tail.rfind(end, 0, at)) >= 0:
+        size = len(tail) - _END - at
+        if size > _LONG:
+            break
+        if tail.endswith(tail[-size:] * _LONG_TIMES):
+            return True
+        at += _END - 1
+    return False
 
 
 def _form(call: ToolCall) -> str:

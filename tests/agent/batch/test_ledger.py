@@ -142,7 +142,7 @@ def test_an_output_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     out.touch()
     with opened(out, resume=False) as ledger:  # empty: as mktemp makes it
         ledger.begin('"a"')
-    with pytest.raises(InputInvalid, match="holds answers already") as raised:
+    with pytest.raises(InputInvalid, match="is not empty") as raised:
         Ledger(out)
     assert "--resume" in raised.value.hint
     assert (tmp_path / "out.jsonl.begun").exists(), "it says what was begun"

@@ -50,8 +50,8 @@ class Ledger:
             self._names = _Appended(self._aside, b'{"key": ', opened)
             opened.callback(self._tidy)
             if not resume and (self._out.size or self._names.size):
-                hint = "Go on with it by --resume, or name another file."
-                raise InputInvalid(f"{str(output)!r} holds answers already", hint=hint, path=str(output))
+                hint = "If these are answers of `linnet batch`, go on with them by --resume; or name another file."
+                raise InputInvalid(f"{str(output)!r} is not empty", hint=hint, path=str(output))
             for start, line in self._out.lines():
                 self._know(start, line)
             for start, line in self._names.lines():
