@@ -264,9 +264,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.flip is not None:
             rest = rest[: fault.flip] + bytes([rest[fault.flip] ^ 1]) + rest[fault.flip + 1 :]
         for start, end in _pieces(len(rest), fault):
+            self.hub.served += end - start  # before: whoever has read the last piece may ask at once
             self.wfile.write(rest[start:end])
             self.wfile.flush()
-            self.hub.served += end - start
             if end == fault.stall:
                 self.hub.stalled.set()
                 self.hub.release.wait(20)
