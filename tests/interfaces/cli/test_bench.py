@@ -18,7 +18,7 @@ from linnet.interfaces.cli.commands import app
 def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What `linnet bench --quick --json --picture` prints, with fewer tokens still."""
     picture = tmp_path_factory.mktemp("bench") / "cost.png"
-    few = replace(cases.QUICK, generate=4, prompts=(16, 48), prefix=64, short=2)
+    few = replace(cases.QUICK, generate=16, prompts=(16, 48), prefix=64, short=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cases, "QUICK", few)
         command = [
@@ -71,7 +71,7 @@ def test_usage_adds_up(told: Any) -> None:
         used = one["usage"]
         assert used["cached_tokens"] <= used["prompt_tokens"] and used["forced_tokens"] <= used["generated_tokens"]
     streams = {one["at"]: one["usage"]["generated_tokens"] for one in told["measures"] if one["name"] == "streams"}
-    assert streams == {count: 2 * 4 * count + (16 if count == 1 else 0) for count in streams}
+    assert streams == {count: 2 * 16 * count + (16 if count == 1 else 0) for count in streams}
 
 
 def test_it_says_where_and_with_what_it_was_measured(told: Any) -> None:
