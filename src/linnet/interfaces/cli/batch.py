@@ -52,15 +52,7 @@ def batch(
     there as soon as there are any, and in the order of the requests at the end. Exit code 1: some failed.
     """
     with output.reporting(as_json):
-        chosen = {
-            "root": root,
-            "model": model,
-            "context": context,
-            "threads": threads,
-            "encoding": encoding and encoding.value,
-            "require_sandbox": require_sandbox or None,
-            "request_seconds": timeout,
-        }
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
         how = {"retry": retry, "at_once": at_once, "tools_in_order": tools_in_order}
         started = time.monotonic()
         counts = _answered(requests, out, resume or retry, chosen, (tools or [], standard or []), how)

@@ -47,6 +47,27 @@ Timeout = Annotated[
 ]
 
 
+def chosen(
+    root: Folder,
+    model: Model,
+    context: Context,
+    threads: Threads,
+    encoding: Encoding,
+    require_sandbox: RequireSandbox,
+    timeout: Timeout,
+) -> dict[str, Any]:
+    """What of a command's options stands for a setting, by the setting's name."""
+    return {
+        "root": root,
+        "model": model,
+        "context": context,
+        "threads": threads,
+        "encoding": encoding and encoding.value,
+        "require_sandbox": require_sandbox or None,
+        "request_seconds": timeout,
+    }
+
+
 def settings(**arguments: Any) -> Settings:
     """The settings in force; arguments that are None count as not given. Raises SettingsInvalid."""
     from linnet.settings import load

@@ -42,15 +42,7 @@ def run(
 ) -> None:
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
-        chosen = {
-            "root": root,
-            "model": model,
-            "context": context,
-            "threads": threads,
-            "encoding": encoding and encoding.value,
-            "require_sandbox": require_sandbox or None,
-            "request_seconds": timeout,
-        }
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
         result = _answer(text, tools or [], standard or [], chosen)
         if as_json:
             output.say_json(result.describe())
