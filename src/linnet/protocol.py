@@ -197,6 +197,27 @@ class Trial:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Launch:
+    """Run a program with what `readable` and `writable` say, descriptors of folders and files, and nothing else.
+
+    `cwd` is an inherited descriptor too, `memory` bytes of it and of all that it starts. `apart` asks for namespaces
+    of its own, where they can be had.
+    """
+
+    argv: Annotated[tuple[str, ...], Field(min_length=1, max_length=LIMITS.program_words)]
+    environment: dict[str, str]
+    cwd: int
+    seconds: float
+    readable: Annotated[tuple[int, ...], Field(max_length=LIMITS.program_roots)] = ()
+    writable: Annotated[tuple[int, ...], Field(max_length=LIMITS.program_roots)] = ()
+    output_bytes: int = LIMITS.program_output_bytes
+    memory: int = LIMITS.program_memory
+    network: bool = False
+    apart: bool = True
+    record: Literal["launch"] = "launch"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Threads:
     """Compute with so many threads from the next step on: one token at a time, and many at once."""
 
@@ -212,7 +233,7 @@ class Stop:
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Threads | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Launch | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -331,6 +352,24 @@ class Tried:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Exited:
+    """The one good end of a `Launch`. Outputs are base64, the first bytes of what was written, `written` counts all.
+
+    `status` is as in subprocess, None if the program was ended, and then `ended` says why; `left` counts processes
+    that it left behind, which were ended too.
+    """
+
+    status: int | None
+    ended: Literal["", "deadline", "memory", "processes", "cancelled"]
+    output: tuple[str, str]
+    written: tuple[int, int]
+    left: int
+    seconds: float
+    enforced: tuple[str, ...]
+    record: Literal["exited"] = "exited"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Distance:
     """How far predictions are from those of a reference: Kullback-Leibler divergences in nats, over all positions.
 
@@ -378,6 +417,20 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Tried | Failed
+Report = (
+    Ready
+    | Beat
+    | Emitted
+    | Ended
+    | Saved
+    | Restored
+    | Rendered
+    | Looped
+    | Recoded
+    | Compared
+    | Tried
+    | Exited
+    | Failed
+)
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report
