@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
+from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
 
@@ -197,27 +198,6 @@ class Trial:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Launch:
-    """Run a program with what `readable` and `writable` say, descriptors of folders and files, and nothing else.
-
-    `cwd` is an inherited descriptor too, `memory` bytes of it and of all that it starts. `apart` asks for namespaces
-    of its own, where they can be had.
-    """
-
-    argv: Annotated[tuple[str, ...], Field(min_length=1, max_length=LIMITS.program_words)]
-    environment: dict[str, str]
-    cwd: int
-    seconds: float
-    readable: Annotated[tuple[int, ...], Field(max_length=LIMITS.program_roots)] = ()
-    writable: Annotated[tuple[int, ...], Field(max_length=LIMITS.program_roots)] = ()
-    output_bytes: int = LIMITS.program_output_bytes
-    memory: int = LIMITS.program_memory
-    network: bool = False
-    apart: bool = True
-    record: Literal["launch"] = "launch"
-
-
-@dataclass(frozen=True, config=STRICT)
 class Threads:
     """Compute with so many threads from the next step on: one token at a time, and many at once."""
 
@@ -349,24 +329,6 @@ class Tried:
     cut: bool = False
     missing: tuple[str, ...] = ()
     record: Literal["tried"] = "tried"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Exited:
-    """The one good end of a `Launch`. Outputs are base64, the first bytes of what was written, `written` counts all.
-
-    `status` is as in subprocess, None if the program was ended, and then `ended` says why; `left` counts processes
-    that it left behind, which were ended too.
-    """
-
-    status: int | None
-    ended: Literal["", "deadline", "memory", "processes", "cancelled"]
-    output: tuple[str, str]
-    written: tuple[int, int]
-    left: int
-    seconds: float
-    enforced: tuple[str, ...]
-    record: Literal["exited"] = "exited"
 
 
 @dataclass(frozen=True, config=STRICT)

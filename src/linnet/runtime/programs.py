@@ -24,7 +24,8 @@ from pathlib import Path
 
 from linnet.errors import EngineError, InputInvalid, ProtocolBroken, RequestTooLarge, SandboxUnavailable
 from linnet.limits import LIMITS
-from linnet.protocol import Exited, Failed, Launch, Record
+from linnet.program import Exited, Launch
+from linnet.protocol import Failed, Record
 from linnet.runtime import child, postmortem
 
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from linnet.errors import SandboxUnavailable
 from linnet.hardware.probe import landlock_abi
 from linnet.limits import LIMITS
-from linnet.protocol import Launch
+from linnet.program import Launch
 from linnet.worker import kernel, landlock, seccomp
 from linnet.worker.landlock import Rule
 

@@ -19,12 +19,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from linnet.channel import Channel
 from linnet.errors import InputInvalid, LinnetError
 from linnet.limits import LIMITS
-from linnet.protocol import Exited, Failed, Launch, failed
+from linnet.program import Ending, Exited, Launch
+from linnet.protocol import Failed, failed
 from linnet.worker import confine, kernel
 from linnet.worker.confine import Apart
 
@@ -33,8 +34,6 @@ _LOOK = 0.1
 """Seconds between two looks at memory and processes."""
 _SWEEP_SECONDS = 1.5
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-Why = Literal["", "deadline", "memory", "processes", "cancelled"]
 
 
 def run(job: Launch, channel: Channel) -> Exited:
@@ -85,7 +84,7 @@ class _Watch:
             enforced=tuple(said.get("enforced", ())),
         )
 
-    def _follow(self, end: float) -> Why:
+    def _follow(self, end: float) -> Ending:
         """Until the program has ended, or has to."""
         poll = select.poll()
         for descriptor in (*self._kept, self._channel.fileno()):
@@ -109,7 +108,7 @@ class _Watch:
         said = self._said()
         return "status" in said or "failed" in said
 
-    def _too_much(self) -> Why:
+    def _too_much(self) -> Ending:
         sizes = _below(os.getpid())
         if len(sizes) - 1 > LIMITS.program_processes:
             return "processes"
