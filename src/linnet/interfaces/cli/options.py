@@ -95,7 +95,7 @@ def sandboxed(command: Callable[..., None]) -> Callable[..., None]:
             sandbox.demand()
         command(*arguments, **named)
 
-    own = inspect.signature(command)
+    own = inspect.signature(command, eval_str=True)
     kind = inspect.Parameter.KEYWORD_ONLY
     option = inspect.Parameter("require_sandbox", kind, default=False, annotation=RequireSandbox)
     wrapped.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
