@@ -19,11 +19,12 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linnet.errors import InputInvalid, ProtocolBroken, RequestTooLarge
+from linnet.errors import InputInvalid, ProtocolBroken, RequestTooLarge, SandboxUnavailable
 from linnet.limits import LIMITS
 from linnet.program import Exited, Launch
 from linnet.protocol import Failed, Record
@@ -82,6 +83,8 @@ def run_program(
     this system cannot keep a program in; InputInvalid for a root or a program that is not there; RequestTooLarge for
     words or roots over a limit; and an EngineError if the launcher itself dies.
     """
+    if sys.platform != "linux":
+        raise SandboxUnavailable("programs are not run: only Linux keeps them in", missing=["files", "processes"])
     words = ENVIRONMENT if environment is None else environment
     _check(argv, words, (readable, writable))
     with contextlib.ExitStack() as stack:

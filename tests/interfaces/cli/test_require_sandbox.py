@@ -1,4 +1,4 @@
-"""A kernel that can enforce little: each result says so, and --require-sandbox refuses. Tried with the real command."""
+"""A kernel that can enforce little: each result says so, and --require-sandbox refuses. With the real command."""
 
 from __future__ import annotations
 
