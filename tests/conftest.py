@@ -24,7 +24,7 @@ from linnet.script import Action, Script
 
 hypothesis.settings.register_profile("linnet", deadline=None, database=None)
 hypothesis.settings.register_profile(
-    "fuzz", deadline=None, max_examples=1_000_000, suppress_health_check=list(hypothesis.HealthCheck)
+    "fuzz", deadline=None, database=None, max_examples=2_000, suppress_health_check=list(hypothesis.HealthCheck)
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "linnet"))
 

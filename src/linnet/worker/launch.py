@@ -259,6 +259,7 @@ def _hung_up(end: int) -> bool:
 def _become(job: Launch, apart: Apart, watch: _Watch) -> NoReturn:
     said = watch.pipes["said"][1]
     try:
+        kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.setsid()
         if not apart.processes:
             _say(said, group=os.getpid())
