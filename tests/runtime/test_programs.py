@@ -300,6 +300,30 @@ def test_nothing_outlives_a_caller_that_is_killed(tmp_path: Path, apart: bool) -
     assert gone(mark)
 
 
+def test_nothing_outlives_a_launcher_that_is_killed() -> None:
+    mark = "308.0625"
+    options = {"readable": INTERPRETER, "seconds": 60.0}
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            run_program([*PYTHON, DAEMONS, mark, "300"], **options)
+        except LinnetError as error:
+            failed.append(error)
+
+    caller = threading.Thread(target=run)
+    caller.start()
+    end = time.monotonic() + 20
+    while len(marked(mark)) < 3 and time.monotonic() < end:
+        time.sleep(0.05)
+    for pid in programs.child.running():
+        if has(Path(f"/proc/{pid}"), "linnet.worker.launch"):
+            os.kill(pid, signal.SIGKILL)
+    caller.join()
+    assert gone(mark)
+    assert [type(error).__name__ for error in failed] == ["WorkerCrashed"]
+
+
 BOMBS = {  # each of a bounded size: a bomb that is not stopped must not take this machine
     "processes": "for _ in range(10):\n    os.fork()\n    time.sleep(0.005)",
     "threads": "threading.stack_size(1 << 16)\nfor _ in range(600): threading.Thread(target=nap, args=(2,)).start()",

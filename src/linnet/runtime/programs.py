@@ -33,6 +33,7 @@ from linnet.runtime import child, postmortem
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 """What a program finds in its environment unless its caller says otherwise."""
 
+_LONGEST = 86_400.0
 _GRACE = 5.0
 """Seconds beyond the deadline for the launcher to start, to end what it started, and to report."""
 
@@ -76,8 +77,8 @@ def run_program(
 
     `readable` and `writable` are folders or files that exist; `cwd` is the first of them that is a folder (writable
     ones first) or `/`, unless given. `environment` is all that the program finds in its own. `seconds` count from
-    its start; what it prints beyond `output_bytes` is read and dropped. `memory` is in bytes: of private data for
-    each process, and resident for all together.
+    its start, a day at most; what it prints beyond `output_bytes` is read and dropped. `memory` is in bytes: of
+    private data for each process, and resident for all together.
 
     An exit status other than 0 is an outcome, not an error. Raises SandboxUnavailable, before anything is run, where
     this system cannot keep a program in; InputInvalid for a root or a program that is not there; RequestTooLarge for
@@ -94,11 +95,11 @@ def run_program(
             argv=tuple(argv),
             environment=dict(words),
             cwd=_opened(place, stack, os.O_DIRECTORY),
-            seconds=max(0.0, seconds),
+            seconds=min(max(0.0, seconds), _LONGEST),
             readable=tuple(roots[0]),
             writable=tuple(roots[1]),
             output_bytes=max(0, min(output_bytes, LIMITS.program_output_bytes)),
-            memory=memory,
+            memory=max(0, min(memory, 1 << 62)),
             network=network,
         )
         return _outcome(_launch(job))

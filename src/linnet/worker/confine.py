@@ -49,10 +49,11 @@ _ANY_NAMESPACE = 0x7E02_0000
 
 
 class Apart(NamedTuple):
-    """Which namespaces a program got: of process ids, and of mounts with a read-only view."""
+    """Which namespaces a program got: of process ids, of mounts with a read-only view, and that with its own /proc."""
 
     processes: bool = False
     mounts: bool = False
+    proc: bool = False
 
 
 # --- namespaces ----------------------------------------------------------------------------------
@@ -73,21 +74,21 @@ def separate() -> bool:
     return True
 
 
-def view(writable: tuple[int, ...]) -> bool:
-    """Have this process, first of its own namespace, see a file system that only the writable places can be changed
-    in, with a /proc of its own processes; whether that can be had. Raises InputInvalid for a place that was moved.
+def view(writable: tuple[int, ...]) -> Apart:
+    """Have this process, which is in a namespace of process ids, see a file system that only the writable places can
+    be changed in, with a /proc of its own; as far as that can be had. Raises InputInvalid for a place that was moved.
     """
     if kernel.libc().unshare(_NEWNS) != 0 or not _mount("none", "/", _RECURSIVE | _PRIVATE):
-        return False
+        return Apart(True)
     places = [place_of(each) for each in writable]
     changeable = [place for place in places if not os.statvfs(place).f_flag & os.ST_RDONLY]
     if not all(_mount(place, place, _BIND) for place in changeable) or not _read_only("/", True):
-        return False
+        return Apart(True)
     for place in changeable:
         if not _read_only(place, False):
             raise InputInvalid(f"{place} cannot be made writable for a program")
-    _mount("proc", "/proc", _NOSUID | _NODEV | _NOEXEC, "proc", "subset=pid")
-    return True
+    own = _mount("proc", "/proc", _NOSUID | _NODEV | _NOEXEC, "proc", "subset=pid")
+    return Apart(True, True, own)
 
 
 def _mount(source: str, target: str, flags: int, kind: str | None = None, options: str | None = None) -> bool:
@@ -154,8 +155,8 @@ def _limit(job: Launch) -> None:
 
 
 def _system(apart: Apart, network: bool) -> list[Rule]:
-    """`/proc` only as one of its own: then this process is the second there, or a later one."""
-    folders = (*SYSTEM, *_NETWORK * network, *["/proc"] * apart.mounts)
+    """`/proc` only as one of the program's own: the system's tells of all processes."""
+    folders = (*SYSTEM, *_NETWORK * network, *["/proc"] * apart.proc)
     rules = [_rule(path, _RUN) for path in folders] + [_rule(path, _DEVICE) for path in _DEVICES]
     return [rule for rule in rules if rule is not None]
 

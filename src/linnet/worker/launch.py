@@ -236,7 +236,7 @@ def _keep(job: Launch, apart: bool, watch: _Watch) -> NoReturn:
         watch.taker.close()
         program = os.fork() if not _hung_up(said) else os._exit(1)
         if program == 0:
-            _become(job, Apart(apart, apart and confine.view(job.writable)), watch)
+            _become(job, apart, watch)
         for end in _ends(watch):
             os.close(end)
         watch.hand.close()
@@ -256,17 +256,19 @@ def _hung_up(end: int) -> bool:
     return bool(poll.poll(0))
 
 
-def _become(job: Launch, apart: Apart, watch: _Watch) -> NoReturn:
+def _become(job: Launch, apart: bool, watch: _Watch) -> NoReturn:
+    """Locks this process and turns it into the program."""
     said = watch.pipes["said"][1]
     try:
         kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.setsid()
-        if not apart.processes:
+        if not apart:
             _say(said, group=os.getpid())
+        spaces = confine.view(job.writable) if apart else Apart()
         for target, source in enumerate((os.open("/dev/null", os.O_RDONLY), *_ends(watch))):
             os.dup2(source, target)
         os.chdir(confine.place_of(job.cwd))
-        _say(said, enforced=confine.lock(job, apart, watch.hand))
+        _say(said, enforced=confine.lock(job, spaces, watch.hand))
         said = os.dup2(said, 3, inheritable=False)
         os.closerange(4, 1 << 30)
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and so by what is run from it
@@ -277,6 +279,8 @@ def _become(job: Launch, apart: Apart, watch: _Watch) -> NoReturn:
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         _say(said, failed=_described(InputInvalid(f"{job.argv[0]} cannot be run: {reason}")))
+    except Exception as error:  # as MemoryError, under a limit too small for this process to become another one
+        _say(said, failed=_described(InputInvalid(f"{job.argv[0]} could not be started: {error!r}")))
     finally:
         os._exit(127)
 
