@@ -49,7 +49,7 @@ _ANY_NAMESPACE = 0x7E02_0000
 
 
 class Apart(NamedTuple):
-    """Which namespaces a program got: of process ids, of mounts with a read-only view, and that with its own /proc."""
+    """Which namespaces a program got: of process ids, of mounts with a read-only view, and its own /proc in it."""
 
     processes: bool = False
     mounts: bool = False
