@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.util
+import mmap
 import os
 import sys
 import types
@@ -277,6 +278,28 @@ class Llama:
     def load_state(self, sequence: int, state: NDArray[np.uint8]) -> bool:
         """Give an empty sequence what was saved of another; False for what is no state, or finds no room."""
         return bool(self._c.llama_state_seq_set_data(self._context, _pointer(state), state.size, sequence))
+
+    def save_part(self, sequence: int, spare: int, start: int, end: int, most: int) -> NDArray[np.uint8] | None:
+        """What the memory holds of positions `start` to `end`, by way of an empty sequence; None over `most` bytes."""
+        self._c.llama_memory_seq_cp(self._memory, sequence, spare, start, end)
+        try:
+            size = self.state_size(spare)
+            # of its own, so that it goes back to the system when it is given up
+            data = np.frombuffer(mmap.mmap(-1, size), np.uint8) if size <= most else None
+            return data if data is not None and self.save_state(spare, data) else None
+        finally:
+            self.cut(spare)
+
+    def load_part(self, state: NDArray[np.uint8], spare: int, target: int, start: int, end: int) -> bool:
+        """Give a sequence that ends at `start` its positions up to `end` back, by way of an empty one.
+
+        `state` is what was saved of these positions, and may be of more. False for what finds no room.
+        """
+        good = self.load_state(spare, state)
+        if good:
+            self._c.llama_memory_seq_cp(self._memory, spare, target, start, end)
+        self.cut(spare)
+        return good
 
     @cached_property
     def can_cut(self) -> bool:
