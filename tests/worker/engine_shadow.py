@@ -362,7 +362,8 @@ def _words(rng: random.Random, counts: Sequence[int]) -> str:
 @dataclass(frozen=True)
 class Totals:
     """What came of one seed, or of several: requests that ended well, those of them that were paused or resumed,
-    tokens put back from where they were parked, tokens guessed, and answers that are not what the engine says to the same request alone and without guesses.
+    tokens that were put back from where they were parked, tokens guessed, and answers that are not what the engine
+    says to the same request alone and without guesses.
 
     Such a difference is no fault by itself: batches of another shape round otherwise, and a made-up model's likeliest
     tokens are near each other.

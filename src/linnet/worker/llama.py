@@ -280,7 +280,7 @@ class Llama:
         return bool(self._c.llama_state_seq_set_data(self._context, _pointer(state), state.size, sequence))
 
     def save_part(self, sequence: int, spare: int, start: int, end: int, most: int) -> NDArray[np.uint8] | None:
-        """What the memory holds of positions `start` to `end`, by way of an empty sequence; None over `most` bytes."""
+        """What the memory holds of positions `start` to `end`, by way of an empty sequence; None over `most`."""
         self._c.llama_memory_seq_cp(self._memory, sequence, spare, start, end)
         try:
             size = self.state_size(spare)
