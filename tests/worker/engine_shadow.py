@@ -479,6 +479,9 @@ def run(
                 check(drive.engine, llama)
                 stalled = 0 if drive.engine.progress > before else stalled + 1
                 assert stalled < STALLED, f"no progress in {stalled} steps"
+            elif memory.random() < 0.5:
+                drive.engine.rest()
+                check(drive.engine, llama)
             if rng.random() < cancelled:
                 drive.cancel()
                 check(drive.engine, llama)

@@ -30,8 +30,7 @@ class Cells:
         self.tree: PrefixTree = Parked() if llama.can_cut else Boundaries()
         self._half, self._eighth = llama.context // 2, llama.context // 8
         self._peak = 0  # no cell at or above it has been used since all were free
-        self.untidy = False
-        """Whether something was kept since `tidy`."""
+        self._untidy = False  # something was kept since `tidy`
 
     def lend(self, count: int) -> list[int]:
         """Empty sequences, fewer where there are not so many."""
@@ -59,7 +58,7 @@ class Cells:
         self.drop(*gone)
         if stable:
             self.tree.prove(key, tokens)
-        self.untidy = isinstance(self.tree, Parked)
+        self._untidy = True
 
     def bring(self, prefix: Prefix | None, own: int) -> Prefix | None:
         """Have a taken prefix in cells, beside `own` cells of requests. Where there is no room, a part of it."""
@@ -156,15 +155,16 @@ class Cells:
 
     def tidy(self) -> None:
         """While nothing runs: save what stands in cells only, so that it can leave them at once."""
-        self.untidy = False
-        for node in self.tree.unsaved() if isinstance(self.tree, Parked) else ():
-            if not self._save(node, exactly=True):
+        unsaved = self.tree.unsaved() if self._untidy and isinstance(self.tree, Parked) else ()
+        self._untidy = False
+        for node in unsaved:
+            if not self._save(node, again=True):
                 break
 
-    def _save(self, node: Node, *, exactly: bool = False) -> bool:
+    def _save(self, node: Node, *, again: bool = False) -> bool:
         """Have a node in memory; whether it is there."""
         assert isinstance(self.tree, Parked), "states stay where they are"
-        if node.state and not exactly:
+        if node.state and not again:
             return True
         if not self.free:
             return False

@@ -64,7 +64,7 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._running or self._snapshots.waiting or self._cells.untidy)
+        return bool(self._waiting or self._running or self._snapshots.waiting)
 
     @property
     def phase(self) -> Phase:
@@ -74,6 +74,11 @@ class Engine:
     def use_threads(self, decode: int, prefill: int) -> None:
         """Compute the next steps with so many threads."""
         self._llama.use_threads(decode, prefill)
+
+    def rest(self) -> None:
+        """Nothing has come for a while: do what would keep a request waiting."""
+        if not self.busy:
+            self._cells.tidy()
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -115,9 +120,7 @@ class Engine:
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
         if not (self._waiting or self._running):
-            saved = self.leave()
-            self._cells.tidy()
-            return saved
+            return self.leave()
         out: list[Outgoing] = [*self._restore()]
         self._admit()
         jobs = self._next()

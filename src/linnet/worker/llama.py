@@ -284,8 +284,7 @@ class Llama:
         self._c.llama_memory_seq_cp(self._memory, sequence, spare, start, end)
         try:
             size = self.state_size(spare)
-            # of its own, so that it goes back to the system when it is given up
-            data = np.frombuffer(mmap.mmap(-1, size), np.uint8) if size <= most else None
+            data = _memory(size) if size <= most else None
             return data if data is not None and self.save_state(spare, data) else None
         finally:
             self.cut(spare)
@@ -316,6 +315,12 @@ class Llama:
     def can_take_back(self) -> bool:
         """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
         return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
+
+
+def _memory(size: int) -> NDArray[np.uint8]:
+    """Pages of their own, which go back to the system when they are given up; had at once, not fault by fault."""
+    populate = getattr(mmap, "MAP_POPULATE", 0)  # Linux
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate), np.uint8)
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:

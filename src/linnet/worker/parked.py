@@ -17,6 +17,10 @@ STRIDE = 256
 """Cells: the engine attends over all up to the highest in use, in so large strides (`llama_kv_cache::get_n_kv`)."""
 
 
+_LOOSE = 2
+"""How many times what a node needs may be in memory for it: saving a long one again for a few tokens is no gain."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """What the cache held of positions `start` to `end`. A node may need a part of it only, where it was split."""
@@ -56,8 +60,8 @@ class Parked(PrefixTree):
         return [node for node in prefix.node.path() if not node.resident][::-1]
 
     def unsaved(self) -> list[Node]:
-        """The nodes that stand in cells only, or in memory with more than they need; those last used come first."""
-        found = [node for node in self._nodes() if node.resident and node.parent and not _exact(node)]
+        """The nodes that stand in cells only, or in memory with far more than they need; those last used come first."""
+        found = [node for node in self._nodes() if node.resident and node.parent and not _tight(node)]
         return sorted(found, key=_order, reverse=True)
 
     def store(self, node: Node, data: Any) -> bool:
@@ -105,8 +109,8 @@ def _size(state: Stretch) -> int:
     return int(state.data.nbytes)
 
 
-def _exact(node: Node) -> bool:
-    return node.state is not None and node.state.end - node.state.start == len(node.tokens)
+def _tight(node: Node) -> bool:
+    return node.state is not None and node.state.end - node.state.start <= _LOOSE * len(node.tokens)
 
 
 def _order(node: Node) -> tuple[int, int]:
