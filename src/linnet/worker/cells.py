@@ -171,4 +171,8 @@ class Cells:
         end = node.depth
         start = end - len(node.tokens)
         data = self._llama.save_part(node.leaf().sequence, self.free[-1], start, end, self.tree.most_bytes)
-        return data is not None and self.tree.store(node, data)
+        if data is None:
+            return False
+        # never more than the cells themselves take (`hardware/footprint.py`)
+        self.tree.most_bytes = min(self.tree.most_bytes, data.nbytes * self._llama.context // (end - start))
+        return self.tree.store(node, data)

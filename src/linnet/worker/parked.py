@@ -60,7 +60,7 @@ class Parked(PrefixTree):
         return [node for node in prefix.node.path() if not node.resident][::-1]
 
     def unsaved(self) -> list[Node]:
-        """The nodes that stand in cells only, or in memory with far more than they need; those last used come first."""
+        """The nodes that stand in cells only, or in memory with far more than they need; last used first."""
         found = [node for node in self._nodes() if node.resident and node.parent and not _tight(node)]
         return sorted(found, key=_order, reverse=True)
 
