@@ -118,6 +118,17 @@ def test_what_was_computed_again_stands_in_cells() -> None:
     assert (made.cells, made.leaves, made.bytes) == (4, 1, 10)
 
 
+def test_a_token_is_not_worth_a_hundred() -> None:
+    made = tree([1, *range(2, 102)])
+    park(made)
+    for wanted, worth in (([1], False), ([1, 2], True)):
+        taken = made.take("", wanted)
+        assert taken and [made.worth(node) for node in made.missing(taken)] == [worth]
+        made.release(taken)
+        made = tree([1, *range(2, 102)])
+        park(made)
+
+
 def test_keys_share_nothing() -> None:
     made = Parked(100, 10)
     made.keep(("ann", ""), 0, [1, 2])
@@ -210,8 +221,8 @@ def test_what_another_begins_with_is_parked_and_comes_back(shop: Shop, llama: Sh
     assert llama.returned == 0
     again = shop.one(ask(RULES + "two"))
     check(shop.engine, llama)
-    assert first.usage.cached_tokens == other.usage.cached_tokens == 0
-    assert again.usage.cached_tokens == llama.returned > 40
+    assert first.usage.cached_tokens == 0 and other.usage.cached_tokens < 3
+    assert again.usage.cached_tokens > 40 and llama.returned > 40
 
 
 def test_what_is_begun_with_again_and_again_stays_in_cells(shop: Shop, llama: Shadow) -> None:

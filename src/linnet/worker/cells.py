@@ -62,7 +62,8 @@ class Cells:
 
     def bring(self, prefix: Prefix | None, own: int) -> Prefix | None:
         """Have a taken prefix in cells, beside `own` cells of requests. Where there is no room, a part of it."""
-        if prefix is None or not isinstance(self.tree, Parked) or not (missing := self.tree.missing(prefix)):
+        tree = self.tree
+        if prefix is None or not isinstance(tree, Parked) or not (missing := tree.missing(prefix)):
             return prefix
         above = missing[0].parent
         assert above is not None, "a root is never away"
@@ -71,14 +72,14 @@ class Cells:
             pass
         if len(self.free) >= 2:
             sequence = above.sequence if above.sequence >= 0 else self._branch(above)
-            while back < len(missing) and self._load(missing[back], sequence, own):
-                self.drop(*self.tree.revive(missing[back], sequence))
+            while back < len(missing) and tree.worth(missing[back]) and self._load(missing[back], sequence, own):
+                self.drop(*tree.revive(missing[back], sequence))
                 back += 1
         if back == len(missing):
             return prefix
         if not back and sequence not in (-1, above.sequence):
             self.drop(sequence)
-        return self.tree.shorten(prefix, missing[back - 1] if back else above)
+        return tree.shorten(prefix, missing[back - 1] if back else above)
 
     def _branch(self, above: Node) -> int:
         (sequence,) = self.lend(1)

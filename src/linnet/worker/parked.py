@@ -17,6 +17,9 @@ STRIDE = 256
 """Cells: the engine attends over all up to the highest in use, in so large strides (`llama_kv_cache::get_n_kv`)."""
 
 
+_DEAR = 100
+"""Tokens that are put back in the time in which one is computed (docs/worker.md): all that was saved is put back."""
+
 _LOOSE = 2
 """How many times what a node needs may be in memory for it: saving a long one again for a few tokens is no gain."""
 
@@ -58,6 +61,10 @@ class Parked(PrefixTree):
     def missing(self, prefix: Prefix) -> list[Node]:
         """The nodes of a prefix that stand in no cells, the first tokens first."""
         return [node for node in prefix.node.path() if not node.resident][::-1]
+
+    def worth(self, node: Node) -> bool:
+        """Whether a parked node comes back sooner than it is computed: what all prompts begin with may not."""
+        return node.state is not None and node.state.end - node.state.start <= _DEAR * len(node.tokens)
 
     def unsaved(self) -> list[Node]:
         """The nodes that stand in cells only, or in memory with far more than they need; last used first."""
