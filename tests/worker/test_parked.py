@@ -13,6 +13,7 @@ import pytest
 from linnet.limits import LIMITS
 from linnet.requests import Generate, Pattern, Segment
 from linnet.worker import parked as subject
+from linnet.worker.llama import Entry
 from linnet.worker.parked import STRIDE, Parked, passed_over, strides
 
 sys.path.append(str(Path(__file__).parent))
@@ -260,6 +261,29 @@ def test_a_worker_at_rest_has_all_of_it_saved(shop: Shop, llama: Shadow) -> None
     assert not tree.unsaved() and held > 0 and tree.cells > 0, "and still in cells"
     shop.engine.rest()
     assert tree.bytes == held
+    check(shop.engine, llama)
+
+
+def test_what_is_older_than_all_that_is_parked_gives_way(shop: Shop, llama: Shadow) -> None:
+    cells = shop.engine._cells
+    tree = cells.tree
+    assert isinstance(tree, Parked)
+    shop.one(ask(RULES))
+    shop.engine.rest()
+    tree.most_bytes = tree.bytes
+    shop.one(ask("later, and about as long as the rules that all begin with"))
+    while cells.evict():
+        pass
+    check(shop.engine, llama)
+    later = tree.bytes
+    (sequence,) = cells.lend(1)
+    llama.decode([Entry(token, at, sequence, at == 29) for at, token in enumerate(range(100, 130))])
+    cells.keep(("", ""), sequence, [*range(100, 130)])
+    for root in tree._roots.values():
+        for node in root.children.values():
+            node.used = 0 if node.resident else 99
+    cells.settle(32)
+    assert (tree.cells, tree.bytes) == (0, later), "else it were saved anew at every step"
     check(shop.engine, llama)
 
 

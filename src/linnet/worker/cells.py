@@ -126,6 +126,9 @@ class Cells:
         """Free the cells of the least recently used end of a prefix, which stays in memory if there is room."""
         if isinstance(self.tree, Parked) and (leaf := self.tree.least(unproven)):
             self._save(leaf)
+        return self._vacate(unproven)
+
+    def _vacate(self, unproven: int = 0) -> bool:
         given = self.tree.evict(unproven=unproven)
         if given is None:
             return False
@@ -140,18 +143,14 @@ class Cells:
 
     def settle(self, own: int) -> None:
         """Park what no request stands on, where attention would pass over it; `own` cells are those of requests."""
-        tree = self.tree
-        while isinstance(tree, Parked) and passed_over(tree.pinned + own, tree.cells - tree.pinned):
-            leaf = tree.least(0)
-            if leaf is None or not self._save(leaf):
-                break
-            self.evict()
+        while passed_over(self.tree.pinned + own, self.tree.cells - self.tree.pinned) and self._park():
+            pass
 
     def start_low(self, own: int) -> None:
         """Before the first of some requests: have the lowest cells free, where high ones have been used."""
         if passed_over(own, self._peak - own):
-            while isinstance(self.tree, Parked) and (leaf := self.tree.least(0)) and self._save(leaf):
-                self.evict()
+            while self._park():
+                pass
             self.saw(0)
 
     def tidy(self) -> None:
@@ -162,18 +161,24 @@ class Cells:
             if not self._save(node, again=True):
                 break
 
-    def _save(self, node: Node, *, again: bool = False) -> bool:
-        """Have a node in memory; whether it is there."""
+    def _park(self) -> bool:
+        """As `evict`, but what cannot be parked stays. What is older than all that is parked is given up."""
+        if not isinstance(self.tree, Parked) or (leaf := self.tree.least()) is None or self._save(leaf) is None:
+            return False
+        return self._vacate()
+
+    def _save(self, node: Node, *, again: bool = False) -> bool | None:
+        """Have a node in memory: whether there is room beside what was used later; None where there never is."""
         assert isinstance(self.tree, Parked), "states stay where they are"
         if node.state and not again:
             return True
         if not self.free:
-            return False
+            return None
         end = node.depth
         start = end - len(node.tokens)
         data = self._llama.save_part(node.leaf().sequence, self.free[-1], start, end, self.tree.most_bytes)
         if data is None:
-            return False
+            return None
         # never more than the cells themselves take (`hardware/footprint.py`)
         self.tree.most_bytes = min(self.tree.most_bytes, data.nbytes * self._llama.context // (end - start))
         return self.tree.store(node, data)
