@@ -56,6 +56,9 @@ class Limits:
     snapshots_kept: int = _limit(512, "prefixes", "kept on disk; those last used")
     snapshots_bytes: int = _limit(1 << 30, "bytes", "of all prefixes on disk")
     snapshot_header_bytes: int = _limit(MIB, "bytes", "what a prefix on disk says of itself")
+    # computed prefixes in memory, beside the KV cache
+    parked_bytes: int = _limit(64 * MIB, "bytes", "of computed prefixes that a worker keeps outside of its KV cache")
+    parked_prefixes: int = _limit(256, "stretches", "of such prefixes; those last used stay")
     # several models side by side
     pool_queue: int = _limit(128, "requests", "that wait for memory which models in use hold")
     pool_patience_seconds: float = _limit(10.0, "s", "that one waits so while others still begin on those models")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.util
+import mmap
 import os
 import sys
 import types
@@ -280,6 +281,27 @@ class Llama:
         """Give an empty sequence what was saved of another; False for what is no state, or finds no room."""
         return bool(self._c.llama_state_seq_set_data(self._context, _pointer(state), state.size, sequence))
 
+    def save_part(self, sequence: int, spare: int, start: int, end: int, most: int) -> NDArray[np.uint8] | None:
+        """What the memory holds of positions `start` to `end`, by way of an empty sequence; None over `most`."""
+        self._c.llama_memory_seq_cp(self._memory, sequence, spare, start, end)
+        try:
+            size = self.state_size(spare)
+            data = _memory(size) if size <= most else None
+            return data if data is not None and self.save_state(spare, data) else None
+        finally:
+            self.cut(spare)
+
+    def load_part(self, state: NDArray[np.uint8], spare: int, target: int, start: int, end: int) -> bool:
+        """Give a sequence that ends at `start` its positions up to `end` back, by way of an empty one.
+
+        `state` is what was saved of these positions, and may be of more. False for what finds no room.
+        """
+        good = self.load_state(spare, state)
+        if good:
+            self._c.llama_memory_seq_cp(self._memory, spare, target, start, end)
+        self.cut(spare)
+        return good
+
     @cached_property
     def can_cut(self) -> bool:
         """Whether sequences can be shortened, and shared in part. All can be copied whole.
@@ -295,6 +317,12 @@ class Llama:
     def can_take_back(self) -> bool:
         """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
         return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
+
+
+def _memory(size: int) -> NDArray[np.uint8]:
+    """Pages of their own, which go back to the system when they are given up; had at once, not fault by fault."""
+    populate = getattr(mmap, "MAP_POPULATE", 0)  # Linux
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate), np.uint8)
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:
