@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
-from linnet.requests import Done, Request, Segment
+from linnet.requests import Data, Done, Request, Segment
 from linnet.script import Script
 
 # --- caller to child -----------------------------------------------------------------------------
@@ -55,6 +55,26 @@ class Snapshot:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Pooling:
+    """How a text's vector comes of the states that a model has of its tokens.
+
+    `how`: the mean of all, the first (`cls`) or the last. `layer` is the block whose output they are, -1 for what the
+    model makes of the last one. `whole` says that a text is read as one, to its end, and so within one step; `window`
+    is the longest one in tokens. `only` says that the model does nothing else. `centre` (one row of 16-bit floats)
+    is taken off a vector, and then what it has of the directions `leave_out` (rows of length 1).
+    """
+
+    how: Literal["mean", "cls", "last"]
+    width: int = Field(ge=1, le=LIMITS.vector_width)
+    window: int = Field(ge=1, le=LIMITS.embedded_tokens)
+    layer: int = Field(default=-1, ge=-1)
+    whole: bool = False
+    only: bool = False
+    centre: Data = b""
+    leave_out: Data = b""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Load:
     """The first record: what to load and within which bounds.
 
@@ -62,7 +82,7 @@ class Load:
     more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
     `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
     `scratch` is an inherited descriptor of memory to which the worker writes prefixes that it has computed; without
-    it none is kept.
+    it none is kept. Without `pooling` nothing is embedded.
     """
 
     model_fd: int = -1
@@ -77,6 +97,7 @@ class Load:
     cache: CacheType = "f16"
     snapshots: tuple[Snapshot, ...] = Field(default=(), max_length=LIMITS.snapshots_open)
     scratch: int = -1
+    pooling: Pooling | None = None
     record: Literal["load"] = "load"
 
     @property

@@ -1,20 +1,25 @@
 """What can be asked of a model, and what comes back: values only, so that Models wrap Models.
 
-A request goes down as `Generate`, `Score`, `Count` (or, later, `Embed`); `Event`s come back up, and the
-last one is always `Done`; a failure is raised as an error of `linnet.errors`.
+A request goes down as `Generate`, `Score`, `Count` or `Embed`; `Event`s come back up, and the last one is always
+`Done`; a failure is raised as an error of `linnet.errors`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic.dataclasses import dataclass
 
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message, Step, ToolSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -178,7 +183,20 @@ class Count:
     kind: Literal["count"] = Field(default="count", repr=False)
 
 
-Request = Annotated[Generate | Score | Count, Field(discriminator="kind")]
+@dataclass(frozen=True, config=STRICT)
+class Embed:
+    """A vector for each text. Vectors of one Model that are near each other belong to texts that mean nearly the
+    same, as far as that Model can tell: `Capabilities.embeds` says where they come from."""
+
+    texts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=LIMITS.embedded_texts)
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["embed"] = Field(default="embed", repr=False)
+
+
+Prompted = Generate | Score | Count
+"""Requests that have a prompt."""
+
+Request = Annotated[Generate | Score | Count | Embed, Field(discriminator="kind")]
 
 # --- what comes back -----------------------------------------------------------------------------
 
@@ -219,15 +237,48 @@ class Piece:
 Finish = Literal["stop", "length", "constraint"]
 
 
+def _packed(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _unpacked(data: Any) -> Any:
+    return base64.b64decode(data, validate=True) if isinstance(data, str) else data
+
+
+Data = Annotated[bytes, BeforeValidator(_unpacked), PlainSerializer(_packed, str, when_used="json")]
+"""Bytes; base64 where they are JSON."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Vectors:
+    """Rows of `width` 32-bit floats, little-endian, one after the other; each row has length 1."""
+
+    width: int = Field(ge=1, le=LIMITS.vector_width)
+    data: Data = Field(max_length=4 * LIMITS.vector_width * LIMITS.embedded_texts, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.data) % (4 * self.width):
+            raise ValueError(f"{len(self.data)} bytes are no whole rows of {self.width} numbers")
+
+    def __len__(self) -> int:
+        return len(self.data) // (4 * self.width)
+
+    def array(self) -> NDArray[np.float32]:
+        """Shape (texts, width), read-only."""
+        import numpy as np
+
+        return np.frombuffer(self.data, "<f4").reshape(-1, self.width)
+
+
 @dataclass(frozen=True, config=STRICT)
 class Done:
     """The end of a request that worked.
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
-    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be; `cached`
-    how an answer that was remembered was found: "" says that it was computed. `how` is "" for a model's own answer,
-    else what a Model around Models had it from (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for
-    it.
+    natural-log likelihood and token count of each continuation, and `vectors`, for `Embed`, a row for each text;
+    `degraded` what was not as it should be; `cached` how an answer that was remembered was found: "" says that it
+    was computed. `how` is "" for a model's own answer, else what a Model around Models had it from
+    (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for it.
     """
 
     text: str = ""
@@ -236,6 +287,7 @@ class Done:
     captures: dict[str, str] = Field(default_factory=dict)
     scores: tuple[tuple[float, int], ...] = ()
     count: int = 0
+    vectors: Vectors | None = None
     degraded: tuple[str, ...] = ()
     cached: str = ""
     how: str = ""
@@ -264,8 +316,20 @@ class Infill:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Embeds:
+    """What a Model's vectors are: `width` numbers (0: its server knows), and where they come from. `trained` says
+    that they were made for comparing texts; what else a model holds of one is less of a likeness (docs/embed.md)."""
+
+    width: int
+    source: str
+    trained: bool
+
+
+@dataclass(frozen=True, config=STRICT)
 class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
+
+    `answers` is false for a model that embeds and does nothing else; `embeds` is None for one that does not.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
     file as it is. `infill` is None for a model that was not taught to fill gaps.
@@ -277,6 +341,8 @@ class Capabilities:
     scores: bool = True
     encoding: str = ""
     infill: Infill | None = None
+    answers: bool = True
+    embeds: Embeds | None = None
 
 
 def check_size(texts: Iterable[str]) -> int:

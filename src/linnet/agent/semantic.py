@@ -44,8 +44,10 @@ class Semantic:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
+        if not isinstance(request, Generate) or request.constraint is not None:
+            return self._model.stream(request)
         text = last_text(request)
-        if not isinstance(request, Generate) or request.constraint is not None or not text.strip():
+        if not text.strip():
             return self._model.stream(request)
         which = f"{self._which()} {self._name}"
         kin, key = key_of(request, which, ""), key_of(request, which, text)

@@ -10,10 +10,11 @@ from typing import Literal
 
 from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
-from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
-from linnet.requests import Done
+from linnet.protocol import Emitted, Ended, Failed, Pooling, Restored, Saved, Snapshot, Submit, failed
+from linnet.requests import Done, Embed
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.boundaries import LEAST, Boundaries
+from linnet.worker.embed import Embedder
 from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
@@ -52,12 +53,14 @@ class Engine:
         sequences: int,
         snapshots: Snapshots | None = None,
         beat: Callable[[], None] = lambda: None,
+        pooling: Pooling | None = None,
     ) -> None:
         self._llama = llama
         self._beat = beat
         self._slow = True  # until a step has shown that it is not
         self._snapshots = snapshots or Snapshots(llama)
-        self._intake = Intake(llama)
+        self._intake = Intake(llama, answers=not (pooling and pooling.only))
+        self._embedder = Embedder(llama, pooling, self._tick)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
         self._free = list(range(sequences))
@@ -70,25 +73,31 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._running or self._snapshots.waiting)
+        return bool(self._waiting or self._running or self._snapshots.waiting or self._embedder.waiting)
 
     @property
     def phase(self) -> Phase:
         lanes = [len(lane.pending) for running in self._running.values() for lane in running.job.lanes()]
-        return ("prefill" if max(lanes) > 1 else "decode") if lanes else "idle"
+        if not lanes:
+            return "prefill" if self._embedder.waiting else "idle"
+        return "prefill" if max(lanes) > 1 else "decode"
 
     def use_threads(self, decode: int, prefill: int) -> None:
         """Compute the next steps with so many threads."""
         self._llama.use_threads(decode, prefill)
+        self._embedder.use_threads(prefill)
 
     # --- requests --------------------------------------------------------------------------------
 
     def submit(self, submit: Submit) -> list[Outgoing]:
         """Take on a request; what can be said of it at once is returned."""
         self.progress += 1
-        if len(self._waiting) + len(self._running) >= LIMITS.queue:
+        if len(self._waiting) + len(self._running) + self._embedder.waiting >= LIMITS.queue:
             return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
+            if isinstance(submit.request, Embed):
+                self._embedder.submit(submit)
+                return []
             job = self._intake.job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
@@ -114,15 +123,16 @@ class Engine:
         if id in self._running:
             self._release(id)
             return [failed(id, Cancelled("cancelled by the caller"))]
-        return []
+        return [failed(id, Cancelled("cancelled by the caller"))] if self._embedder.cancel(id) else []
 
     # --- stepping --------------------------------------------------------------------------------
 
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
+        out: list[Outgoing] = [*self._embed()]
         if not (self._waiting or self._running):
-            return self.leave()
-        out: list[Outgoing] = [*self._restore()]
+            return out + self.leave()
+        out += self._restore()
         self._admit()
         jobs = self._next()
         room = self._llama.context - self._prefixes.pinned - self._own()
@@ -148,6 +158,14 @@ class Engine:
                     self._mark(self._running[lanes[id(lane)][0].id])
                 out += self._tell(lanes[id(lane)][0], lane, wanted)
         return out + self._collect()
+
+    def _embed(self) -> list[Ended | Failed]:
+        """Read one batch of texts, if any are to be embedded: between two steps of answers, and as short as those."""
+        if not self._embedder.waiting:
+            return []
+        tokens, ended = self._embedder.step(LIMITS.chunk_seconds if self._running else LIMITS.prefill_seconds)
+        self.progress += tokens
+        return ended
 
     def _next(self) -> list[Job]:
         """The running jobs of the adapter whose turn it is: all of a batch share one."""

@@ -171,6 +171,31 @@ class Llama:
         count = self._c.llama_tokenize(self._vocab, data, len(data), out, room, False, False)
         return list(out[: max(count, 0)])
 
+    @property
+    def bindings(self) -> Any:
+        """For `linnet.worker.states`, which reads with a context of its own: the library, and ..."""
+        return self._c
+
+    @property
+    def model(self) -> Any:
+        """... the model that is loaded."""
+        return self._model
+
+    @cached_property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that the tokenizer sets before and behind a whole text."""
+        (letter, *_), out = self.tokenise("a"), (ctypes.c_int32 * 16)()
+        count = self._c.llama_tokenize(self._vocab, b"a", 1, out, 16, True, False)
+        marked = list(out[: max(count, 0)])
+        at = marked.index(letter)
+        return marked[:at], marked[at + len(self.tokenise("a")) :]
+
+    @cached_property
+    def beginning(self) -> list[int]:
+        """The token that begins texts, whether or not the tokenizer sets it by itself."""
+        bos = int(self._c.llama_vocab_bos(self._vocab))
+        return [bos] if bos >= 0 else []
+
     @cached_property
     def matcher_tokenizer(self) -> Any:
         """llguidance's view of the vocabulary; special tokens are marked by a leading 0xFF byte."""
