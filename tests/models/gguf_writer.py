@@ -384,7 +384,9 @@ def _both_ways(block: int) -> Sizes:
         "ffn_up": (WIDTH, INNER),
         "ffn_down": (INNER, WIDTH),
     }
-    norms = {f"{name}.{end}": (WIDTH,) for name in ("attn_output_norm", "layer_output_norm") for end in ("weight", "bias")}
+    norms = {
+        f"{name}.{end}": (WIDTH,) for name in ("attn_output_norm", "layer_output_norm") for end in ("weight", "bias")
+    }
     weights = {f"{name}.weight": sizes for name, sizes in matrices.items()}
     return {**weights, **norms, **{f"{name}.bias": sizes[1:] for name, sizes in matrices.items()}}
 
