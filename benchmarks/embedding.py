@@ -1,9 +1,9 @@
 """How good vectors of texts are, beside n-grams that need no model.
 
-    python benchmarks/embedding.py --data ../shared/data/clinc150/data_full.json [--each 20] [--test 1500] [--model M]
+    python benchmarks/embedding.py --data ../shared/data/clinc150/data_full.json [--each 20] [--test 1500]
 
-Intents of CLINC150: whether the nearest of the training rows has the same intent, and how often a row of the same
-intent is nearer than one of another (AUC, the mean over test rows; its interval is of those rows). A linear classifier
+Intents of CLINC150: whether the nearest of the training rows has the same intent, and how often a row of the
+same intent is nearer than one of another (AUC, the mean over test rows; its interval is of those rows). A linear classifier
 on n-grams, on vectors, and on both. Paraphrases (`benchmarks/paraphrases.jsonl`): of each question one that means the
 same and one that does not, though it looks alike: how many of each are nearer than a threshold.
 """
@@ -113,9 +113,8 @@ def paraphrases(model: Model) -> None:
     area = float((hits[:, None] > wrong[None]).mean())
     nearer = sum(int(a > b) for a, b in zip(hits, wrong, strict=True))
     print(f"{len(rows)} questions: the paraphrase is nearer than the near miss in {nearer}; AUC {area:.3f}")
-    print(
-        f"cosines of paraphrases {np.percentile(hits, [5, 50, 95]).round(2)}, near misses {np.percentile(wrong, [5, 50, 95]).round(2)}"
-    )
+    spread = [np.percentile(one, [5, 50, 95]).round(2) for one in (hits, wrong)]
+    print(f"cosines of paraphrases {spread[0]}, near misses {spread[1]}")
     for threshold in THRESHOLDS:
         good, bad = int((hits >= threshold).sum()), int((wrong >= threshold).sum())
         print(f"threshold {threshold}: {good} right hits, {bad} wrong hits of {len(rows)} each")

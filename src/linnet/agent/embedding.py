@@ -22,7 +22,7 @@ class Embedding:
     """Texts -> an array of shape (texts, width), each row of length 1, or of 0 for a text of spaces.
 
     `which` stands for the model; a LocalModel says it by itself. Raises KindUnsupported for a Model that does not
-    embed, SettingsInvalid for one that does not say which it is. `linnet.agent.semantic.Embedded` around it remembers.
+    embed, SettingsInvalid for one that does not say which it is. `linnet.agent.semantic.Embedded` remembers.
     """
 
     def __init__(self, model: Model, *, which: str = "") -> None:

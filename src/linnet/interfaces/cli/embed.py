@@ -29,7 +29,7 @@ def embed(
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
 ) -> None:
-    """Give each text a vector of length 1: texts that mean nearly the same are near each other, as far as the model knows.
+    """Give each text a vector of length 1, near those of texts that mean nearly the same, as far as the model knows.
 
     With --json, one object; else a line for each text, the numbers parted by spaces.
     """
@@ -80,9 +80,7 @@ def _texts(given: list[str]) -> list[str]:
     """The texts themselves, lines of standard input where `-` stands. Raises InputInvalid, EmptyRequest."""
     texts = [text for one in given for text in (_lines() if one == "-" else [one])]
     if not texts or not all(text.strip() for text in texts):
-        raise EmptyRequest(
-            "there is a text without a word in it", hint="Give texts, or lines of them, that say something."
-        )
+        raise EmptyRequest("there is a text without a word in it", hint="Give texts, or lines, that say something.")
     return texts
 
 
