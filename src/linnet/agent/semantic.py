@@ -84,7 +84,8 @@ class Semantic:
 class Embedded:
     """An embedding that remembers: the last used `most` texts are not embedded again.
 
-    `name` stands for the embedding that is inside, if that does not say it itself. Vectors come back as they were, to the bit.
+    `name` stands for the embedding that is inside, if that does not say it itself. Vectors come back as they were, to
+    the bit.
     """
 
     def __init__(self, embed: Embed, cache: Cache, *, name: str = "") -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = 'Example: linnet embed "when do you open" "what are your opening hours" --json'
 
-_POOR = "this model was not made for embedding: near vectors mean shared words rather than a shared meaning (docs/embed.md)"
+_POOR = "this model was not made for embedding: near vectors mean alike words rather than meaning (docs/embed.md)"
 
 
 def embed(
