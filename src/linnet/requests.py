@@ -287,11 +287,11 @@ class Done:
     captures: dict[str, str] = Field(default_factory=dict)
     scores: tuple[tuple[float, int], ...] = ()
     count: int = 0
-    vectors: Vectors | None = None
     degraded: tuple[str, ...] = ()
     cached: str = ""
     how: str = ""
     steps: tuple[Step, ...] = ()
+    vectors: Vectors | None = None
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.

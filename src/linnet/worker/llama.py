@@ -1,4 +1,4 @@
-"""llama.cpp behind Python types: the only file that touches its C API.
+"""llama.cpp behind Python types: with `states.py` the only file that touches its C API.
 
 Hidden here: loading from a descriptor, the batch structure, the vocabulary's attributes, and who owns which
 pointer. Nothing here decides anything; every call that can fail says so with an error of `linnet.errors`.
