@@ -13,8 +13,9 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
-from linnet.requests import Data, Done, Request, Segment
+from linnet.requests import Done, Request, Segment
 from linnet.script import Script
+from linnet.vectors import Pooling
 
 # --- caller to child -----------------------------------------------------------------------------
 
@@ -52,26 +53,6 @@ class Snapshot:
     tokens: Annotated[tuple[int, ...], Field(min_length=1)]
     top: Top
     adapter: str = ""
-
-
-@dataclass(frozen=True, config=STRICT)
-class Pooling:
-    """How a text's vector comes of the states that a model has of its tokens.
-
-    `how`: the mean of all, the first (`cls`) or the last. `layer` is the block whose output they are, -1 for what the
-    model makes of the last one. `whole` says that a text is read as one, to its end, and so within one step; `window`
-    is the longest one in tokens. `only` says that the model does nothing else. `centre` (one row of 16-bit floats)
-    is taken off a vector, and then what it has of the directions `leave_out` (rows of length 1).
-    """
-
-    how: Literal["mean", "cls", "last"]
-    width: int = Field(ge=1, le=LIMITS.vector_width)
-    window: int = Field(ge=1, le=LIMITS.embedded_tokens)
-    layer: int = Field(default=-1, ge=-1)
-    whole: bool = False
-    only: bool = False
-    centre: Data = b""
-    leave_out: Data = b""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -6,20 +6,16 @@ A request goes down as `Generate`, `Score`, `Count` or `Embed`; `Event`s come ba
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message, Step, ToolSpec
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from linnet.vectors import Embeds, Vectors
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -237,39 +233,6 @@ class Piece:
 Finish = Literal["stop", "length", "constraint"]
 
 
-def _packed(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _unpacked(data: Any) -> Any:
-    return base64.b64decode(data, validate=True) if isinstance(data, str) else data
-
-
-Data = Annotated[bytes, BeforeValidator(_unpacked), PlainSerializer(_packed, str, when_used="json")]
-"""Bytes; base64 where they are JSON."""
-
-
-@dataclass(frozen=True, config=STRICT)
-class Vectors:
-    """Rows of `width` 32-bit floats, little-endian, one after the other; each row has length 1."""
-
-    width: int = Field(ge=1, le=LIMITS.vector_width)
-    data: Data = Field(max_length=4 * LIMITS.vector_width * LIMITS.embedded_texts, repr=False)
-
-    def __post_init__(self) -> None:
-        if len(self.data) % (4 * self.width):
-            raise ValueError(f"{len(self.data)} bytes are no whole rows of {self.width} numbers")
-
-    def __len__(self) -> int:
-        return len(self.data) // (4 * self.width)
-
-    def array(self) -> NDArray[np.float32]:
-        """Shape (texts, width), read-only."""
-        import numpy as np
-
-        return np.frombuffer(self.data, "<f4").reshape(-1, self.width)
-
-
 @dataclass(frozen=True, config=STRICT)
 class Done:
     """The end of a request that worked.
@@ -313,16 +276,6 @@ class Infill:
     prefix: str
     suffix: str
     middle: str
-
-
-@dataclass(frozen=True, config=STRICT)
-class Embeds:
-    """What a Model's vectors are: `width` numbers (0: its server knows), and where they come from. `trained` says
-    that they were made for comparing texts; what else a model holds of one is less of a likeness (docs/embed.md)."""
-
-    width: int
-    source: str
-    trained: bool
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -14,7 +14,7 @@ from gguf_writer import BOOL, U32, Small, small
 from linnet.models import embedding
 from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header, examine
-from linnet.protocol import Pooling
+from linnet.vectors import Pooling
 
 ENCODERS = ("bert", "nomic-bert")
 

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from linnet.errors import Cancelled, EmptyRequest, KindUnsupported, RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.requests import Embed, Generate, Score, Vectors, complete, complete_all
+from linnet.requests import Embed, Generate, Score, complete, complete_all
 from linnet.runtime.local import LocalModel, open_local
+from linnet.vectors import Vectors
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
 

@@ -17,8 +17,7 @@ from linnet.limits import LIMITS
 from linnet.models.architectures import ENCODERS, HYBRID, STATE_SPACE, WITHOUT_HEADS
 from linnet.models.encoders import POOLINGS
 from linnet.models.gguf import Header
-from linnet.protocol import Pooling
-from linnet.requests import Embeds
+from linnet.vectors import Embeds, Pooling
 
 
 def pooling_of(header: Header, sha256: str | None) -> Pooling | None:

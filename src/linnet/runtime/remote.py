@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from linnet.errors import (
     RemoteInvalid,
     RemoteRefused,
     RemoteUnsupported,
-    SettingsInvalid,
 )
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall
@@ -35,7 +33,6 @@ from linnet.requests import (
     Count,
     Done,
     Embed,
-    Embeds,
     Event,
     Finish,
     Generate,
@@ -46,14 +43,14 @@ from linnet.requests import (
     check_size,
 )
 from linnet.runtime import remote_vectors
+from linnet.runtime.address import LOOPBACK, address_of, check_key
 from linnet.runtime.exchange import Exchange, Post
 from linnet.runtime.shapes import Shape, shape_of
 from linnet.runtime.sse import Events
+from linnet.vectors import Embeds
 
 _STOPS = 4
 """Stop strings that the protocol takes."""
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class RemoteModel:
@@ -67,10 +64,10 @@ class RemoteModel:
     def __init__(
         self, url: str, model: str, *, key: str = "", context: int = 8_192, silence: float | None = None
     ) -> None:
-        address = _address(url)
+        address = address_of(url)
         parts = urlsplit(address)
-        self._direct = parts.hostname in _LOOPBACK
-        _check_key(key, parts.scheme == "https" or self._direct)
+        self._direct = parts.hostname in LOOPBACK
+        check_key(key, parts.scheme == "https" or self._direct)
         self._url, self._model, self._key = f"{address}/chat/completions", model, key
         self._vectors_url = f"{address}/embeddings"
         self._silence = LIMITS.remote_silence_seconds if silence is None else silence
@@ -111,29 +108,6 @@ class RemoteModel:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return Post(url, body, headers, self._key, self._direct, self._silence)
-
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        plain = False
-    if not plain or re.search(r"[^\x21-\x7e]", url) or parts.username is not None or parts.query or parts.fragment:
-        hint = "Write it as https://host/v1 or http://host:port/v1; a key belongs in LINNET_REMOTE_KEY."
-        told = re.split("[?#]", url.rpartition("@")[2])[0][:80]  # beside that may stand a password
-        raise SettingsInvalid(f"{told!r} is not the address of a server", hint=hint, place="remote_url")
-    return url.rstrip("/")
-
-
-def _check_key(key: str, safe: bool) -> None:
-    if not re.fullmatch(r"[\x21-\x7e]*", key):
-        raise SettingsInvalid(
-            "the key of the remote server has characters that no key has", place="LINNET_REMOTE_KEY"
-        )
-    if key and not safe:
-        hint = "Use https, or leave LINNET_REMOTE_KEY unset if the server needs none."
-        raise SettingsInvalid("a key is not sent over plain http to another machine", hint=hint, place="remote_url")
 
 
 def _messages(request: Prompted) -> tuple[Message, ...]:

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 from linnet.errors import RemoteInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Step
-from linnet.requests import Done, Embed, Event, Usage, Vectors, check_size
+from linnet.requests import Done, Embed, Event, Usage, check_size
 from linnet.runtime.exchange import Exchange, Post
+from linnet.vectors import Vectors
 
 
 def body(model: str, request: Embed) -> bytes:

@@ -10,14 +10,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import EmptyRequest, KindUnsupported, LinnetError, WorkerCrashed
-from linnet.protocol import Ended, Failed, Pooling, Submit, failed
-from linnet.requests import Done, Embed, Usage, Vectors
+from linnet.limits import LIMITS
+from linnet.protocol import Ended, Failed, Submit, failed
+from linnet.requests import Done, Embed, Usage
+from linnet.vectors import Pooling, Vectors
 from linnet.worker.batch import Lane, StepSizer, plan
 from linnet.worker.llama import Entry, Llama
 from linnet.worker.states import SEQUENCES, Reader, States
@@ -70,7 +72,7 @@ class Embedder:
     def use_threads(self, threads: int) -> None:
         self._threads = threads
 
-    def submit(self, submit: Submit) -> None:
+    def submit(self, submit: Submit) -> list[Never]:
         """Raises KindUnsupported for a model that does not embed, EmptyRequest for a text without tokens."""
         assert isinstance(submit.request, Embed)
         if self._pooling is None or submit.adapter:
@@ -89,6 +91,7 @@ class Embedder:
                 job.waiting.append(_Text(job, index, Lane(pending=marked, every=True), len(marked), skip))
         job.left = len(job.waiting)
         self._jobs[submit.id] = job
+        return []
 
     @property
     def _marks(self) -> tuple[list[int], list[int]]:
@@ -106,15 +109,18 @@ class Embedder:
             self._leave(text)
         return True
 
-    def step(self, seconds: float) -> tuple[int, list[Ended | Failed]]:
-        """Read one batch that takes about so long: tokens that were read, and what has ended."""
+    def step(self, *, answering: bool) -> list[Ended | Failed]:
+        """Read one batch, if there is anything to read, and return what has ended. While others are being answered it
+        is as short as a step of theirs."""
+        if not self._jobs:
+            return []
         started = time.monotonic()
         try:
             reader = self._open()
         except LinnetError as error:  # no memory for it: answers may go on
             gone, self._jobs = [*self._jobs], {}
-            return 0, [failed(id, error) for id in gone]
-        chosen = self._chosen(reader, seconds)
+            return [failed(id, error) for id in gone]
+        chosen = self._chosen(reader, LIMITS.chunk_seconds if answering else LIMITS.prefill_seconds)
         entries = [
             Entry(token, lane.position + i, lane.sequence, True)
             for lane, count in ((text.lane, count) for text, count in chosen)
@@ -128,7 +134,8 @@ class Embedder:
             self._take(text, states[at : at + count])
             at += count
         self._sizer.observe(at, time.monotonic() - started)
-        return at, [*self._ended()]
+        self._tick()
+        return [*self._ended()]
 
     def _open(self) -> Reader:
         assert self._pooling is not None

@@ -10,8 +10,9 @@ from typing import Literal
 
 from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
-from linnet.protocol import Emitted, Ended, Failed, Pooling, Restored, Saved, Snapshot, Submit, failed
+from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
 from linnet.requests import Done, Embed
+from linnet.vectors import Pooling
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.boundaries import LEAST, Boundaries
 from linnet.worker.embed import Embedder
@@ -78,9 +79,8 @@ class Engine:
     @property
     def phase(self) -> Phase:
         lanes = [len(lane.pending) for running in self._running.values() for lane in running.job.lanes()]
-        if not lanes:
-            return "prefill" if self._embedder.waiting else "idle"
-        return "prefill" if max(lanes) > 1 else "decode"
+        lanes += [LONG] if self._embedder.waiting else []
+        return ("prefill" if max(lanes) > 1 else "decode") if lanes else "idle"
 
     def use_threads(self, decode: int, prefill: int) -> None:
         """Compute the next steps with so many threads."""
@@ -96,8 +96,7 @@ class Engine:
             return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
             if isinstance(submit.request, Embed):
-                self._embedder.submit(submit)
-                return []
+                return self._embedder.submit(submit)
             job = self._intake.job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
@@ -122,14 +121,15 @@ class Engine:
                 return [failed(id, Cancelled("cancelled while it waited"))]
         if id in self._running:
             self._release(id)
-            return [failed(id, Cancelled("cancelled by the caller"))]
-        return [failed(id, Cancelled("cancelled by the caller"))] if self._embedder.cancel(id) else []
+        elif not self._embedder.cancel(id):
+            return []
+        return [failed(id, Cancelled("cancelled by the caller"))]
 
     # --- stepping --------------------------------------------------------------------------------
 
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
-        out: list[Outgoing] = [*self._embed()]
+        out: list[Outgoing] = [*self._embedder.step(answering=bool(self._running))]
         if not (self._waiting or self._running):
             return out + self.leave()
         out += self._restore()
@@ -158,14 +158,6 @@ class Engine:
                     self._mark(self._running[lanes[id(lane)][0].id])
                 out += self._tell(lanes[id(lane)][0], lane, wanted)
         return out + self._collect()
-
-    def _embed(self) -> list[Ended | Failed]:
-        """Read one batch of texts, if any are to be embedded: between two steps of answers, and as short as those."""
-        if not self._embedder.waiting:
-            return []
-        tokens, ended = self._embedder.step(LIMITS.chunk_seconds if self._running else LIMITS.prefill_seconds)
-        self.progress += tokens
-        return ended
 
     def _next(self) -> list[Job]:
         """The running jobs of the adapter whose turn it is: all of a batch share one."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
-from linnet.protocol import Pooling
+from linnet.vectors import Pooling
 from linnet.worker.batch import LARGEST, ROWS
 from linnet.worker.llama import Entry, Llama
 

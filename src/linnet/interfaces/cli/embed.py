@@ -12,7 +12,7 @@ from linnet.interfaces.cli import options, output
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
-    from linnet.requests import Embeds
+    from linnet.vectors import Embeds
 
 EXAMPLE = 'Example: linnet embed "when do you open" "what are your opening hours" --json'
 
