@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,7 +87,7 @@ class RemoteModel:
         constraint."""
         if isinstance(request, Embed):
             body = remote_vectors.body(self._model, request)
-            post = self._post(self._vectors_url, body)
+            post = replace(self._post(self._vectors_url, body), kind="application/json")
             return remote_vectors.events(Exchange(post, request.deadline), request, post)
         messages = _messages(request)
         match request:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +72,9 @@ class Embedder:
     def use_threads(self, threads: int) -> None:
         self._threads = threads
 
-    def submit(self, submit: Submit) -> list[Never]:
-        """Raises KindUnsupported for a model that does not embed, EmptyRequest for a text without tokens."""
+    def submit(self, submit: Submit) -> list[Any]:
+        """Nothing is to be told at once. Raises KindUnsupported for a model that does not embed, EmptyRequest for a
+        text without tokens."""
         assert isinstance(submit.request, Embed)
         if self._pooling is None or submit.adapter:
             raise KindUnsupported("the model, as it is loaded, does not embed texts")

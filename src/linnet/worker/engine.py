@@ -142,9 +142,8 @@ class Engine:
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
         # Large steps compute a prompt nearly twice as fast as small ones; small ones keep answers flowing.
         watched = any(running.job.watched for running in self._running.values())
-        seconds = LIMITS.chunk_seconds if watched else LIMITS.prefill_seconds
-        budget = min(self._sizer.budget(seconds), self._llama.context)
-        chosen = plan((lane for _, lane in lanes.values()), budget)
+        aim = LIMITS.chunk_seconds if watched else LIMITS.prefill_seconds
+        chosen = plan((lane for _, lane in lanes.values()), min(self._sizer.budget(aim), self._llama.context))
         if chosen:
             started = time.monotonic()
             rows = self._compute(chosen)
