@@ -133,7 +133,7 @@ class ToolsUnsupported(RequestError):
 
 
 class KindUnsupported(RequestError):
-    default_hint = "Use another model: `linnet models show MODEL` says what one can do."
+    default_hint = "Use another model: `linnet models list` has their names, docs/embed.md says which of them embed."
 
 
 class RemoteUnsupported(RequestError):

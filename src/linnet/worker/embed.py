@@ -27,7 +27,7 @@ from linnet.worker.states import SEQUENCES, Reader, States
 Vector = NDArray[np.float32]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Text:
     """One window of a text: its tokens in the lane, what was seen of it, and how many states are not looked at."""
 
@@ -40,7 +40,7 @@ class _Text:
     tokens: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     """One request: sums of states for each text, how many they are of, and how many windows are to come."""
 

@@ -184,11 +184,13 @@ class Llama:
     @cached_property
     def around(self) -> tuple[list[int], list[int]]:
         """The tokens that the tokenizer sets before and behind a whole text."""
-        (letter, *_), out = self.tokenise("a"), (ctypes.c_int32 * 16)()
+        alone, out = self.tokenise("a"), (ctypes.c_int32 * 16)()
         count = self._c.llama_tokenize(self._vocab, b"a", 1, out, 16, True, False)
         marked = list(out[: max(count, 0)])
-        at = marked.index(letter)
-        return marked[:at], marked[at + len(self.tokenise("a")) :]
+        if not alone or alone[0] not in marked:
+            return [], []
+        at = marked.index(alone[0])
+        return marked[:at], marked[at + len(alone) :]
 
     @cached_property
     def beginning(self) -> list[int]:
