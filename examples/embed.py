@@ -1,6 +1,6 @@
 """Which answer of a list goes with a question, by vectors of texts: no word of the question need be in it.
 
-    python examples/embed.py "my parcel has not come"
+python examples/embed.py "my parcel has not come"
 """
 
 import sys
