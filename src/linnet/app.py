@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
@@ -15,13 +15,16 @@ from linnet.agent.router_file import load_router
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
-from linnet.requests import Generate, complete
+from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.remote import RemoteModel
 from linnet.settings import REMOTE_KEY, Settings
 from linnet.storage import cache_folder
 from linnet.tools import Tool
+
+if TYPE_CHECKING:
+    from linnet.agent.telemetry import Telemetry
 
 
 def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
@@ -45,8 +48,19 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         models=settings.models,
         encoding=settings.encoding,
         snapshots=settings.snapshots,
+        telemetry=open_telemetry(settings),
         require_sandbox=settings.require_sandbox,
     )
+
+
+def open_telemetry(settings: Settings) -> Telemetry | None:
+    """Spans of each turn, where the settings want them; else nothing is imported. Raises SettingsInvalid where
+    OpenTelemetry is not installed."""
+    if settings.telemetry == "off":
+        return None
+    from linnet.agent.telemetry import Telemetry
+
+    return Telemetry(texts=settings.telemetry == "texts")
 
 
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
@@ -95,6 +109,13 @@ def open_pool(settings: Settings | None = None) -> Pool:
         pool.close()
         raise
     return pool
+
+
+def load_seconds(model: Model) -> float | None:
+    """What the worker that runs for a model says that loading it took; None where none runs, or no worker would."""
+    supervisor = getattr(model, "supervisor", None)
+    ready = supervisor.ready if supervisor else None
+    return None if ready is None else float(ready.seconds)
 
 
 def check_engine(settings: Settings) -> dict[str, Any]:

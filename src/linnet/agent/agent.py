@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from linnet.agent.asynchronous import AsyncStreaming, Loops
     from linnet.agent.cache import Cache
     from linnet.agent.memory import Memory
+    from linnet.agent.telemetry import Telemetry
 
 
 class Agent:
@@ -52,7 +55,8 @@ class Agent:
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
-    and keeps a journal of each turn; from a cache comes what the model has been asked before.
+    and keeps a journal of each turn; from a cache comes what the model has been asked before. `telemetry` is told of
+    each turn, as OpenTelemetry spans.
     """
 
     def __init__(
@@ -73,9 +77,10 @@ class Agent:
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
+        telemetry: Telemetry | None = None,
         **options: Any,
     ) -> None:
-        self._approve, self._router = approve, router
+        self._approve, self._router, self._telemetry = approve, router, telemetry
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         _check_kinds(router=(router, Router), window=(window, Window))
@@ -165,22 +170,28 @@ class Agent:
         def begin() -> Result:
             model.check()
             within = Within(model, self._seconds)
-            granted, tokens = self._granted, self._answer_tokens
-            turn = Turn(
-                within,
-                self._guide and self._guide.over(within),
-                self._tools,
-                granted,
-                self._approve,
-                tokens,
-                router=self._router,
-                fitter=self._fitter,
-                memory=self._memory,
-                watch=seen,
-            )
-            return turn.run(text.strip(), history)
 
-        return Prepared(begin, model.cancel)
+            def run(watch: Watch) -> Result:
+                return self._turn(within, watch).run(text.strip(), history)
+
+            return self._telemetry.record(text, within, seen, run) if self._telemetry else run(seen)
+
+        # a turn in another thread still belongs to the span in which it was asked for
+        return Prepared(partial(copy_context().run, begin) if self._telemetry else begin, model.cancel)
+
+    def _turn(self, within: Within, watch: Watch) -> Turn:
+        return Turn(
+            within,
+            self._guide and self._guide.over(within),
+            self._tools,
+            self._granted,
+            self._approve,
+            self._answer_tokens,
+            router=self._router,
+            fitter=self._fitter,
+            memory=self._memory,
+            watch=watch,
+        )
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -46,7 +47,8 @@ def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], appr
         except BaseException as error:
             outcome.put((None, error))
 
-    threading.Thread(target=work, name=f"linnet-tool-{tool.name}", daemon=True).start()
+    context = copy_context()  # what the caller has set goes for its tool too: spans, loggers
+    threading.Thread(target=context.run, args=(work,), name=f"linnet-tool-{tool.name}", daemon=True).start()
     try:
         value, error = outcome.get(timeout=min(tool.deadline, threading.TIMEOUT_MAX))
     except Empty:

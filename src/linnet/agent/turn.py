@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,7 @@ class Turn:
         self._ids = count(1)
         self._guard = Guard()
         self._teller = Teller(watch)
-        self._started = time.monotonic()
+        self._now = model.now
         self._steps: list[Step] = []
         self._calls: list[ToolResult] = []
         self._usage = Usage()
@@ -104,8 +103,9 @@ class Turn:
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
+        start = self._now()
         decision = self._router.consider(text)
-        self._steps.append(Step("route", decision.why))
+        self._steps.append(Step("route", decision.why, self._now() - start, start=start))
         if decision.tool is not None:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
         if decision.answer is not None:
@@ -114,9 +114,10 @@ class Turn:
             return said
         if self._guide is None or not self._tools:
             return self._say(text, history)
+        start = self._now()
         guided = self._guide.call(text)
         self._usage += guided.usage
-        self._steps += guided.steps
+        self._steps += (step.later(start) for step in guided.steps)
         if guided.calls:
             by_code = all(call.how == "evidence" for call in guided.calls)
             return "\n".join(map(self._do, guided.calls)), "rule" if by_code else "model"
@@ -143,11 +144,12 @@ class Turn:
         self._teller.steps(self._steps)
         self._teller.tell(call)
         self._record.intend(call)
+        start = self._now()
         done = execute(tool, call, self._granted, self._approve)
         self._record.outcome(done)
         self._calls.append(done)
         self._teller.tell(done)
-        self._steps.append(Step("tool", call.name, done.seconds))
+        self._steps.append(Step("tool", call.name, done.seconds, start=start))
         if done.error is not None:
             return f"{call.name} did not work: {done.error['message']}"
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
@@ -155,12 +157,14 @@ class Turn:
     def _say(self, text: str, history: Sequence[Message], *, held: bool = False) -> tuple[str, str]:
         """The model's own words, where no tool is wanted; `held` back where a check may refuse them."""
         self._teller.steps(self._steps)
-        started = time.monotonic()
+        start = self._now()
         known = self._recalled(text)
+        fitting = self._now()
         fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens, known=known)
         self._dropped += fitted.dropped
         self._usage += fitted.usage
-        self._steps += fitted.steps
+        self._steps += (step.later(fitting) for step in fitted.steps)
+        asked = self._now()
         done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens), held)
         self._usage += done.usage
         if done.finish == "length":
@@ -168,8 +172,9 @@ class Turn:
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
         data = {"context": fitted.sizes} if fitted.sizes else {}
-        took = time.monotonic() - started
-        self._steps += (*done.steps, Step("answer", "in the model's own words", took, data))
+        usage = fitted.usage + done.usage
+        self._steps += (step.later(asked) for step in done.steps)
+        self._steps.append(Step("answer", "in the model's own words", self._now() - start, data, start, usage))
         return self._held_against(done, fitted.messages)
 
     def _held_against(self, done: Done, messages: Sequence[Message]) -> tuple[str, str]:
@@ -181,10 +186,12 @@ class Turn:
         return said.text, done.how or "model"
 
     def _recalled(self, text: str) -> list[str] | None:
+        start = self._now()
         facts = self._record.recall(text)
         if facts:
             data = {"facts": [fact.id for fact in facts]}
-            self._steps.append(Step("recall", f"{len(facts)} facts that share words with the request", data=data))
+            detail = f"{len(facts)} facts that share words with the request"
+            self._steps.append(Step("recall", detail, self._now() - start, data, start))
         return None if facts is None else [fact.text for fact in facts]
 
     def _listen(self, request: Generate, held: bool = False) -> Done:
@@ -210,7 +217,7 @@ class Turn:
         cached = self._model.cached
         if cached:
             detail = f"{len(cached)} of {self._model.asked} answers of the model were remembered"
-            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}))
+            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}, start=self._now()))
             how = "cache" if how == "model" and len(cached) == self._model.asked else how
         asked = self._usage != Usage() or bool(cached)
         return Result(
@@ -219,12 +226,13 @@ class Turn:
             calls=tuple(self._calls),
             steps=tuple(self._steps),
             usage=self._usage,
-            seconds=time.monotonic() - self._started,
+            seconds=self._now(),
             dropped=self._dropped,
             degraded=(*self._model.degraded, *self._degraded, *self._record.degraded),
             model=self._model.capabilities.name if asked else "",
             encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,
+            questions=self._model.questions,
         )
 
 

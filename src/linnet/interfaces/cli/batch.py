@@ -78,7 +78,9 @@ def _answered(
     from linnet.agent.batch.ledger import Ledger
     from linnet.app import open_agent
     from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.exporting import export
 
+    export(settings)
     total = len(lines.keys(requests))
     # What a tool prints is not the outcome.
     with (

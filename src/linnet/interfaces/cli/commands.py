@@ -16,6 +16,7 @@ from linnet.interfaces.cli import (
     options,
     output,
     parse,
+    profile,
     router,
     run,
     tools,
@@ -58,6 +59,7 @@ app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
 app.command(epilog=embed.EXAMPLE)(embed.embed)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
+app.command(epilog=profile.EXAMPLE)(profile.profile)
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linnet.errors import InputInvalid, RequestTooLarge
-from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli import options, output, trace
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
     from linnet.agent.result import Result
     from linnet.messages import ToolResult
-    from linnet.requests import Usage
 
 NOT_RUN = ("tool_denied", "tool_unbound")
 """Errors of calls that were never begun: what would have been done is told."""
@@ -40,37 +39,47 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
+    traced: Annotated[
+        bool, typer.Option("--trace", help="Draw what was done as a tree, with times, tokens and reasons.")
+    ] = False,
 ) -> None:
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
+        from linnet.agent.trace import trace_of
+
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
         chosen["router"] = router
-        result = _answer(text, tools or [], standard or [], chosen)
+        result, load = _answer(text, tools or [], standard or [], chosen)
         if as_json:
-            output.say_json(result.describe())
+            output.say_json(result.describe() | ({"trace": trace_of(result, load).describe()} if traced else {}))
         else:
             _tell(result, verbose)
+            if traced:
+                output.show(*trace.draw(trace_of(result, load)))
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
-    request, settings = _request(text), options.settings(**chosen)
-    from linnet.app import open_agent
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> tuple[Result, float | None]:
+    """The result, and the seconds that loading the model took, if it was asked."""
+    request, settings = request_of(text), options.settings(**chosen)
+    from linnet.app import load_seconds, open_agent
     from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.exporting import export
 
+    export(settings)
     # What a tool prints is not the answer.
     with (
         contextlib.redirect_stdout(sys.stderr),
         open_agent(settings, named_tools(tools, standard)) as agent,
         output.working("thinking"),
     ):
-        return agent.run(request)
+        return agent.run(request), load_seconds(agent.model)
 
 
 # --- the request ---------------------------------------------------------------------------------
 
 
-def _request(text: str) -> str:
+def request_of(text: str) -> str:
     """The text itself, or standard input for `-`: no more of it than a request may be long."""
     data = _standard_input() if text == "-" else text.encode(errors="surrogateescape")
     if len(data) > LIMITS.request_bytes:
@@ -117,17 +126,10 @@ def _how(result: Result) -> str:
     """`model · set_lights(on=true) · 260 prompt tokens (200 cached), 30 generated (18 forced) · 1.8 s`"""
     calls = [_call(done) for done in result.calls]
     weights = [result.encoding] if result.encoding else []
-    return " · ".join([result.how, *calls, _tokens(result.usage), *weights, f"{result.seconds:.2f} s"])
+    return " · ".join([result.how, *calls, trace.tokens(result.usage), *weights, f"{result.seconds:.2f} s"])
 
 
 def _call(done: ToolResult) -> str:
     arguments = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in done.call.arguments.items())
     text = f"{done.call.name}({', '.join(arguments)})"
     return text if len(text) <= 160 else f"{text[:157]}..."
-
-
-def _tokens(usage: Usage) -> str:
-    if not (usage.prompt_tokens or usage.generated_tokens):
-        return "no tokens"
-    prompt = f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached)"
-    return f"{prompt}, {usage.generated_tokens} generated ({usage.forced_tokens} forced)"
