@@ -47,6 +47,11 @@ class Limits:
     restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
+    request_crashes: int = _limit(16, "deaths", "of workers in the course of one request, new tokens or not")
+    poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
+    poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
+    health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
+    probe_seconds: float = _limit(5.0, "s", "for the one token by which a worker shows that it is ready")
     # computed prefixes of prompts on disk
     snapshot_bytes: int = _limit(
         128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut"

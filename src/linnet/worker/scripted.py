@@ -28,7 +28,7 @@ class ScriptedEngine:
         self._plays: dict[int, _Play] = {}
         self.progress = 0
         self.phase: Phase = "idle"
-        for action in script.load:
+        for action in script.load if self._misbehaves else ():
             self._misbehave(action)
 
     @property
