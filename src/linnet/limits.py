@@ -143,6 +143,8 @@ class Limits:
     recalled_facts: int = _limit(4, "facts", "that one request has recalled, unless its caller says otherwise")
     memory_turns: int = _limit(1_000, "turns", "in the journal of a memory, the newest")
     journal_chars: int = _limit(16_384, "characters", "one request, answer or list of steps in the journal")
+    run_id_chars: int = _limit(128, "characters", "the id of a run that can be continued")
+    runs_kept: int = _limit(10_000, "runs", "that can be continued, the newest")
     cache_bytes: int = _limit(64 * MIB, "bytes", "answers in one cache, unless set otherwise")
     cache_entries: int = _limit(100_000, "answers", "in one cache")
     embeddings_kept: int = _limit(10_000, "embeddings", "in one cache, the last used")

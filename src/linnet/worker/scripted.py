@@ -13,7 +13,7 @@ from collections.abc import Callable
 from linnet.errors import Cancelled
 from linnet.protocol import Emitted, Ended, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
-from linnet.script import Action, Die, Flood, Garble, Hang, Say, Script
+from linnet.script import Action, Die, Eat, Echo, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 
@@ -79,9 +79,11 @@ class ScriptedEngine:
                 os.kill(os.getpid(), number)
             case Hang(seconds=seconds):
                 time.sleep(seconds)
+            case Eat(mib=size):
+                bytearray(size << 20)
             case Garble(hex=text):
                 self._raw(bytes.fromhex(text))
-            case Say() | Flood():
+            case Say() | Echo() | Flood():
                 pass
 
 
@@ -106,10 +108,17 @@ class _Play:
         if self._bytes or not self._left:
             return None
         action = self._left.pop(0)
-        if isinstance(action, Say | Flood):
-            said = bytes.fromhex(action.hex) if isinstance(action, Say) else b"x" * action.pieces
+        said: bytes | None = None
+        match action:
+            case Say(hex=text):
+                said = bytes.fromhex(text)
+            case Echo():
+                said = self.prompt.encode()
+            case Flood(pieces=pieces):
+                said = b"x" * pieces
+        if said is not None:
             self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
-        return None if isinstance(action, Say) else action
+        return None if isinstance(action, Say | Echo) else action
 
     @property
     def _over(self) -> bool:

@@ -36,6 +36,10 @@ def run(
     encoding: options.Encoding = None,
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
+    run_id: Annotated[
+        str,
+        typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -43,7 +47,7 @@ def run(
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
-        result = _answer(text, tools or [], standard or [], chosen)
+        result = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe())
         else:
@@ -51,7 +55,7 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
     from linnet.interfaces.cli.tool_files import named_tools
@@ -62,7 +66,7 @@ def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, 
         open_agent(settings, named_tools(tools, standard)) as agent,
         output.working("thinking"),
     ):
-        return agent.run(request)
+        return agent.run(request, run_id=run_id)
 
 
 # --- the request ---------------------------------------------------------------------------------
