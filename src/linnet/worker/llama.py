@@ -6,13 +6,14 @@ pointer. Nothing here decides anything; every call that can fail says so with an
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import importlib.util
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -75,6 +76,23 @@ def _silence() -> Any:
     return _bindings().llama_log_callback(lambda level, text, data: None)
 
 
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """The library's errors within the block, at most a few; before and after it says nothing."""
+    c, errors = _bindings(), list[str]()
+
+    def hear(level: int, text: bytes, data: object) -> None:
+        if level == _LOG_ERROR and len(errors) < 16:
+            errors.append(text.decode(errors="replace").strip())
+
+    log = c.llama_log_callback(hear)
+    c.llama_log_set(log, None)
+    try:
+        yield errors
+    finally:
+        c.llama_log_set(_silence(), None)  # ours ends here
+
+
 class Llama:
     """One model with one context, and the memory (KV cache) of many sequences in it.
 
@@ -108,8 +126,10 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        with tiles.used_well(self._c._lib):
+        with tiles.used_well(self._c._lib), _heard() as errors:
             model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
+        if not model and any(word in told for told in errors for word in _NO_MEMORY):
+            raise OutOfMemory("no memory to load the model", last_words=errors[0][:300])
         if not model:
             raise ModelInvalid("llama.cpp refused the model file")
         return model
@@ -343,7 +363,11 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
 
 
 _LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-_NO_MEMORY = ("bad_alloc", "Resource temporarily unavailable")  # for data, and for the stack of a thread
+_NO_MEMORY = (
+    "bad_alloc",
+    "to allocate",
+    "Resource temporarily unavailable",
+)  # for data, and for the stack of a thread
 
 
 def warm_imports() -> None:
