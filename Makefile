@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test lint check format eval clean
+.PHONY: install run test torture soak lint check format eval clean
 
 install: $(INSTALLED)
 
@@ -38,6 +38,17 @@ run: install
 
 test: install
 	$(BIN)/pytest
+
+# Every case of PROMISES.md in full, one after the other, and the table in docs/reliability.md; SCALE=0.1 for a tenth.
+torture: SCALE ?= 1
+torture: SEED ?= 1
+torture: install
+	$(BIN)/python tests/torture/run.py --all --scale $(SCALE) --seed $(SEED) --table docs/reliability.md
+
+# A worker is killed every minute, and the caller's memory watched.
+soak: MINUTES ?= 60
+soak: install
+	$(BIN)/python tests/torture/run.py soak --tries $(MINUTES)
 
 lint: install
 	$(BIN)/ruff format --check .

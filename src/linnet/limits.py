@@ -52,6 +52,10 @@ class Limits:
     poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
     health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
     probe_seconds: float = _limit(5.0, "s", "for the one token by which a worker shows that it is ready")
+    # the log
+    log_bytes: int = _limit(8 * MIB, "bytes", "one file of the log; then another one is begun")
+    logs_kept: int = _limit(4, "files", "of the log, the newest")
+    log_line_bytes: int = _limit(16 * KIB, "bytes", "one event of the log")
     # computed prefixes of prompts on disk
     snapshot_bytes: int = _limit(
         128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from linnet.errors import PoisonRefused, WorkerCrashed
+from linnet.errors import PoisonRefused, QueueFull, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.protocol import Submit
 from linnet.requests import Choice, Count, Generate, Sampling, Score, Segment
@@ -88,22 +88,30 @@ def test_the_same_input_is_refused_for_a_while_and_no_other() -> None:
     blame.remember(submit("BAD"), DEATH, now=0.0)
     for same in (submit("BAD"), submit("BAD", max_tokens=3, deadline=1.0, owner="o", sampling=Sampling(seed=9))):
         with pytest.raises(PoisonRefused, match="worker_crashed") as caught:
-            blame.refuse(same, now=100.0)
+            blame.admit(same, 0, now=100.0)
         assert caught.value.details["retry_after"] == LIMITS.poison_seconds - 100.0
         assert "BAD" not in str(caught.value.describe())
     others = [submit("BAD "), submit("BAD", adapter="home"), submit("BAD", constraint=Choice(("a",)))]
     others += [Submit(1, Count((Segment("BAD", True),))), Submit(1, Score((Segment("BAD", True),), ("a",)))]
     others.append(Submit(1, Generate((Segment("BAD", False),))))
     for other in others:
-        blame.refuse(other, now=100.0)
-    blame.refuse(submit("BAD"), now=LIMITS.poison_seconds)
+        blame.admit(other, 0, now=100.0)
+    blame.admit(submit("BAD"), 0, now=LIMITS.poison_seconds)
 
 
 def test_only_so_many_are_remembered_the_newest() -> None:
     blame = Blame()
     for i in range(LIMITS.poisons_kept + 1):
         blame.remember(submit(f"{i}"), DEATH, now=0.0)
-    blame.refuse(submit("0"), now=1.0)
+    blame.admit(submit("0"), 0, now=1.0)
     for i in (1, LIMITS.poisons_kept):
         with pytest.raises(PoisonRefused):
-            blame.refuse(submit(f"{i}"), now=1.0)
+            blame.admit(submit(f"{i}"), 0, now=1.0)
+
+
+def test_one_past_the_queue_is_refused() -> None:
+    blame = Blame()
+    blame.admit(submit(), LIMITS.queue - 1)
+    with pytest.raises(QueueFull) as caught:
+        blame.admit(submit(), LIMITS.queue)
+    assert caught.value.details == {"queue": LIMITS.queue}

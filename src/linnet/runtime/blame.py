@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from linnet.errors import LinnetError, PoisonRefused
+from linnet import log
+from linnet.errors import LinnetError, PoisonRefused, QueueFull
 from linnet.limits import LIMITS
 from linnet.protocol import Submit
 from linnet.requests import Request
@@ -79,13 +80,24 @@ class Blame:
 
     def remember(self, submit: Submit, error: LinnetError, now: float | None = None) -> None:
         """Its input has ended workers by itself."""
+        log.note("convicted", code=error.code, request=submit.id)
         now = time.monotonic() if now is None else now
         self._poison[_digest(submit)] = (now + LIMITS.poison_seconds, error.code)
         while len(self._poison) > LIMITS.poisons_kept:
             self._poison.popitem(last=False)
 
-    def refuse(self, submit: Submit, now: float | None = None) -> None:
-        """Raises PoisonRefused for an input that has ended workers lately."""
+    def admit(self, submit: Submit, accepted: int, now: float | None = None) -> None:
+        """Raises QueueFull where so many are accepted already, and PoisonRefused for an input that has ended workers
+        lately."""
+        try:
+            if accepted >= LIMITS.queue:
+                raise QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue)
+            self._refuse(submit, now)
+        except LinnetError as error:
+            log.note("refused", code=error.code, request=submit.id)
+            raise
+
+    def _refuse(self, submit: Submit, now: float | None) -> None:
         if not self._poison:  # as almost always: nothing is hashed for it
             return
         now = time.monotonic() if now is None else now

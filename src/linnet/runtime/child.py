@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from linnet import log
 from linnet.channel import Channel
 from linnet.hardware import reading
 from linnet.protocol import Record
@@ -104,6 +105,7 @@ class Child:
         told = words.decode(errors="replace")[-_LAST_WORDS:].strip()
         if code == -signal.SIGKILL and not self._killed and _memory_kills() > self._memory_kills:
             told = f"{told}\n{KILLED_FOR_MEMORY}".strip()
+        log.note("child_ended", child=self.pid, status=code, stopped=self._killed, last_words=told[-200:])
         return code, told
 
     def close(self) -> None:
@@ -148,6 +150,7 @@ def _start(module: str, descriptors: Sequence[int]) -> Child:
         theirs.close()
         os.close(stderr)
     _running.add(process.pid)
+    log.note("child_started", child=process.pid, module=module)
     return Child(process, Channel(ours, child=False), words)
 
 

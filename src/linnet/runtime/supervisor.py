@@ -13,8 +13,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 
+from linnet import log
 from linnet.channel import check
-from linnet.errors import EngineError, LinnetError, ProtocolBroken, QueueFull, WorkerCrashed
+from linnet.errors import EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.protocol import (
     Adapter,
@@ -166,9 +167,7 @@ class Supervisor:
         ticket = Ticket(Submit(next(self._ids), request, adapter=adapter))
         check(ticket.submit)
         with self._lock:
-            if len(self._tickets) >= LIMITS.queue:
-                raise QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue)
-            self._blame.refuse(ticket.submit)
+            self._blame.admit(ticket.submit, len(self._tickets))
             if not self._tickets:
                 self._advanced = time.monotonic()
             self._tickets[ticket.submit.id] = ticket
@@ -393,6 +392,8 @@ class Supervisor:
             self._given_up = None if self._closed else error
             if self._closed:
                 error = WorkerCrashed("the engine was closed while the request ran", phase=self._beat.phase)
+            else:
+                log.note("worker_given_up", code=error.code, message=error.message)
             for id in list(self._tickets):
                 self._deliver(id, error)
             self._thread = None
