@@ -1,4 +1,4 @@
-"""P11: nothing leaves the machine unasked. Every socket of a whole session is watched, by Python and by the kernel."""
+"""P11: nothing leaves the machine unasked: every socket of a session is watched, by Python and by the kernel."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
-sys.path.append(str(HERE))
+sys.path.append(str(Path(__file__).parent))
 
 import harness
 import run as command
@@ -118,6 +117,6 @@ def test_a_case_that_fails_is_counted_and_told(capsys: Any, monkeypatch: pytest.
 
 def test_every_module_of_cases_is_plugged_in() -> None:
     before = set(CASES)
-    for path in HERE.glob("*_cases.py"):
+    for path in Path(__file__).parent.glob("*_cases.py"):
         assert importlib.import_module(path.stem)
     assert set(CASES) == before and threading.active_count() < 50
