@@ -34,9 +34,11 @@ def sixty_four_streams_are_held(trial: Trial) -> None:
 @case("burst", "Load", small=560, scripted=2_000, worst="of a refusal")
 def a_burst_past_the_queue_refuses_exactly_the_overflow(trial: Trial) -> None:
     """At once, while none can end: the queue's length is taken, and the rest is told to wait."""
-    engine = trial.open(Hang(3.0), Echo())
-    taken: list[Accepted] = []
-    for _ in range(trial.tries):
+    engine = trial.open(Hang(6.0), Echo(), poison="HOLD")
+    first = trial.ask(engine, 1, "HOLD")
+    wait(lambda: engine.ready)
+    taken = [first]
+    for _ in range(trial.tries - 1):
         started = time.monotonic()
         with trial.attempt():
             try:

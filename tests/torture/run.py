@@ -15,14 +15,13 @@ import datetime
 import importlib
 import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness
-from harness import CASES, ROOT, Verdict
+from harness import CASES, Verdict
 
 for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
     importlib.import_module(_path.stem)
@@ -60,7 +59,7 @@ def main() -> int:
             for fault in verdict.faults[:10]:
                 print(f"    {fault}", flush=True)
             if given.table:
-                write(given.table, verdicts, given.scale)
+                write(given.table, verdicts)
     return 1 if any(verdict.faults for verdict in verdicts) else 0
 
 
@@ -74,28 +73,34 @@ def told(verdict: Verdict) -> str:
     return row(verdict.case, verdict.engine, verdict.tries, verdict.passed, *times, verdict.timed)
 
 
-def write(page: Path, verdicts: list[Verdict], scale: float) -> None:
-    """Replace the table of a page, with machine, date and commit."""
-    ran = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
-    lines = [
-        BEGIN,
-        f"{datetime.date.today().isoformat()}, {machine}, Python {platform.python_version()},"
-        f" commit {ran.stdout.strip()}, seed {verdicts[0].seed}, scale {scale:g}.",
-        "",
-        "| part | case | engine | tries | passed | 95th of 100 | worst | time of what |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for one in verdicts:
-        times = f"{one.p95:.2f} s | {one.worst:.2f} s"
-        lines.append(
-            f"| {one.part} | {one.case} | {one.engine} | {one.tries:,} | {one.passed:,} | {times} | {one.timed} |"
-        )
+def write(page: Path, verdicts: list[Verdict]) -> None:
+    """Put these rows into the table of a page, in the place of those of the same case and engine."""
     text = page.read_text(encoding="utf-8")
     start, end = text.index(BEGIN), text.index(END)
-    page.write_text(text[:start] + "\n".join([*lines, ""]) + text[end:], encoding="utf-8")
+    rows = dict(_keyed(line) for line in text[start:end].splitlines() if line.startswith("| ") and "---" not in line)
+    rows.pop(_keyed(HEAD)[0], None)
+    rows |= dict(_keyed(_row(verdict)) for verdict in verdicts)
+    order = [(name, engine) for name, case in CASES.items() for engine in case.engines]
+    kept = [rows[key] for key in sorted(rows, key=lambda key: order.index(key) if key in order else -1)]
+    lines = [BEGIN, HEAD, "|---" * HEAD.count(" | ") + "|---|", *kept, ""]
+    page.write_text(text[:start] + "\n".join(lines) + text[end:], encoding="utf-8")
+
+
+HEAD = "| part | case | engine | tries | in full | passed | 95th of 100 | worst | time of what | seed, day, machine |"
+
+
+def _keyed(line: str) -> tuple[tuple[str, str], str]:
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    return (cells[1], cells[2]), line
+
+
+def _row(one: Verdict) -> str:
+    full = CASES[one.case].full[one.engine]
+    told = "all" if full <= 1 else f"{full:,}"
+    cells = [one.part, one.case, one.engine, f"{one.tries:,}", told, f"{one.passed:,}"]
+    cells += [f"{one.p95:.2f} s", f"{one.worst:.2f} s", one.timed]
+    cells.append(f"{one.seed}, {datetime.date.today().isoformat()}, {os.cpu_count()} cores {platform.machine()}")
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

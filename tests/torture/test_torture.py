@@ -107,12 +107,16 @@ def test_a_case_that_fails_is_counted_and_told(capsys: Any, monkeypatch: pytest.
 
     monkeypatch.setitem(CASES, "fails", harness.Case("fails", "Worker", run, {"plain": 4}, 0))
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
+    page.write_text(
+        f"before\n{command.BEGIN}\n| W | fails | plain | old |\n| W | other | plain | 3 |\n{command.END}\nafter\n"
+    )
     monkeypatch.setattr(sys, "argv", ["run.py", "fails", "--table", str(page)])
     assert command.main() == 1
     assert "attempt 2 : AssertionError: the second is wrong" in capsys.readouterr().out
     text = page.read_text()
-    assert "| Worker | fails | plain | 4 | 3 |" in text and "old" not in text and text.endswith("after\n")
+    assert "| Worker | fails | plain | 4 | 4 | 3 |" in text and "old" not in text and text.endswith("after\n")
+    assert "| W | other | plain | 3 |" in text, "the rows of others stay"
+    assert command.main() == 1 and page.read_text() == text, "and the same again is the same"
 
 
 def test_every_module_of_cases_is_plugged_in() -> None:
