@@ -282,7 +282,7 @@ class World:
         os.environ.pop("LINNET_TORTURE_SECRET", None)
         found = [] if self._signs() == self._before else ["a canary file was changed"]
         with contextlib.suppress(BlockingIOError):
-            self._listener.accept()
+            self._listener.accept()[0].close()
             found.append("somebody has called the listener")
         self._listener.close()
         end = time.monotonic() + ORPHAN_SECONDS

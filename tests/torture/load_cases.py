@@ -51,7 +51,7 @@ def a_burst_past_the_queue_refuses_exactly_the_overflow(trial: Trial) -> None:
     trial.faults += [f"a taken one ended as {one.error!r}" for one in taken if one.join(240.0).done is None]
 
 
-@case("health", "Load", small=4, scripted=40, real=4, worst="of a look while it works")
+@case("health", "Load", small=1, scripted=40, real=4, worst="of a look while it works")
 def health_is_truthful(trial: Trial) -> None:
     """Ready only after a token; not ready while a worker is stopped past the window, or is being replaced."""
     for _ in range(trial.tries):

@@ -32,7 +32,7 @@ RECOVERY = {"scripted": 1.0, "real": 3.0}
 """Seconds within which 95 of 100 kills are followed by the next piece."""
 
 
-@case("kill", "Worker", small=12, scripted=1_000, real=100, worst="from a kill to the next piece of any stream")
+@case("kill", "Worker", small=6, scripted=1_000, real=100, worst="from a kill to the next piece of any stream")
 def kill_at_random_phases_of_eight_streams(trial: Trial) -> None:
     """Eight streams run at all times; each kill is an attempt. None may be lost, and nothing be said twice."""
     engine = trial.open(seconds_per_token=0.002)
@@ -68,7 +68,7 @@ def _next_piece(running: list[Accepted], after: float) -> float:
     return wait(lambda: came() or (all_ended() and after + 1e-9))
 
 
-@case("signal", "Worker", small=8, scripted=240, real=24)
+@case("signal", "Worker", small=4, scripted=240, real=24)
 def every_signal_in_every_phase(trial: Trial) -> None:
     """A death by each of six signals in load, prefill, decode and idle: the stream that runs, or comes, is whole."""
     ways = [(name, phase) for name in SIGNALS for phase in PHASES]
@@ -138,7 +138,7 @@ def long_honest_work_is_never_killed(trial: Trial) -> None:
         trial.faults.append(f"it was taken for a hang: {one.error or one.done}"[:300])
 
 
-@case("memory", "Worker", small=2, scripted=20, real=3)
+@case("memory", "Worker", small=1, scripted=20, real=3)
 def out_of_memory_is_one_typed_error(trial: Trial) -> None:
     """A worker within RLIMIT_DATA that takes more: the request ends as out_of_memory, the others go on."""
     for _ in range(trial.tries):
@@ -155,7 +155,7 @@ def out_of_memory_is_one_typed_error(trial: Trial) -> None:
             engine.close()
 
 
-@case("poison", "Worker", small=3, scripted=60)
+@case("poison", "Worker", small=1, scripted=60)
 def poison_among_fifteen_fails_alone(trial: Trial) -> None:
     """In every way to die, at the first token or in the middle; and the same input costs no further worker."""
     for _ in range(trial.tries):
@@ -189,7 +189,7 @@ def _refused_again(trial: Trial, engine: Supervisor) -> None:
     expect(engine.health().starts == starts, "a refusal started a worker")
 
 
-@case("load", "Worker", small=2, scripted=40)
+@case("load", "Worker", small=1, scripted=40)
 def a_model_that_aborts_at_load(trial: Trial) -> None:
     """However it dies while it loads, all that wait get one typed error, soon; and so does who comes later."""
     for _ in range(trial.tries):
