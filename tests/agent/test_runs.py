@@ -16,7 +16,7 @@ import pytest
 from linnet.agent.agent import Agent
 from linnet.agent.result import Result
 from linnet.agent.runs import Runs
-from linnet.errors import InputInvalid, StoreUnavailable
+from linnet.errors import InputInvalid, StoreUnavailable, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall, ToolResult
 from linnet.requests import Capabilities
@@ -135,6 +135,21 @@ def _ends_at(id: str) -> Any:
         return enter(self, call)
 
     return ends
+
+
+def test_a_run_that_failed_for_want_of_a_model_goes_on_under_its_id(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    class Failing(Nobody):
+        def stream(self, request: Any) -> Any:
+            raise WorkerCrashed("no worker")
+
+    request = "note a, then write me a poem"
+    with Agent([noting(done)], Failing(), runs=tmp_path / "r.db") as agent:
+        first = agent.run(request, run_id="r1")
+        assert first.error is not None and first.error["code"] == "worker_crashed" and done == ["a"]
+        again = agent.run(request, run_id="r1")
+        assert done == ["a"] and again.error is not None and "had ended before" not in " ".join(again.degraded)
 
 
 def test_a_journal_that_cannot_be_written_lets_no_tool_run(tmp_path: Path) -> None:

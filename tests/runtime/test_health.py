@@ -13,7 +13,7 @@ import pytest
 
 from linnet.errors import WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.requests import Generate, Segment, complete
+from linnet.requests import Count, Generate, Segment, complete
 from linnet.runtime import health as module
 from linnet.runtime.health import Prober, look
 from linnet.script import Die, Hang, Say
@@ -47,6 +47,8 @@ def test_a_worker_is_ready_once_it_has_spoken_and_not_before(scripted: Any) -> N
     while engine.ready is None:
         time.sleep(0.01)
     assert engine.health().state == "unproven"
+    complete(engine, Count(ASK.prompt))
+    assert engine.health().state == "unproven", "a count is no token"
     complete(engine, ASK)
     assert engine.health().ready and engine.health().silent < LIMITS.health_seconds
     os.kill(engine.pid, signal.SIGKILL)
@@ -69,6 +71,12 @@ def test_a_probe_starts_a_sleeping_worker_and_proves_it_once_for_many(scripted: 
     for thread in threads:
         thread.join()
     assert [one.ready for one in found] == [True] * 8 and len(asked) == 1
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start takes longer where many tests run side by side."""
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, probe_seconds=60.0))
 
 
 @pytest.mark.parametrize("action", [Hang(60.0), Die(int(signal.SIGSTOP))], ids=["hangs", "is stopped"])

@@ -79,7 +79,7 @@ class Turn:
         self._record.begin(text)
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
-        if self._run is not None:
+        if self._run is not None and self._failure is None:  # else it can go on under the same id
             self._run.end(result)
         return result
 

@@ -130,7 +130,12 @@ def start(module: str, descriptors: Sequence[int] = ()) -> Child:
 
 def _start(module: str, descriptors: Sequence[int]) -> Child:
     ours, theirs = socket.socketpair()
-    words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],

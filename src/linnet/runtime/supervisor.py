@@ -33,7 +33,7 @@ from linnet.protocol import (
     Submit,
     Threads,
 )
-from linnet.requests import Done, Event, Piece, Request
+from linnet.requests import Count, Done, Event, Piece, Request
 from linnet.runtime import child, health, postmortem
 from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
@@ -344,7 +344,8 @@ class Supervisor:
             else:
                 del self._tickets[id]
             if isinstance(event, Done):
-                self._productive, self._spoke = True, self._advanced
+                self._productive = True
+                self._spoke = self._spoke if isinstance(ticket.submit.request, Count) else self._advanced
                 event = self._ended(ticket, event)
             ticket.events.put(event)
             self._dispatch()
