@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from linnet import log
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
@@ -27,6 +28,7 @@ from linnet.tools import Tool
 def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
     """An Agent as the settings say, with further tools. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
+    _start_log(settings)
     return Agent(
         tools,
         settings.model,
@@ -49,11 +51,19 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
     )
 
 
+def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Where events go from now on, for the whole process: as the settings say that were used last."""
+    environ = os.environ if environ is None else environ
+    secrets = tuple(environ.get(name, "") for name in (REMOTE_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
+    log.write_to(settings.log, secrets)
+
+
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
     """The model of that name (None: the settings' own) as the settings say; `special` goes to `open_local` as it is.
 
     Raises what `open_local` raises.
     """
+    _start_log(settings)
     return open_local(
         name or settings.model,
         context=settings.context,

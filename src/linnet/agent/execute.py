@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from linnet import log
 from linnet.errors import LinnetError, ToolDenied, ToolFailed, ToolTimeout
 from linnet.messages import ToolCall, ToolResult
 from linnet.tools import Permission, Tool
@@ -24,12 +25,15 @@ def execute(
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
     the error says so. Its thread never keeps the program from ending.
     """
-    started = time.monotonic()
+    started, code = time.monotonic(), ""
     try:
         value = _permitted(tool, call, granted, approve)
         return ToolResult(call, value, seconds=time.monotonic() - started)
     except LinnetError as error:
+        code = error.code
         return ToolResult(call, error=error.describe(), seconds=time.monotonic() - started)
+    finally:
+        log.note("tool", name=tool.name, call=call.id, error=code, seconds=round(time.monotonic() - started, 3))
 
 
 def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None) -> Any:

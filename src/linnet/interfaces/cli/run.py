@@ -37,6 +37,10 @@ def run(
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
     router: options.RouterFile = None,
+    run_id: Annotated[
+        str,
+        typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -45,7 +49,7 @@ def run(
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
         chosen["router"] = router
-        result = _answer(text, tools or [], standard or [], chosen)
+        result = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe())
         else:
@@ -53,7 +57,7 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
     from linnet.interfaces.cli.tool_files import named_tools
@@ -64,7 +68,7 @@ def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, 
         open_agent(settings, named_tools(tools, standard)) as agent,
         output.working("thinking"),
     ):
-        return agent.run(request)
+        return agent.run(request, run_id=run_id)
 
 
 # --- the request ---------------------------------------------------------------------------------
