@@ -12,6 +12,7 @@ from linnet import log
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
+from linnet.agent.router_file import load_router
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -33,6 +34,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         settings.model,
         root=settings.root,
         margin=settings.margin,
+        router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,

@@ -66,7 +66,15 @@ class Garble:
     do: Literal["garble"] = "garble"
 
 
-Action = Annotated[Say | Echo | Die | Hang | Flood | Eat | Garble, Field(discriminator="do")]
+@dataclass(frozen=True, config=STRICT)
+class Deed:
+    """Run this Python in the worker, as native code of a hostile file might, and say what it calls `say` with."""
+
+    python: str
+    do: Literal["deed"] = "deed"
+
+
+Action = Annotated[Say | Echo | Die | Hang | Flood | Eat | Garble | Deed, Field(discriminator="do")]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -7,6 +7,7 @@ killed a worker go to the next one alone, so that a poisonous one fails by itsel
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import ExitStack
@@ -34,7 +35,7 @@ from linnet.protocol import (
     Threads,
 )
 from linnet.requests import Count, Done, Event, Piece, Request
-from linnet.runtime import child, health, postmortem
+from linnet.runtime import child, health, postmortem, sandbox
 from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
 from linnet.runtime.lent import lent
@@ -114,7 +115,8 @@ class Supervisor:
         runs in it."""
         with self._lock:
             if all(adapter.name != known.name for known in self._load.adapters):
-                self._load = replace(self._load, adapters=(*self._load.adapters, adapter))
+                confined = sandbox.with_more(self._load.sandbox, os.fstat(adapter.fd).st_size)
+                self._load = replace(self._load, adapters=(*self._load.adapters, adapter), sandbox=confined)
             self._dispatch()
 
     def use_context(self, context: int) -> None:
@@ -130,10 +132,9 @@ class Supervisor:
     def health(self) -> health.Health:
         """A look at the worker, without waiting for it; nothing is started and nothing computed."""
         with self._lock:
-            loaded = self._ready is not None
-            running = loaded or self._child is not None or bool(self._tickets) or self._wanted
             counts = (len(self._tickets), self._starts, self._blame.barren)
-            return health.look(self._spoke, counts, running=running, loaded=loaded, failure=self._given_up)
+            facts = {"running": bool(self._child or self._tickets or self._wanted), "loaded": bool(self._ready)}
+            return health.look(self._spoke, counts, failure=self._given_up, **facts)
 
     @property
     def threads(self) -> Threads:
@@ -370,9 +371,8 @@ class Supervisor:
                 ticket.sent = ticket.fresh = False
             if not self._renewing and self._blame.spent(productive=self._productive):
                 return False
-            # Nothing is started for nobody.
             self._wake.wait_for(lambda: self._closed, timeout=self._blame.pause)
-            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)
+            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)  # none is started for nobody
             return not self._closed
 
     def _charge(self, error: LinnetError) -> None:

@@ -36,6 +36,7 @@ def run(
     encoding: options.Encoding = None,
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
+    router: options.RouterFile = None,
     run_id: Annotated[
         str,
         typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
@@ -47,6 +48,7 @@ def run(
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen["router"] = router
         result = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe())
