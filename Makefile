@@ -39,14 +39,6 @@ run: install
 test: install
 	$(BIN)/pytest
 
-# The properties of tests/fuzz, each pass with another seed, until the time is up or one fails (the seed is printed).
-MINUTES ?= 10
-fuzz: install
-	@end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
-		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
-		HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -x -m fuzz --hypothesis-seed=$$seed tests/fuzz || exit 1; \
-	done
-
 # Every case of PROMISES.md in full, one after the other, and the table in docs/reliability.md; SCALE=0.1 for a tenth.
 torture: SCALE ?= 1
 torture: SEED ?= 1
@@ -54,9 +46,15 @@ torture: install
 	$(BIN)/python tests/torture/run.py --all --scale $(SCALE) --seed $(SEED) --table docs/reliability.md
 
 # A worker is killed every minute, and the caller's memory watched.
-soak: MINUTES ?= 60
 soak: install
-	$(BIN)/python tests/torture/run.py soak --tries $(MINUTES)
+	$(BIN)/python tests/torture/run.py soak --tries $(or $(MINUTES),60)
+
+# The properties of tests/fuzz, each pass with another seed, until the time is up or one fails (the seed is printed).
+fuzz: install
+	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \
+		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
+		HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -x -m fuzz --hypothesis-seed=$$seed tests/fuzz || exit 1; \
+	done
 
 lint: install
 	$(BIN)/ruff format --check .

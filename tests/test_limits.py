@@ -17,6 +17,17 @@ KEPT_BY_OTHERS = ["calculator_seconds"]
 """Limits that no code compares with: the numbers beside them bound the same thing."""
 
 ONE_PAST = {
+    "embedded_texts": "runtime/test_embedding.py::test_a_request_has_bounds",
+    "embedded_tokens": "runtime/test_embedding.py::test_a_text_beyond_the_window_is_read_in_parts_and_told",
+    "vector_width": "runtime/test_remote_vectors.py::test_no_server_is_believed",
+    "parked_bytes": "worker/test_parked.py::test_the_limits_and_one_past_them",
+    "parked_prefixes": "worker/test_parked.py::test_the_limits_and_one_past_them",
+    "program_output_bytes": "runtime/test_programs.py::test_what_it_prints_is_bounded_and_counted",
+    "program_file_bytes": "runtime/test_programs.py::test_a_file_is_bounded",
+    "program_tasks": "runtime/test_programs.py::test_a_program_may_have_many_tasks",
+    "program_roots": "runtime/test_programs.py::test_what_is_no_program_is_a_typed_error",
+    "program_words": "runtime/test_programs.py::test_what_is_no_program_is_a_typed_error",
+    "program_words_bytes": "runtime/test_programs.py::test_what_is_no_program_is_a_typed_error",
     "request_bytes": "agent/test_agent.py::test_a_request_one_past_the_limit",
     "schema_depth": "test_schema.py::test_depth_ends_at_the_limit",
     "schema_nodes": "test_schema.py::test_the_number_of_schemas_ends_at_the_limit",
@@ -164,6 +175,7 @@ DEFAULTS = {
     "encode_seconds": "tests/runtime/test_encoder.py gives it",
     "compare_seconds": "tests/runtime/test_encoder.py gives it",
     "recalled_facts": "tests/agent/test_memory.py gives it",
+    "program_memory": "tests/runtime/test_programs.py starves programs of the memory that is given",
     "tool_seconds": "tests/agent/test_execute.py ends tools at the deadline that is given",
 }
 """Limits that hold unless the caller gives another number: what is tried is the number that is given."""
@@ -177,6 +189,7 @@ AIMS = {
 """Numbers that nothing can be past, and why."""
 
 UNNAMED = {
+    "embedded_tokens": "is the window that the text there is beyond",
     "encode_memory": "bounds the child that tests/worker/test_encode.py starves",
     "encode_rows_bytes": "is part of that bound",
     "grammar_fuel": "is what ends the patterns there",

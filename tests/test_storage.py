@@ -188,6 +188,7 @@ WRITERS = {
     "evals/fitting/remember.py": "answers that a fitting remembers, line by line; a torn one is passed over",
     "interfaces/cli/main.py": "opens the null device",
     "runtime/encoder.py": "makes sure that the caller's file, empty so far, can be written, and hands it over",
+    "worker/confine.py": "writes to the kernel's files in /proc",
     "worker/encode.py": "fills the file that it was handed, which its caller names when it is whole",
 }
 """Modules that write to files themselves, and why what is visible of them is whole (P10)."""

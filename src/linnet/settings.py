@@ -220,7 +220,7 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     path = named or _default_file(environ)
     table = _read(path, optional=named is None)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
-    for key in ("root", "router", "log"):
+    for key in ("root", "log", "router"):
         if values.get(key):
             values[key] = path.parent / values[key]
     for name, own in values.get("models", {}).items():

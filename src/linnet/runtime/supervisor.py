@@ -132,10 +132,9 @@ class Supervisor:
     def health(self) -> health.Health:
         """A look at the worker, without waiting for it; nothing is started and nothing computed."""
         with self._lock:
-            loaded = self._ready is not None
-            running = loaded or self._child is not None or bool(self._tickets) or self._wanted
             counts = (len(self._tickets), self._starts, self._blame.barren)
-            return health.look(self._spoke, counts, running=running, loaded=loaded, failure=self._given_up)
+            facts = {"running": bool(self._child or self._tickets or self._wanted), "loaded": bool(self._ready)}
+            return health.look(self._spoke, counts, failure=self._given_up, **facts)
 
     @property
     def threads(self) -> Threads:
@@ -372,9 +371,8 @@ class Supervisor:
                 ticket.sent = ticket.fresh = False
             if not self._renewing and self._blame.spent(productive=self._productive):
                 return False
-            # Nothing is started for nobody.
             self._wake.wait_for(lambda: self._closed, timeout=self._blame.pause)
-            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)
+            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)  # none is started for nobody
             return not self._closed
 
     def _charge(self, error: LinnetError) -> None:

@@ -118,16 +118,13 @@ class _Play:
         if self._bytes or not self._left:
             return None
         action = self._left.pop(0)
-        said: bytes | None = None
         match action:
             case Say(hex=text):
-                said = bytes.fromhex(text)
+                self.begin(bytes.fromhex(text))
             case Echo():
-                said = self.prompt.encode()
+                self.begin(self.prompt.encode())
             case Flood(pieces=pieces):
-                said = b"x" * pieces
-        if said is not None:
-            self.begin(said)
+                self.begin(b"x" * pieces)
         return None if isinstance(action, Say | Echo) else action
 
     def begin(self, said: bytes) -> None:
