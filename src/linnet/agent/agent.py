@@ -17,6 +17,7 @@ from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
 from linnet.agent.many import WatchMany, run_many
+from linnet.agent.permit import permit
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.turn import Turn
@@ -43,8 +44,9 @@ class Agent:
     `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
     it and nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard);
     `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
-    or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
-    call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
+    or any Model, which stays the caller's to close. `allow` are permissions given beforehand, or names of tools
+    that have all of theirs; `approve(tool, call)` is asked for others, and without it they are denied, as is whatever
+    `deny` names. `margin` is the log-odds over which a tool is
     called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
     work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
     the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
@@ -61,7 +63,8 @@ class Agent:
         model: str | Path | Model = "default",
         *,
         root: str | Path | None = None,
-        allow: Iterable[Permission | str] = (),
+        allow: Iterable[str] = (),
+        deny: Iterable[str] = (),
         approve: Approve | None = None,
         only: str | Sequence[str] = (),
         margin: float | None = None,
@@ -87,7 +90,8 @@ class Agent:
             self._memory = _remembering(memory, held)
             by_rule = _by_rule(self._memory)
             self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
-            self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
+            names = [tool.name for tool in self._tools]
+            self._granted = permit(allow, deny, names, always=[Permission.READ_FILES] if root else [])
             bare = _opened(model, options, held)
             self._bare = bare = bare if backup is None else Cascade(bare, backup)
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
@@ -277,13 +281,6 @@ def _caching(model: Model, cache: Cache | str | Path | bool, most_bytes: int, he
     opened = Cache(_place("cache", cache), most_bytes=most_bytes)
     held.callback(opened.close)
     return Cached(model, opened)
-
-
-def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:
-    try:
-        return frozenset(Permission(name) for name in allow)
-    except ValueError as error:
-        raise SettingsInvalid(f"`allow`: {error}", hint=f"Known are {', '.join(Permission)}.") from error
 
 
 def _check_numbers(seconds: float, answer_tokens: int) -> None:
