@@ -171,9 +171,18 @@ class Limits:
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
     file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
+    file_write_bytes: int = _limit(MIB, "bytes", "one file that is written, with what is kept of it")
     file_listing: int = _limit(1_000, "entries", "one listing or search result")
     file_entries: int = _limit(100_000, "entries", "of folders looked at by one listing or search")
     file_search_bytes: int = _limit(64 * MIB, "bytes", "text looked at by one search")
+    fetch_seconds: float = _limit(15.0, "s", "fetching one page, redirects included")
+    fetch_connect_seconds: float = _limit(5.0, "s", "connecting to one address of a page")
+    fetch_bytes: int = _limit(5_000_000, "bytes", "one page, as sent and as unpacked")
+    fetch_hops: int = _limit(5, "redirects", "from the address of a page to the page")
+    fetch_url_chars: int = _limit(2_048, "characters", "one web address")
+    page_chars: int = _limit(64 * KIB, "characters", "text of one page that is kept")
+    page_seconds: float = _limit(8.0, "s", "finding the text of one page")
+    page_memory: int = _limit(512 * MIB, "bytes", "finding the text of one page, above its process's own")
     file_depth: int = _limit(32, "levels", "folders below the root that a search enters")
 
     def rows(self) -> list[dict[str, Any]]:

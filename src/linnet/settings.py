@@ -196,9 +196,8 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    named = file or (Path(environ["LINNET_SETTINGS"]) if "LINNET_SETTINGS" in environ else None)
-    path = named or _default_file(environ)
-    table = _read(path, optional=named is None)
+    path = file or settings_file(environ)[0]
+    table = _read(path, optional=file is None and "LINNET_SETTINGS" not in environ)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
     if values.get("root"):
         values["root"] = path.parent / values["root"]
@@ -206,6 +205,13 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
         if own.template:
             values["models"][name] = own.model_copy(update={"template": path.parent / own.template})
     return values
+
+
+def settings_file(environ: Mapping[str, str] | None = None) -> tuple[Path, Path]:
+    """The file that is read, and the one that is read unless a variable names another. They need not exist."""
+    environ = os.environ if environ is None else environ
+    default = _default_file(environ)
+    return (Path(environ["LINNET_SETTINGS"]) if "LINNET_SETTINGS" in environ else default), default
 
 
 def _default_file(environ: Mapping[str, str]) -> Path:
