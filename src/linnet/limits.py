@@ -170,6 +170,16 @@ class Limits:
     python_piece_seconds: float = _limit(1.0, "s", "of processor time, one of those pieces")
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
+    # programs that a tool runs
+    program_output_bytes: int = _limit(
+        MIB, "bytes", "kept of each output of one program, unless its caller says less"
+    )
+    program_memory: int = _limit(512 * MIB, "bytes", "one program and all that it starts, unless its caller says so")
+    program_file_bytes: int = _limit(64 * MIB, "bytes", "one file that a program writes")
+    program_processes: int = _limit(64, "processes", "that one program has at a time, itself included")
+    program_roots: int = _limit(32, "places", "that one program may read, and as many that it may write")
+    program_words: int = _limit(1_024, "words", "arguments of one program, or variables of its environment")
+    program_words_bytes: int = _limit(128 * KIB, "bytes", "all of these words together")
     file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
     file_write_bytes: int = _limit(MIB, "bytes", "one file that is written, with what is kept of it")
     file_listing: int = _limit(1_000, "entries", "one listing or search result")
