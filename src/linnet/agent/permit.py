@@ -35,9 +35,7 @@ class Permit:
         return sorted(map(str, needed - self.allow))
 
 
-def permit(
-    allow: Iterable[str], deny: Iterable[str], tools: Collection[str], always: Iterable[str] = ()
-) -> Permit:
+def permit(allow: Iterable[str], deny: Iterable[str], tools: Collection[str], always: Iterable[str] = ()) -> Permit:
     """A Permit, its names held against the permissions that there are and the names of `tools`; `always` is allowed
     beside. Raises SettingsInvalid for a name that is neither."""
     allowed, denied = (_names(key, names, tools) for key, names in (("allow", allow), ("deny", deny)))

@@ -173,5 +173,3 @@ def _replace(folder: int, name: bytes, data: bytes, mode: int | None) -> None:
             raise ToolFailed("the disk has no room for it", hint="Free space on the disk.") from error
         raise
     os.fsync(folder)
-
-
