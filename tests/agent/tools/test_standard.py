@@ -10,7 +10,7 @@ import pytest
 
 from linnet import Agent, Permission, Tool
 from linnet.agent.execute import execute
-from linnet.agent.tools import standard
+from linnet.agent.tools import search, standard
 from linnet.agent.tools.calculator import calculator
 from linnet.errors import ToolArgumentsInvalid, ToolInvalid
 from linnet.messages import ToolCall
@@ -60,8 +60,8 @@ def test_names_are_taken_in_order_and_once() -> None:
 
 def test_arguments_are_checked() -> None:
     search = standard.tool("web_search")
-    assert search.validate({"query": "ferries", "max_results": standard.RESULTS_MOST})
-    for wrong in (0, standard.RESULTS_MOST + 1, "3"):
+    assert search.validate({"query": "ferries", "max_results": search.RESULTS_MOST})
+    for wrong in (0, search.RESULTS_MOST + 1, "3"):
         with pytest.raises(ToolArgumentsInvalid, match="max_results"):
             search.validate({"query": "ferries", "max_results": wrong})
     with pytest.raises(ToolArgumentsInvalid, match="command"):
@@ -97,7 +97,7 @@ def test_a_supplied_function_gets_every_argument() -> None:
         return [query] * max_results
 
     tool = standard.tool("web_search", run=search)
-    assert outcome(tool, Permission.NETWORK, query="x") == (["x"] * standard.RESULTS_DEFAULT, "")
+    assert outcome(tool, Permission.NETWORK, query="x") == (["x"] * search.RESULTS_DEFAULT, "")
     assert outcome(tool, Permission.NETWORK, query="x", max_results=2) == (["x", "x"], "")
     assert standard.tool("web_search").function is None, "the definition stays as it was"
     assert standard.tool("list_files", run=lambda folder, pattern: [folder, pattern]).run({}) == [".", "*"]
