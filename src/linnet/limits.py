@@ -196,6 +196,12 @@ class Limits:
     sql_value_bytes: int = _limit(MIB, "bytes", "any one value that SQLite makes or reads")
     sql_tables: int = _limit(64, "tables", "of one database that are listed")
     sql_columns: int = _limit(32, "columns", "of one table that are listed")
+    mcp_tools: int = _limit(128, "tools", "of one MCP server that are offered")
+    mcp_pages: int = _limit(16, "pages", "of one MCP server's list of tools that are asked for")
+    mcp_parameters: int = _limit(8, "parameters", "of one such tool that are shown, required ones aside")
+    mcp_description_chars: int = _limit(
+        160, "characters", "what one such tool says of itself; half of it a parameter"
+    )
     page_chars: int = _limit(64 * KIB, "characters", "text of one page that is kept")
     page_seconds: float = _limit(8.0, "s", "finding the text of one page")
     page_memory: int = _limit(512 * MIB, "bytes", "finding the text of one page, above its process's own")

@@ -167,7 +167,10 @@ def state(address: str) -> list[Any]:
             connection.execute("SELECT last_value FROM staff_id_seq").fetchall()[0][0],
             connection.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchall()[0][0],
             sorted(
-                row[0] for row in connection.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')")
+                row[0]
+                for row in connection.execute(
+                    "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+                )
             ),
         ]
 
@@ -196,7 +199,9 @@ def spelled(sql: str, rng: random.Random) -> str:
         words = parts[place].split(" ")
         words = ["".join(rng.choice((c.lower(), c.upper())) for c in word) for word in words]
         parts[place] = rng.choice((" ", "\n", "\t", " /**/ ", " -- x\n")).join(words)
-    return rng.choice(("", ";", " ; ", "/* */ ")) .join(("", "'".join(parts))) if rng.random() < 0.3 else "'".join(parts)
+    return (
+        rng.choice(("", ";", " ; ", "/* */ ")).join(("", "'".join(parts))) if rng.random() < 0.3 else "'".join(parts)
+    )
 
 
 def sqlite_case(rounds: int, seed: int) -> tuple[int, int, float]:

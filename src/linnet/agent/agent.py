@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
 from linnet.agent.many import WatchMany, run_many
-from linnet.agent.permit import permit
+from linnet.agent.permit import Permit, permit
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.turn import Turn
@@ -49,7 +49,7 @@ class Agent:
     `deny` names. `margin` is the log-odds over which a tool is
     called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
     work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
-    the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
+    the context, `closing` is called at the end, and `options` go to `open_local`. Processes start with the first request that needs the model, and
     end with `close` or the `with` block.
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
@@ -73,6 +73,7 @@ class Agent:
         answer_tokens: int = LIMITS.answer_tokens,
         backup: Model | None = None,
         window: Window | None = None,
+        closing: Callable[[], None] | None = None,
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
@@ -87,9 +88,11 @@ class Agent:
         self._under_way: WeakSet[Cancelling] = WeakSet()
         self._loops: Loops | None = None
         with ExitStack() as held:
+            if closing is not None:
+                held.callback(closing)
             self._memory = _remembering(memory, held)
             by_rule = _by_rule(self._memory)
-            self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
+            self._tools = _offered(_merged(_bound(tuple(tools), root), (*_builtin(root), *by_rule)), only)
             names = [tool.name for tool in self._tools]
             self._granted = permit(allow, deny, names, always=[Permission.READ_FILES] if root else [])
             bare = _opened(model, options, held)
@@ -103,6 +106,11 @@ class Agent:
     @property
     def tools(self) -> tuple[Tool, ...]:
         return self._tools
+
+    @property
+    def permit(self) -> Permit:
+        """What may be done unasked, and what may not be done at all."""
+        return self._granted
 
     @property
     def model(self) -> Model:
@@ -213,6 +221,22 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     from linnet.agent.tools.files import files
 
     return (calculator, *(files(Path(root)) if root else ()))
+
+
+def _bound(tools: Sequence[Tool], root: str | Path | None) -> Sequence[Tool]:
+    """With a root, what is defined to change files can do it there; that it may is another matter."""
+    unbound = {tool.name for tool in tools if isinstance(tool, Tool) and tool.function is None}
+    if root is None or not unbound & {"write_file", "delete_file"}:
+        return tools
+    from linnet.agent.tools.own import places
+    from linnet.agent.tools.writing import writing
+
+    doing = {tool.name: tool for tool in writing(Path(root), places(tools))}
+    return [doing.get(t.name, t) if t.name in unbound and t.parameters == _form(doing, t) else t for t in tools]
+
+
+def _form(doing: dict[str, Tool], tool: Tool) -> Any:
+    return doing[tool.name].parameters if tool.name in doing else None
 
 
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:

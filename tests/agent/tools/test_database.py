@@ -110,7 +110,9 @@ def test_values_of_every_kind_have_a_json_form(postgresql: Database, sqlite: Dat
     assert (found["n"], found["list"], found["o"]) == (1.5, "[1, 2]", '{"a": 1}') and len(found["day"]) == 10
 
 
-@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM nothing", "", ";", "SELECT '", "SELECT 1; SELECT 2", "\0", "é"])
+@pytest.mark.parametrize(
+    "sql", ["SELEC 1", "SELECT * FROM nothing", "", ";", "SELECT '", "SELECT 1; SELECT 2", "\0", "é"]
+)
 def test_what_is_no_query_is_refused_in_words(database: Database, sql: str) -> None:
     with pytest.raises(ToolFailed) as caught:
         database.query(sql)
@@ -165,7 +167,9 @@ def test_many_tables_and_columns_are_cut(tmp_path: Path) -> None:
     connection.close()
     found = Database(f"sqlite:///{file}").tables()
     assert len(found["tables"]) == LIMITS.sql_tables and f"the first {LIMITS.sql_tables} of 65" in found["note"]
-    assert len(found["tables"]["t000"]) == LIMITS.sql_columns + 1 and len(found["tables"]["t001"]) == LIMITS.sql_columns
+    assert (
+        len(found["tables"]["t000"]) == LIMITS.sql_columns + 1 and len(found["tables"]["t001"]) == LIMITS.sql_columns
+    )
 
 
 ENDLESS = {

@@ -201,7 +201,8 @@ def _resolved(here: Target, reach: Reach, clock: _Clock, resolve: Resolve) -> Ad
         clock.check()
     if isinstance(found, Exception) or not found:
         raise ToolFailed(f"{here.host} is not known: {found or 'no address'}"[:200])
-    return [reach.vet(here, address) for address in found[:_ADDRESSES]][0]
+    vetted = [reach.vet(here, address) for address in found[:_ADDRESSES]]
+    return vetted[0]
 
 
 # --- the body ------------------------------------------------------------------------------------
