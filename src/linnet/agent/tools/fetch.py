@@ -103,7 +103,7 @@ def _hop(get: Get, here: Target, headers: Mapping[str, str], clock: _Clock, reso
             return _page(get, here, answer)
     except ToolError:
         raise
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
         clock.check()
         said = str(error) or type(error).__name__
         raise ToolFailed(f"{here.place}: {said[:200]}", error=type(error).__name__) from error
