@@ -33,7 +33,15 @@ def escapes() -> list[str]:
     ups = ["..", "../.", "./..", "docs/../..", "docs/./../..", "../home/..", "docs/../../home/.."]
     found = [f"{up}/outside/{name}" for up in ups for name in names]
     found += [f"{link}/{name}" for link in ("out", "up", "docs/out", "chain", "proc", "abs") for name in names]
-    found += ["file-out", "docs/file-out", "dangling", "dangling-out", "self", "/etc/passwd", "{home}/../outside/secret.txt"]
+    found += [
+        "file-out",
+        "docs/file-out",
+        "dangling",
+        "dangling-out",
+        "self",
+        "/etc/passwd",
+        "{home}/../outside/secret.txt",
+    ]
     found += ["/proc/self/root/etc/passwd", "proc/self/cwd/x", "..\\outside\\secret.txt", "%2e%2e/outside/secret.txt"]
     return [*found, "//etc/passwd", "~/x", "docs/" * 40 + "x", "../" * 60 + "etc/passwd", "up/up/outside/secret.txt"]
 

@@ -108,7 +108,12 @@ def refused(url: str, listener: Listener, reach: Reach = Reach()) -> str:  # noq
 def spelling_case(seed: int = 1) -> tuple[int, int, float]:
     """(tries, passed, worst seconds)"""
     rng, listener = random.Random(seed), Listener()
-    urls = [f"{scheme}{host}{port}/" for host in SPELLINGS for scheme in ("http://", "https://", "") for port in ("", f":{listener.port}")]
+    urls = [
+        f"{scheme}{host}{port}/"
+        for host in SPELLINGS
+        for scheme in ("http://", "https://", "")
+        for port in ("", f":{listener.port}")
+    ]
     urls += [*OTHERS, *(_mixed(address, rng) for address in _private(rng, 300))]
     return _counted(urls, listener)
 
@@ -138,7 +143,16 @@ def _mixed(address: ipaddress.IPv4Address, rng: random.Random) -> str:
     """A private address in a spelling of its own."""
     parts = [rng.choice(("{}", "{:#x}", "0{:o}", "{:#X}")).format(byte) for byte in address.packed]
     whole = int(address)
-    forms = (".".join(parts), str(whole), hex(whole), f"0{whole:o}", f"[::ffff:{address}]", f"[64:ff9b::{address}]", f"[2002:{whole >> 16:x}:{whole & 0xFFFF:x}::1]", f"{address}.")
+    forms = (
+        ".".join(parts),
+        str(whole),
+        hex(whole),
+        f"0{whole:o}",
+        f"[::ffff:{address}]",
+        f"[64:ff9b::{address}]",
+        f"[2002:{whole >> 16:x}:{whole & 0xFFFF:x}::1]",
+        f"{address}.",
+    )
     return f"http://{rng.choice(forms)}/"
 
 
@@ -179,7 +193,11 @@ def serving(answer: Callable[[str, socket.socket], None]) -> Iterator[int]:
 def redirect_case(seed: int = 1) -> tuple[int, int, float]:
     """(tries, passed, worst seconds): an allowed server sends on to every spelling."""
     rng, listener = random.Random(seed), Listener()
-    targets = [f"http://{host}:{listener.port}/" for host in SPELLINGS] + [f"//{host}/" for host in SPELLINGS[:40]] + list(OTHERS)
+    targets = (
+        [f"http://{host}:{listener.port}/" for host in SPELLINGS]
+        + [f"//{host}/" for host in SPELLINGS[:40]]
+        + list(OTHERS)
+    )
     rng.shuffle(targets)
     usable = [each for each in targets if each.isascii() and each.isprintable() and each.strip()]
 
@@ -207,8 +225,17 @@ def redirect_case(seed: int = 1) -> tuple[int, int, float]:
 def rebinding_case(seed: int = 1, tries: int = 200) -> tuple[int, int, float]:
     """(tries, passed, worst seconds): a name server that says another thing every time, several addresses at once too."""
     rng, passed, worst, listener = random.Random(seed), 0, 0.0, Listener()
-    answers = [["127.0.0.1"], ["192.0.2.1", "127.0.0.1"], ["127.0.0.1", "192.0.2.1"], ["::1"], ["::ffff:127.0.0.1"], ["fe80::1%lo"], []]
+    answers = [
+        ["127.0.0.1"],
+        ["192.0.2.1", "127.0.0.1"],
+        ["127.0.0.1", "192.0.2.1"],
+        ["::1"],
+        ["::ffff:127.0.0.1"],
+        ["fe80::1%lo"],
+        [],
+    ]
     for _ in range(tries):
+
         def resolve(host: str, port: int) -> list[str]:
             return rng.choice(answers)
 
@@ -252,12 +279,20 @@ def _then(head: bytes, more: Callable[[socket.socket], None] | None = None) -> C
 
 BOMBS: dict[str, Callable[[socket.socket], None]] = {
     "a body without end": _then(_OK + b"\r\n", _endless(b"x" * 65_536)),
-    "chunks without end": _then(_OK + b"Transfer-Encoding: chunked\r\n\r\n", _endless(b"1000\r\n" + b"x" * 4_096 + b"\r\n")),
+    "chunks without end": _then(
+        _OK + b"Transfer-Encoding: chunked\r\n\r\n", _endless(b"1000\r\n" + b"x" * 4_096 + b"\r\n")
+    ),
     "a huge chunk": _then(_OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", _endless(b"x" * 65_536)),
     "a chunk size that drips": _then(_OK + b"Transfer-Encoding: chunked\r\n\r\n", _endless(b"0", 0.05)),
     "trailers without end": _then(_OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", _endless(b"A: b\r\n", 0.01)),
     "a gzip bomb": _then(_OK + b"Content-Encoding: gzip\r\n\r\n" + _BOMB),
-    "a gzip bomb in chunks": _then(_OK + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + f"{len(_BOMB):x}\r\n".encode() + _BOMB + b"\r\n0\r\n\r\n"),
+    "a gzip bomb in chunks": _then(
+        _OK
+        + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + f"{len(_BOMB):x}\r\n".encode()
+        + _BOMB
+        + b"\r\n0\r\n\r\n"
+    ),
     "a bomb in a bomb": _then(_OK + b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(_BOMB)),
     "an unknown packing": _then(_OK + b"Content-Encoding: br\r\n\r\nxx"),
     "a broken packing": _then(_OK + b"Content-Encoding: gzip\r\n\r\n\x1f\x8bnothing of the kind"),

@@ -86,7 +86,20 @@ def _found(page: str | bytes) -> tuple[str, str, bool]:
     document = bare_extraction(page, with_metadata=True, include_comments=False, include_links=False)
     title = str(getattr(document, "title", None) or "")
     text = str(getattr(document, "text", None) or "").strip()
-    return (title, text, False) if text else (title, str(html2txt(page) or "").strip(), True)
+    return (title, text, False) if text else (title, str(html2txt(page) or "").strip() or _all(page), True)
+
+
+def _all(page: str | bytes) -> str:
+    """What is left of a page, or a piece of one, without its marks."""
+    import lxml.html
+    from lxml.etree import LxmlError, strip_elements
+
+    try:
+        tree = lxml.html.document_fromstring(page)
+    except (LxmlError, ValueError):
+        return ""
+    strip_elements(tree, "script", "style", "noscript", "template", with_tail=False)
+    return " ".join(tree.text_content().split())
 
 
 def _clean(text: str) -> str:

@@ -8,7 +8,6 @@ import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,16 +22,12 @@ from linnet.requests import Capabilities
 from linnet.tools import Permission, Tool
 
 
-def loaded(name: str, file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[name] = found
-    spec.loader.exec_module(found)
-    return found
-
-
-torture = loaded("torture_files", Path(__file__).parents[2] / "torture" / "tools_files.py")
+_spec = importlib.util.spec_from_file_location(
+    "torture_files", Path(__file__).parents[2] / "torture" / "tools_files.py"
+)
+assert _spec is not None and _spec.loader is not None
+torture = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(torture)
 
 
 @pytest.fixture
@@ -166,7 +161,9 @@ def test_places(home: Path) -> None:
     def mine(n: int) -> int:
         return n
 
-    found = own.places([Tool.from_schema("mine", "x", function=mine)], {"HOME": str(home), "LINNET_SETTINGS": "/x/y.toml"})
+    found = own.places(
+        [Tool.from_schema("mine", "x", function=mine)], {"HOME": str(home), "LINNET_SETTINGS": "/x/y.toml"}
+    )
     assert {Path("/x/y.toml"), home / ".config" / "linnet", Path(sys.prefix), Path(__file__)} <= set(found)
 
 
@@ -183,7 +180,9 @@ def test_an_agent_writes_where_it_may(home: Path) -> None:
     asked = 'Write "buy milk" into todo.txt'
     assert agent().run(asked).error["code"] == "tool_denied"  # type: ignore[index]
     done = agent(allow=["files.write"]).run(asked)
-    assert (done.answer, done.how) == ("Written to todo.txt.", "rule") and (home / "todo.txt").read_text() == "buy milk"
+    assert (done.answer, done.how) == ("Written to todo.txt.", "rule") and (
+        home / "todo.txt"
+    ).read_text() == "buy milk"
     agent(allow=["write_file"]).run('add "and eggs" to todo.txt')
     assert (home / "todo.txt").read_text() == "buy milk\nand eggs"
     assert agent(allow=["write_file"]).run("delete the file todo.txt").error is not None

@@ -212,7 +212,7 @@ def _page(get: Get, here: Target, answer: http.client.HTTPResponse) -> Got:
     if answer.status != 200:
         raise ToolFailed(f"{here.place} answers {answer.status} {_clean(answer.reason)}", status=answer.status)
     body = b"".join(_bounded(_unpacked(answer), get.bytes))
-    kind = answer.headers.get_content_type().lower() if answer.headers.get("Content-Type") else ""
+    kind = (answer.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     charset = answer.headers.get_content_charset() or ""
     return Got(here.url, (), kind, charset, body)
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from linnet.agent.tools.define import note
 from linnet.agent.tools.root import printable
@@ -96,7 +96,7 @@ class Connection:
         self.notes = tuple(f"{self.server.name}: left out {told}" for told in notes)
         return tuple(made.values())
 
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """What a tool of it says. Raises a ToolError."""
         answer = self._do(lambda client: client.call_tool(name, arguments))
         kept, told = _content(answer)
@@ -144,6 +144,8 @@ class _Line:
         self._loop = asyncio.new_event_loop()
         self._ready: Future[Client] = Future()
         self._stop = asyncio.Event()
+        self._task = self._loop.create_task(self._hold())
+        self._nowhere = Path(os.devnull).open("w")  # what its program complains of
         self.broken = False
         self._thread = threading.Thread(target=self._run, name=f"linnet-mcp-{server.name}", daemon=True)
         self._thread.start()
@@ -186,13 +188,18 @@ class _Line:
                     raise
 
     def close(self) -> None:
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=_GRACE)
+        """Ask the task to end, and make it end if it has not connected, or does not in a while."""
+        wants = (self._stop.set,) if self._ready.done() else ()
+        for end in (*wants, self._task.cancel):
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(end)
+            self._thread.join(timeout=_GRACE)
+            if self.ended:
+                return
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._hold())
+            self._loop.run_until_complete(self._task)
         except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(error)
@@ -200,16 +207,19 @@ class _Line:
             with suppress(Exception):
                 self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+            self._nowhere.close()
 
     async def _hold(self) -> None:
         from mcp import Client
 
-        async with Client(_transport(self._server), read_timeout_seconds=self._server.seconds) as client:
+        async with Client(
+            _transport(self._server, self._nowhere), read_timeout_seconds=self._server.seconds
+        ) as client:
             self._ready.set_result(client)
             await self._stop.wait()
 
 
-def _transport(server: Server) -> Any:
+def _transport(server: Server, nowhere: TextIO) -> Any:
     if server.url:
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
@@ -224,7 +234,7 @@ def _transport(server: Server) -> Any:
 
     command, *words = _started(server)
     parameters = StdioServerParameters(command=command, args=words, encoding_error_handler="replace")
-    return stdio_client(parameters, errlog=Path(os.devnull).open("w"))
+    return stdio_client(parameters, errlog=nowhere)
 
 
 def _started(server: Server) -> list[str]:
@@ -290,7 +300,8 @@ def _unique(name: str, taken: Mapping[str, Any]) -> str:
 
 def _content(answer: Any) -> tuple[str, list[str]]:
     """The texts of an answer, and in words what of it is not shown."""
-    texts, others = [], []
+    texts: list[str] = []
+    others: list[str] = []
     for part in getattr(answer, "content", None) or ():
         text = getattr(part, "text", None)
         (texts if isinstance(text, str) else others).append(text if isinstance(text, str) else str(part.type))

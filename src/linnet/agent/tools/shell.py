@@ -22,7 +22,8 @@ from linnet.limits import LIMITS
 from linnet.runtime.programs import Outcome, run_program
 from linnet.tools import Permission, Rule, Tool
 
-_OPERATORS = re.compile(r"[;&|<>()`]+|\$\(.*")
+_MARKS = "();<>|&`"
+_OPERATORS = re.compile(r"[;&|<>()`]+")
 _OUTPUT = LIMITS.tool_output_bytes // 16
 """Bytes of each output that are kept: as JSON a byte may take six."""
 
@@ -81,9 +82,9 @@ def definition() -> Tool:
 
 def vector(command: str) -> list[str]:
     """The words of a command, quotation marks taken off. Raises ToolFailed where it is none, or wants a shell."""
-    reader = shlex.shlex(command, posix=True, punctuation_chars=True)
+    reader = shlex.shlex(command, posix=True, punctuation_chars=_MARKS)
     reader.whitespace_split, reader.commenters = True, ""
-    bare = shlex.shlex(command, posix=False, punctuation_chars=True)
+    bare = shlex.shlex(command, posix=False, punctuation_chars=_MARKS)
     bare.whitespace_split, bare.commenters = True, ""
     try:
         words, raw = list(reader), list(bare)

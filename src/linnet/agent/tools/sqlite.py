@@ -70,7 +70,7 @@ def rows(connection: Connection, sql: str) -> Iterator[Mapping[str, Any]]:
     if cursor.description is None:
         raise ToolFailed("the query gives no rows", hint="Only a SELECT statement is run.")
     names = [column[0] for column in cursor.description]
-    return (dict(zip(names, row, strict=True)) for row in cursor)
+    return (dict(zip(names, row, strict=True)) for row in iter(cursor.fetchone, None))
 
 
 def cancel(connection: Connection) -> None:

@@ -121,7 +121,7 @@ def _shell(table: ShellTable, root: Path | None) -> Tool:
 
     roots = (root,) if root is not None else ()
     places = {"writable": roots} if table.writable else {"readable": roots}
-    return shell(Shell(programs=table.programs, seconds=table.seconds, **places))  # type: ignore[arg-type]
+    return shell(Shell(programs=table.programs, seconds=table.seconds, **places))
 
 
 def _names(named: Iterable[str]) -> list[str]:

@@ -163,13 +163,15 @@ def _address(host: str) -> Address | None:
 
 def is_public(address: Address) -> bool:
     """Whether it is a global unicast address, and every IPv4 address inside it too."""
+    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
+        return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
     if any(address.version == net.version and address in net for net in _REFUSED):
         return False
     if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return True
-    if int(address) >> 125 != 0b001 and address not in _NAT64:
+    if int(address) >> 125 != 0b001:
         return False  # global unicast is 2000::/3; all other bits are somebody's private matter
     return all(is_public(inner) for inner in _inside(address))
 
@@ -179,8 +181,6 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 def _inside(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     """The IPv4 addresses that an IPv6 address stands for."""
-    if address in _NAT64:
-        yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     if address.ipv4_mapped is not None:
         yield address.ipv4_mapped
     if address.sixtofour is not None:

@@ -23,7 +23,7 @@ from linnet.tools import Permission, Rule, Tool
 
 _HTML = {"text/html", "application/xhtml+xml"}
 _PLAIN = re.compile(r"text/[\w.+-]+|application/(?:json|xml|[\w.-]+\+(?:json|xml))")
-_ADDRESS = r"(?P<url>(?:https?://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/[^\s\"'<>]*)?(?<![.?!,]))"
+_ADDRESS = r"(?P<url>(?:https?://|www\.)[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:/[^\s\"'<>]*)?(?<![.?!,]))"
 
 
 def web_fetch(hosts: Collection[str] = (), resolve: Resolve = system_resolve) -> Tool:
