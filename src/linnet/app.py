@@ -32,8 +32,8 @@ def open_agent(
     approve: Approve | None = None,
     told: Callable[[str], None] = lambda note: None,
 ) -> Agent:
-    """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a group
-    such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
+    """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a
+    group such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
     toolbox = open_toolbox(settings, named, tools)
     try:

@@ -7,6 +7,8 @@ and on a private PostgreSQL (skipped where there is none). A statement holds if 
 rows that give nothing away, and the data are afterwards what they were.
 """
 
+# ruff: noqa: E501  tables of cases read better wide
+
 from __future__ import annotations
 
 import argparse

@@ -6,6 +6,8 @@ Three cases: spellings of addresses of this machine and its network; names and r
 too); bodies that unpack, drip, lie or never end. A listener on loopback counts who connects.
 """
 
+# ruff: noqa: E501  tables of cases read better wide
+
 from __future__ import annotations
 
 import argparse

@@ -41,16 +41,15 @@ if TYPE_CHECKING:
 class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
-    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
-    it and nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard);
-    `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
-    or any Model, which stays the caller's to close. `allow` are permissions given beforehand, or names of tools
-    that have all of theirs; `approve(tool, call)` is asked for others, and without it they are denied, as is whatever
-    `deny` names. `margin` is the log-odds over which a tool is
-    called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
-    work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
-    the context, `closing` is called at the end, and `options` go to `open_local`. Processes start with the first request that needs the model, and
-    end with `close` or the `with` block.
+    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below it and
+    nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard); `only`, if
+    given, names those to offer. `model` is a name, the path of a .gguf file, or any Model, which stays the caller's
+    to close. `allow` are permissions given beforehand, or names of tools that have all of theirs; `approve(tool,
+    call)` is asked for others, and without it they are denied, as is whatever `deny` names. `margin` is the log-odds
+    over which a tool is called, `router` holds intents that are known without a model, `seconds` the deadline of one
+    turn's model work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations
+    are fitted to the context, `closing` is called at the end, and `options` go to `open_local`. Processes start with
+    the first request that needs the model, and end with `close` or the `with` block.
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request

@@ -26,8 +26,8 @@ def execute(
     approve: Approve | None = None,
     because: str = "",
 ) -> ToolResult:
-    """The outcome of a call, errors included; never raises an error of the tool. With `because` it needs the permission
-    `network.tainted` too, for that reason.
+    """The outcome of a call, errors included; never raises an error of the tool. With `because` it needs the
+    permission `network.tainted` too, for that reason.
 
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
     the error says so. Its thread never keeps the program from ending.

@@ -42,8 +42,8 @@ _TITLE = 300
 
 
 def run(job: Extract, ready: Callable[[], None]) -> Extracted:
-    """Calls `ready` behind the lock, before the page is looked at. Raises SandboxUnavailable where the lock is required
-    and cannot be had."""
+    """Calls `ready` behind the lock, before the page is looked at. Raises SandboxUnavailable where the lock is
+    required and cannot be had."""
     warnings.simplefilter("ignore")
     logging.disable()
     data = _contents(job.fd)

@@ -2,8 +2,8 @@
 
 Hides which means of its own each database has against writing; none of it looks at the text of the query.
 
-- SQLite: the file is opened `mode=ro`, an authorizer allows reading and functions only (no ATTACH, PRAGMA or extension),
-  the schema is not trusted, lengths are bounded, and a clock ends the statement from within.
+- SQLite: the file is opened `mode=ro`, an authorizer allows reading and functions only (no ATTACH, PRAGMA or
+  extension), the schema is not trusted, lengths are bounded, and a clock ends the statement from within.
 - PostgreSQL: a read-only transaction that is always rolled back, the server's own statement timeout, one statement by
   the extended protocol, inside a subquery that bounds rows and their length. An account that could read the server's
   files, run its programs or reach other servers is refused, for no transaction holds those back.
@@ -118,8 +118,8 @@ def _end(means: Any, connection: Connection, late: threading.Event) -> None:
 
 
 def database_tools(database: Database, *, summary: bool = True) -> tuple[Tool, ...]:
-    """`query_database` and `list_tables`. With `summary`, the first of them tells the model which tables there are, as
-    far as that can be found out now."""
+    """`query_database` and `list_tables`. With `summary`, the first of them tells the model which tables there are,
+    as far as that can be found out now."""
     query, tables = definitions()
     about = ""
     if summary:

@@ -1,4 +1,4 @@
-"""How the standard tools are defined: a schema in few words, a permission, an answer, and the binding of a function."""
+"""How the standard tools are defined: a schema in few words, a permission, an answer; and how they are bound."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ class Get:
 
 @dataclass(frozen=True)
 class Got:
-    """What came: `url` is where it came from at last, `hops` all addresses on the way, `kind` the content type without
-    parameters, `charset` "" where none was said."""
+    """What came: `url` is where it came from at last, `hops` all addresses on the way, `kind` the content type
+    without parameters, `charset` "" where none was said."""
 
     url: str
     hops: tuple[str, ...]

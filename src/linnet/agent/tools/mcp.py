@@ -1,8 +1,8 @@
 """Tools of MCP servers, by stdio and by HTTP, through the official SDK: few, short, and with names of their own.
 
 Hides the event loop in which the SDK lives (a thread for each server), how a server is started, and how what it says
-of its tools is cut down: a small model reads every word, and a server is a stranger. A server's program finds an empty
-environment but for what it is given and a plain PATH, and is ended with the agent; of a web address nothing is
+of its tools is cut down: a small model reads every word, and a server is a stranger. A server's program finds an
+empty environment but for what it is given and a plain PATH, and is ended with the agent; of a web address nothing is
 followed elsewhere, and no proxy is used.
 
 Covered: servers that do not start, hang, die or send nonsense, each a typed error in time; floods of tools; tools
@@ -79,8 +79,8 @@ class Connection:
         self.notes: tuple[str, ...] = ()
 
     def tools(self) -> tuple[Tool, ...]:
-        """The tools that it offers and that are wanted, cut to what a small model can read; `notes` then tells what was
-        left out. Raises a ToolError where it does not answer."""
+        """The tools that it offers and that are wanted, cut to what a small model can read; `notes` then tells what
+        was left out. Raises a ToolError where it does not answer."""
         listed = self._do(_listed)
         wanted = [each for each in listed if any(fnmatchcase(each.name, pattern) for pattern in self.server.only)]
         notes = [f"{len(listed) - len(wanted)} tools that are not wanted"] if len(wanted) < len(listed) else []
@@ -123,7 +123,7 @@ class Connection:
         )
 
     def _do(self, work: Any) -> Any:
-        """What a coroutine over the client gives. A server that cannot be reached any more is tried anew next time."""
+        """What a coroutine over the client gives. A server that cannot be reached any more is tried anew."""
         with self._lock:
             if self._line is None or self._line.ended:
                 self._line = _Line(self.server)
@@ -145,7 +145,7 @@ class _Line:
         self._ready: Future[Client] = Future()
         self._stop = asyncio.Event()
         self._task = self._loop.create_task(self._hold())
-        self._nowhere = Path(os.devnull).open("w")  # what its program complains of
+        self._nowhere = Path(os.devnull).open("w")  # noqa: SIM115  closed at the end of `_run`
         self.broken = False
         self._thread = threading.Thread(target=self._run, name=f"linnet-mcp-{server.name}", daemon=True)
         self._thread.start()

@@ -60,7 +60,8 @@ def check(connection: Connection) -> None:
 def rows(connection: Connection, sql: str) -> Iterator[Mapping[str, Any]]:
     """One statement's rows. As a part of another it can be no other statement, and its rows are no longer than so."""
     inner = sql.strip().rstrip(";")
-    whole = f"SELECT left(row_to_json(linnet)::text, {_ROW_CHARS + 1}) FROM (\n{inner}\n) AS linnet LIMIT {LIMITS.sql_rows + 1}"
+    row = f"left(row_to_json(linnet)::text, {_ROW_CHARS + 1})"
+    whole = f"SELECT {row} FROM (\n{inner}\n) AS linnet LIMIT {LIMITS.sql_rows + 1}"
     raw = connection.connection.driver_connection
     assert raw is not None
     with raw.cursor() as cursor:

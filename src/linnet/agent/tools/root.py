@@ -75,8 +75,8 @@ class Root:
 
     @contextmanager
     def parent(self, path: str) -> Iterator[tuple[int, bytes]]:
-        """The opened folder that a path is in, and its last name, for calls that follow no link there. Raises as `read`
-        does, also for what goes wrong inside."""
+        """The opened folder that a path is in, and its last name, for calls that follow no link there. Raises as
+        `read` does, also for what goes wrong inside."""
         folder, _, name = path.rstrip("/").rpartition("/")
         if name in ("", ".", ".."):
             raise ToolFailed(f"{called(path)} names no file")

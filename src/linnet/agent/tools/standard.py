@@ -1,8 +1,8 @@
 """The standard tools: files, web, search, calculator, database, shell, as typed calls: `tools(["web_search"])`.
 
-By themselves most are definitions: a call of one is chosen, filled, checked and shown, and ends with ToolUnbound. What
-does it is configured (toolbox.py) or supplied by the caller, and the permission allowed. The descriptions are short and
-say one thing each: a small model reads every word of them.
+By themselves most are definitions: a call of one is chosen, filled, checked and shown, and ends with ToolUnbound.
+What does it is configured (toolbox.py) or supplied by the caller, and the permission allowed. The descriptions are
+short and say one thing each: a small model reads every word of them.
 
 Has its function here: `calculator`; with a root folder also those of files.
 Not covered: what a supplied function does. A permission is a promise of the tool, and confines nothing.
@@ -37,7 +37,8 @@ NAMES = (
 def tools(names: Iterable[str] = NAMES, root: str | Path | None = None) -> tuple[Tool, ...]:
     """The standard tools of these names, each once and in their order; all by default.
 
-    With a `root` folder those that read and change files can, below it, if they are allowed. Raises ToolInvalid for an unknown name or folder.
+    With a `root` folder those that read and change files can, below it, if they are allowed. Raises ToolInvalid for
+    an unknown name or folder.
     """
     known = _known() if root is None else _known() | _below(root)
     return tuple(_named(name, known) for name in dict.fromkeys([names] if isinstance(names, str) else names))

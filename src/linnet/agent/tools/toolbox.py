@@ -1,7 +1,7 @@
 """Toolbox: the tools that the settings turn on, made when they are wanted, and what they hold open until the end.
 
-Hides which table makes which tool. Nothing is connected to before it is needed: of a database its tables are asked for
-once, and a server of tools has to be asked what it offers; what cannot be had is told in `notes`.
+Hides which table makes which tool. Nothing is connected to before it is needed: of a database its tables are asked
+for once, and a server of tools has to be asked what it offers; what cannot be had is told in `notes`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 class Toolbox:
-    """`tables` say what is on; `named` are groups or standard tools that are wanted besides: those that need a table are
-    then without a function. Raises SettingsInvalid, and ToolInvalid for an unknown name."""
+    """`tables` say what is on; `named` are groups or standard tools that are wanted besides: those that need a table
+    are then without a function. Raises SettingsInvalid, and ToolInvalid for an unknown name."""
 
     def __init__(
         self,

@@ -5,8 +5,8 @@ refused as a name, and what a name resolves to is judged by its bits: only globa
 embedded IPv4 address (mapped, compatible, 6to4, Teredo, NAT64) judged as well.
 
 Covered: private, loopback, link-local, metadata, shared (CGNAT), multicast, reserved, documentation and benchmarking
-ranges, zone ids, userinfo, control and invisible characters, ports that are not the web's, hosts that the user allows.
-Not covered: a public address that forwards to a private one (a proxy of the owner's own network).
+ranges, zone ids, userinfo, control and invisible characters, ports that are not the web's, hosts that the user
+allows. Not covered: a public address that forwards to a private one (a proxy of the owner's own network).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The tool that reads a web page: fetched (fetch.py), its text found in a locked-down child, bounded, and said in full
-what was left out.
+"""The tool that reads a web page: fetched (fetch.py), its text found in a locked-down child, bounded, and said in
+full what was left out.
 
 Not covered: pages that show their text by scripts; pages behind a login; what a page says is a stranger's word.
 """

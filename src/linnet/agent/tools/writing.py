@@ -76,7 +76,8 @@ def definitions() -> tuple[Tool, ...]:
 def _wants_writing(text: str) -> dict[str, str] | None:
     """`Write "buy milk" into todo.txt`, `add "eggs" to list.txt`: with quotation marks only, so that there is no
     doubt about where the words end."""
-    form = rf"{BEFORE}(?P<verb>write|save|put|add|append) {quotation('text')} (?:in|into|to|as)(?: the)?(?: file)? {FILE}{AFTER}"
+    place = rf"(?:in|into|to|as)(?: the)?(?: file)? {FILE}"
+    form = rf"{BEFORE}(?P<verb>write|save|put|add|append) {quotation('text')} {place}{AFTER}"
     found = re.fullmatch(form, text, re.IGNORECASE)
     if not found:
         return None

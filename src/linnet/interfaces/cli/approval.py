@@ -1,4 +1,4 @@
-"""Asking whoever sits at the terminal whether a call may be made. Without a terminal there is nobody, and it may not."""
+"""Asking whoever sits at the terminal whether a call may be made. Without a terminal, it may not."""
 
 from __future__ import annotations
 

@@ -123,8 +123,8 @@ def note(text: str, *, verbose: bool = False) -> None:
 
 @contextlib.contextmanager
 def working(on: str) -> Iterator[Callable[[], None]]:
-    """A spinner on stderr while something is worked on; none in a pipe, and none for what is quick. Yields what ends it
-    before its time, for who wants to ask something."""
+    """A spinner on stderr while something is worked on; none in a pipe, and none for what is quick. Yields what ends
+    it before its time, for who wants to ask something."""
     if not _terminal(sys.stderr):
         yield lambda: None
         return

@@ -45,8 +45,8 @@ def list_tools(
     deny: options.Deny = None,
     as_json: options.Json = False,
 ) -> None:
-    """The tools on offer: those of the files, those that the settings turn on, and the built-in ones, each with what it
-    would do now: run, ask, be refused, or nothing, for it is off until it is configured."""
+    """The tools on offer: those of the files, those that the settings turn on, and the built-in ones, each with what
+    it would do now: run, ask, be refused, or nothing, for it is off until it is configured."""
     with output.reporting(as_json):
         settings = options.settings(root=root, allow=options.split(allow), deny=options.split(deny))
         with contextlib.redirect_stdout(sys.stderr), _looked_at(settings, tools, standard) as agent:
