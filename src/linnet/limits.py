@@ -176,7 +176,9 @@ class Limits:
     )
     program_memory: int = _limit(512 * MIB, "bytes", "one program and all that it starts, unless its caller says so")
     program_file_bytes: int = _limit(64 * MIB, "bytes", "one file that a program writes")
-    program_processes: int = _limit(64, "processes", "that one program has at a time, itself included")
+    program_tasks: int = _limit(
+        256, "tasks", "processes and threads that one program has at a time, its own included"
+    )
     program_roots: int = _limit(32, "places", "that one program may read, and as many that it may write")
     program_words: int = _limit(1_024, "words", "arguments of one program, or variables of its environment")
     program_words_bytes: int = _limit(128 * KIB, "bytes", "all of these words together")

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from linnet.limits import LIMITS
 from linnet.messages import STRICT
 
-Ending = Literal["", "deadline", "memory", "processes", "cancelled"]
+Ending = Literal["", "deadline", "memory", "tasks", "cancelled"]
 """Why a program was ended; "" if it ended by itself."""
 
 

@@ -17,12 +17,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import time
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linnet.errors import EngineError, InputInvalid, ProtocolBroken, RequestTooLarge, SandboxUnavailable
+from linnet.errors import InputInvalid, ProtocolBroken, RequestTooLarge, SandboxUnavailable
 from linnet.limits import LIMITS
 from linnet.program import Exited, Launch
 from linnet.protocol import Failed, Record
@@ -31,6 +33,7 @@ from linnet.runtime import child, postmortem
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 """What a program finds in its environment unless its caller says otherwise."""
 
+_LONGEST = 86_400.0
 _GRACE = 5.0
 """Seconds beyond the deadline for the launcher to start, to end what it started, and to report."""
 
@@ -38,7 +41,7 @@ _GRACE = 5.0
 @dataclass(frozen=True)
 class Outcome:
     """How a program ended. `status` is its exit status, `-N` if signal N ended it; None if we did, and then `ended`
-    says why: "deadline", "memory", "processes" (too many at once) or "cancelled".
+    says why: "deadline", "memory", "tasks" (too many processes and threads at a time) or "cancelled".
 
     `stdout` and `stderr` are the first bytes of each, as they came; `stdout_cut` and `stderr_cut` say whether there
     was more, `written` how many bytes there were of each. `left` counts processes that the program had left running
@@ -70,17 +73,19 @@ def run_program(
     memory: int = LIMITS.program_memory,
     network: bool = False,
 ) -> Outcome:
-    """Run it to its end, or to its deadline, memory or number of processes; blocks; safe from any thread.
+    """Run it to its end, or to its deadline, or to the end of its memory or tasks; blocks; safe from any thread.
 
     `readable` and `writable` are folders or files that exist; `cwd` is the first of them that is a folder (writable
     ones first) or `/`, unless given. `environment` is all that the program finds in its own. `seconds` count from
-    its start; what it prints beyond `output_bytes` is read and dropped. `memory` is in bytes: of private data for
-    each process, and resident for all together.
+    its start, a day at most; what it prints beyond `output_bytes` is read and dropped. `memory` is in bytes: of
+    private data for each process, and resident for all together.
 
     An exit status other than 0 is an outcome, not an error. Raises SandboxUnavailable, before anything is run, where
     this system cannot keep a program in; InputInvalid for a root or a program that is not there; RequestTooLarge for
     words or roots over a limit; and an EngineError if the launcher itself dies.
     """
+    if sys.platform != "linux":
+        raise SandboxUnavailable("programs are not run: only Linux keeps them in", missing=["files", "processes"])
     words = ENVIRONMENT if environment is None else environment
     _check(argv, words, (readable, writable))
     with contextlib.ExitStack() as stack:
@@ -90,11 +95,11 @@ def run_program(
             argv=tuple(argv),
             environment=dict(words),
             cwd=_opened(place, stack, os.O_DIRECTORY),
-            seconds=max(0.0, seconds),
+            seconds=min(max(0.0, seconds), _LONGEST),
             readable=tuple(roots[0]),
             writable=tuple(roots[1]),
             output_bytes=max(0, min(output_bytes, LIMITS.program_output_bytes)),
-            memory=memory,
+            memory=max(0, min(memory, 1 << 62)),
             network=network,
         )
         return _outcome(_launch(job))
@@ -143,9 +148,13 @@ def _launch(job: Launch) -> Exited:
     running = child.start("linnet.worker.launch", (job.cwd, *job.readable, *job.writable))
     try:
         running.post(job)
-        record = _await(running, job.seconds + _GRACE)
+        record = _await(running, LIMITS.start_seconds + job.seconds + _GRACE)
     finally:
-        running.channel.close()  # the launcher ends what it has started when the pipe ends
+        # Not a signal: the launcher ends what it has started when the pipe ends, and then itself.
+        with contextlib.suppress(OSError):
+            running.channel.socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.process.wait(_GRACE)
         running.reap()
     if isinstance(record, Failed):
         raise record.error()
@@ -156,21 +165,22 @@ def _launch(job: Launch) -> Exited:
 
 def _await(running: child.Child, seconds: float) -> Record:
     """What the launcher reports. Raises the error for the way it died."""
-    end = time.monotonic() + seconds
     broken = None
     try:
-        while (left := end - time.monotonic()) > 0:
-            if running.channel.wait(left) and (record := running.channel.pending()) is not None:
+        while running.channel.wait(seconds):
+            if (record := running.channel.pending()) is not None:
                 return record
-        running.kill()
+        broken = ProtocolBroken(f"the launcher said nothing for {seconds:g} s")
     except ProtocolBroken as error:
         broken = error
-        running.kill()
     except (EOFError, OSError):
         pass
+    if broken is not None:
+        running.kill()
     code, words = running.reap()
-    error_of = postmortem.explain(code, "launch", words, broken=broken)
-    raise error_of if isinstance(error_of, EngineError | SandboxUnavailable) else EngineError(str(error_of))
+    died = postmortem.explain(code, "launch", words, broken=broken)
+    died.message = died.message.replace("the engine", "the launcher")
+    raise died
 
 
 def _outcome(record: Exited) -> Outcome:

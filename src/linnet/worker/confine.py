@@ -6,30 +6,34 @@ Covered: opening, listing, running, making, changing and removing files outside 
 programs; sockets of any kind (unless the network was asked for); signals to others and their memory; mounts,
 namespaces, io_uring, bpf, capabilities, set-uid programs; modes, owners and times of files outside the writable
 roots, by a read-only view of the file system, and where there is none by refusing to change any.
+As many processes and threads as `program_tasks` says, and no more for a moment (`linnet.worker.gate`).
 Not covered: names and metadata of files (stat, readlink); the scheduling of other processes of the same user; how
 much is written in all (one file is bounded); side channels of shared hardware.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import socket
 import stat
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from linnet.errors import SandboxUnavailable
+from linnet.errors import InputInvalid, SandboxUnavailable
 from linnet.hardware.probe import landlock_abi
 from linnet.limits import LIMITS
 from linnet.program import Launch
-from linnet.worker import kernel, landlock, seccomp
+from linnet.worker import gate, kernel, landlock, seccomp
 from linnet.worker.landlock import Rule
 
 SYSTEM = (
     "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /etc/alternatives /etc/ld.so.cache /etc/localtime /etc/nsswitch.conf"
 ).split()
 """What programs are made of: they may read and run it."""
+_NETWORK = "/etc/hosts /etc/resolv.conf /etc/services /etc/ssl/certs".split()
 _DEVICES = "/dev/null /dev/zero /dev/full /dev/random /dev/urandom".split()
 
 _RUN = landlock.EXECUTE | landlock.READ_FILE | landlock.READ_DIR
@@ -39,59 +43,65 @@ _CHANGE = (
     | landlock.MAKE_FILE | landlock.MAKE_FIFO | landlock.MAKE_LINK | landlock.REFER
 )  # fmt: skip
 
+_NOSUID, _NODEV, _NOEXEC, _BIND, _RECURSIVE, _PRIVATE = 1 << 1, 1 << 2, 1 << 3, 1 << 12, 1 << 14, 1 << 18
 _NEWNS, _NEWIPC, _NEWUSER, _NEWPID = 0x0002_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000
 _ANY_NAMESPACE = 0x7E02_0000
 
 
 class Apart(NamedTuple):
-    """Which namespaces this process got: of process ids, and of mounts with a read-only view."""
+    """Which namespaces a program got: of process ids, of mounts with a read-only view, and its own /proc in it."""
 
     processes: bool = False
     mounts: bool = False
+    proc: bool = False
 
 
 # --- namespaces ----------------------------------------------------------------------------------
 
 
-def separate() -> Apart:
-    """Namespaces for the children of this process, as far as the kernel grants them."""
-    wanted = _NEWNS | _NEWIPC | _NEWPID
+def separate() -> bool:
+    """Namespaces of process ids and of shared memory for the children of this process, if the kernel grants them."""
+    wanted = _NEWIPC | _NEWPID
     user, group = os.getuid(), os.getgid()
     if kernel.libc().unshare(wanted) == 0:
-        return Apart(True, True)
+        return True
     if kernel.libc().unshare(wanted | _NEWUSER) != 0:
-        return Apart()
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    return Apart(True, True)
+        return False
+    with contextlib.suppress(OSError):  # it only shows other ids than usual, then
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    return True
 
 
-def view(writable: tuple[int, ...]) -> bool:
-    """Make the whole file system read-only but for what is writable; whether that holds. In own namespaces only."""
+def view(writable: tuple[int, ...]) -> Apart:
+    """Have this process, which is in a namespace of process ids, see a file system that only the writable places can
+    be changed in, with a /proc of its own; as far as that can be had. Raises InputInvalid for a place that was moved.
+    """
+    if kernel.libc().unshare(_NEWNS) != 0 or not _mount("none", "/", _RECURSIVE | _PRIVATE):
+        return Apart(True)
     places = [place_of(each) for each in writable]
-    libc, private, bind = kernel.libc(), 1 << 18 | 1 << 14, 1 << 12
-    if libc.mount(b"none", b"/", None, private, None) != 0:
-        return False
     changeable = [place for place in places if not os.statvfs(place).f_flag & os.ST_RDONLY]
+    if not all(_mount(place, place, _BIND) for place in changeable) or not _read_only("/", True):
+        return Apart(True)
     for place in changeable:
-        if libc.mount(os.fsencode(place), os.fsencode(place), None, bind, None) != 0:
-            return False
-    if not _read_only("/", True):
-        return False
-    return all(_read_only(place, False) for place in changeable)
+        if not _read_only(place, False):
+            raise InputInvalid(f"{place} cannot be made writable for a program")
+    own = _mount("proc", "/proc", _NOSUID | _NODEV | _NOEXEC, "proc", "subset=pid")
+    return Apart(True, True, own)
+
+
+def _mount(source: str, target: str, flags: int, kind: str | None = None, options: str | None = None) -> bool:
+    words = [os.fsencode(word) if word is not None else None for word in (source, target, kind, options)]
+    return int(kernel.libc().mount(*words[:3], ctypes.c_ulong(flags), words[3])) == 0
 
 
 def place_of(descriptor: int) -> str:
-    """Where an open file is, in the words of this mount namespace."""
-    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
-
-
-def enter(cwd: int) -> None:
-    """Make a folder the current one; by its name, as its descriptor may be of another mount namespace."""
-    os.chdir(place_of(cwd))
-    if not os.path.samestat(Path().stat(), os.fstat(cwd)):
-        raise FileNotFoundError(2, "the current folder has been moved")
+    """Where an open file is, by a name: descriptors lead into the mounts of the namespace that they come from."""
+    place = Path(f"/proc/self/fd/{descriptor}").readlink()
+    if not os.path.samestat(place.stat(), os.fstat(descriptor)):
+        raise InputInvalid(f"{place} was moved while a program was started")
+    return str(place)
 
 
 def _read_only(place: str, wanted: bool) -> bool:
@@ -105,33 +115,35 @@ def _read_only(place: str, wanted: bool) -> bool:
 # --- the lock ------------------------------------------------------------------------------------
 
 
-def check(apart: Apart) -> None:
-    """Raises SandboxUnavailable where this kernel cannot keep a program in."""
+def check(processes: bool) -> None:
+    """Raises SandboxUnavailable where this kernel cannot keep a program in. `processes`: in a namespace of them."""
     abi = landlock_abi()
     missing = ["files"] if abi < landlock.TRUNCATE else []
-    missing += ["signals"] if abi < landlock.SCOPES and not apart.processes else []
+    missing += ["signals"] if abi < landlock.SCOPES and not processes else []
     if missing:
         message = f"programs are not run: this system cannot enforce {', '.join(missing)}"
         raise SandboxUnavailable(message, hint="It takes Linux 6.2, or 6.12 without namespaces.", missing=missing)
 
 
-def lock(job: Launch, apart: Apart) -> tuple[str, ...]:
-    """Lock this process for good; the parts that are enforced. Raises SandboxUnavailable if one is missing."""
+def lock(job: Launch, apart: Apart, hand: socket.socket) -> tuple[str, ...]:
+    """Lock this process for good; the parts that are enforced. Its gate goes to the other end of `hand`.
+
+    Raises SandboxUnavailable if a part is missing.
+    """
     _limit(job)
-    rules = [*_system(), *_roots(job)]
+    rules = [*_system(apart, job.network), *_roots(job)]
     holds = {
         "no_new_privs": kernel.no_new_privileges(),
         "capabilities": kernel.drop_capabilities(),
+        "tasks": gate.close_behind(hand),
         "files": landlock.restrict(rules, files=True, network=not job.network, signals=True) >= landlock.TRUNCATE,
-        "network": job.network,
         "processes": seccomp.install(_filter(job, apart)),
     }
-    holds["network"] = holds["processes"]
     missing = [part for part, held in holds.items() if not held]
     if missing:
         raise SandboxUnavailable(f"programs are not run: this system cannot enforce {', '.join(missing)}")
-    apart_names = ("namespaces",) * apart.processes + ("read-only view",) * apart.mounts
-    return (*(part for part in holds if part != "network" or not job.network), *apart_names)
+    named = {"network": not job.network, "namespaces": apart.processes, "read-only view": apart.mounts}
+    return (*holds, *(part for part, held in named.items() if held))
 
 
 def _limit(job: Launch) -> None:
@@ -140,11 +152,12 @@ def _limit(job: Launch) -> None:
     kernel.lower(resource.RLIMIT_CORE, 1)  # as in linnet.worker.lockdown
     kernel.lower(resource.RLIMIT_FSIZE, LIMITS.program_file_bytes)
     kernel.lower(resource.RLIMIT_DATA, job.memory)
-    kernel.lower(resource.RLIMIT_MEMLOCK, 0)
 
 
-def _system() -> list[Rule]:
-    rules = [_rule(path, _RUN) for path in SYSTEM] + [_rule(path, _DEVICE) for path in _DEVICES]
+def _system(apart: Apart, network: bool) -> list[Rule]:
+    """`/proc` only as one of the program's own: the system's tells of all processes."""
+    folders = (*SYSTEM, *_NETWORK * network, *["/proc"] * apart.proc)
+    rules = [_rule(path, _RUN) for path in folders] + [_rule(path, _DEVICE) for path in _DEVICES]
     return [rule for rule in rules if rule is not None]
 
 
@@ -170,7 +183,7 @@ def _filter(job: Launch, apart: Apart) -> seccomp.Rules:
     denied += [] if job.network else [seccomp.NETWORK]
     denied += [] if apart.mounts else [seccomp.METADATA]
     rows = [seccomp.TERMINAL, ("clone=56/220", (seccomp.Test(0, 0, mask=_ANY_NAMESPACE),))]
-    rows += [] if job.network else [seccomp.PAIRS]
+    rows.append(seccomp.INTERNET if job.network else seccomp.PAIRS)
     if not apart.processes:  # all stay in one process group, which is killed at one stroke
         denied.append(seccomp.SESSIONS)
         rows.append(("prlimit64=302/261", (seccomp.Test(0, 0),)))

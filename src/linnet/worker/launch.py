@@ -26,7 +26,7 @@ from linnet.errors import InputInvalid, LinnetError
 from linnet.limits import LIMITS
 from linnet.program import Ending, Exited, Launch
 from linnet.protocol import Failed, failed
-from linnet.worker import confine, kernel
+from linnet.worker import confine, gate, kernel
 from linnet.worker.confine import Apart
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -38,12 +38,13 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def run(job: Launch, channel: Channel) -> Exited:
     """Raises SandboxUnavailable before anything is run, and InputInvalid for what is no program."""
-    apart = confine.separate() if job.apart else Apart()
+    apart = job.apart and confine.separate()
     confine.check(apart)
     kernel.libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     watch = _Watch(job, channel)
     keeper = os.fork()
     if keeper == 0:
+        channel.close()
         _keep(job, apart, watch)
     return watch.until_the_end(keeper)
 
@@ -52,26 +53,30 @@ def run(job: Launch, channel: Channel) -> Exited:
 
 
 class _Watch:
-    """The pipes of one program and what came out of them."""
+    """The pipes of one program, what came out of them, and the gate at which it waits to start processes."""
 
     def __init__(self, job: Launch, channel: Channel) -> None:
         self._job = job
         self._channel = channel
         self.pipes = {name: os.pipe() for name in ("output", "error", "said")}
+        self.hand, self.taker = socket.socketpair()
         self._kept = {self.pipes[name][0]: bytearray() for name in self.pipes}
         self._written = dict.fromkeys(self._kept, 0)
+        self._gate = -1
+        self._tasks = 0
+        self._poll = select.poll()
 
     def until_the_end(self, keeper: int) -> Exited:
         started = time.monotonic()
         for _, end in self.pipes.values():
             os.close(end)
+        self.hand.close()
         ended = self._follow(started + self._job.seconds)
         said = self._said()
-        left = max(0, len(_below(os.getpid())) - 1) if not ended and "status" in said else 0
+        left = max(0, len(_below(os.getpid())) - 1) if "status" in said else 0
         _sweep(keeper, said.get("group"))
         self._drain()
-        said = self._said()
-        if "failed" in said:
+        if "failed" in (said := self._said()):
             raise Failed(0, **said["failed"]).error()
         output, error = (self.pipes[name][0] for name in ("output", "error"))
         return Exited(
@@ -86,17 +91,14 @@ class _Watch:
 
     def _follow(self, end: float) -> Ending:
         """Until the program has ended, or has to."""
-        poll = select.poll()
-        for descriptor in (*self._kept, self._channel.fileno()):
-            poll.register(descriptor, select.POLLIN)
+        for descriptor in (*self._kept, self.taker.fileno(), self._channel.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
         looked = 0.0
         while (now := time.monotonic()) < end:
-            for descriptor, _ in poll.poll(1_000 * max(0.0, min(_LOOK, end - now))):
-                if descriptor == self._channel.fileno():
-                    return "cancelled"
-                if not self._read(descriptor):
-                    poll.unregister(descriptor)
-            if self._over():
+            for descriptor, events in self._poll.poll(1_000 * max(0.0, min(_LOOK, end - now))):
+                if why := self._attend(descriptor, events):
+                    return why
+            if self._said().keys() & {"status", "failed"}:
                 return ""
             if now - looked >= _LOOK:
                 looked = now
@@ -104,15 +106,37 @@ class _Watch:
                     return why
         return "deadline"
 
-    def _over(self) -> bool:
-        said = self._said()
-        return "status" in said or "failed" in said
+    def _attend(self, descriptor: int, events: int) -> Ending:
+        if descriptor == self._channel.fileno():
+            return "cancelled"
+        if descriptor == self._gate and events & select.POLLIN:
+            return self._admit()
+        if descriptor == self.taker.fileno():
+            self._gate = gate.received(self.taker)
+            if self._gate >= 0:
+                self._poll.register(self._gate, select.POLLIN)
+        elif descriptor in self._kept and self._read(descriptor):
+            return ""
+        self._poll.unregister(descriptor)
+        return ""
+
+    def _admit(self) -> Ending:
+        """One more task, if that is not too many."""
+        if (who := gate.waiting(self._gate)) == 0:
+            return ""
+        if self._tasks >= LIMITS.program_tasks and (why := self._too_much()):
+            return why
+        self._tasks += 1
+        gate.let_through(self._gate, who)
+        return ""
 
     def _too_much(self) -> Ending:
-        sizes = _below(os.getpid())
-        if len(sizes) - 1 > LIMITS.program_processes:
-            return "processes"
-        return "memory" if sum(sizes.values()) * _PAGE > self._job.memory + _KEEPER_BYTES else ""
+        below = _below(os.getpid())
+        self._tasks = sum(tasks for tasks, _ in below.values()) - 1  # the keeper
+        if self._tasks >= LIMITS.program_tasks:
+            return "tasks"
+        resident = {pid: pages * _PAGE for pid, (_, pages) in below.items()}
+        return "memory" if _over(resident, self._job.memory + _KEEPER_BYTES) else ""
 
     def _read(self, descriptor: int) -> bool:
         """Keep what fits and count the rest; whether there may be more."""
@@ -139,26 +163,42 @@ class _Watch:
         return base64.b64encode(self._kept[descriptor]).decode()
 
 
+def _over(resident: dict[int, int], limit: int) -> bool:
+    """Whether processes take more than so many bytes together, what they share counted once."""
+    if sum(resident.values()) <= limit:
+        return False
+    return sum(_share(pid, size) for pid, size in resident.items()) > limit
+
+
+def _share(pid: int, size: int) -> int:
+    """The proportional set size of a process: it takes long to read, so it is asked for only where it matters."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        return int(rollup.partition(b"\nPss:")[2].split()[0]) << 10
+    except (OSError, IndexError):
+        return size
+
+
 _SAID_BYTES = 1 << 16
 _KEEPER_BYTES = 64 << 20
 """What the keeper takes, most of it shared with the launcher."""
 
 
-def _below(root: int) -> dict[int, int]:
-    """Pages of memory of all processes that descend from one, by process id."""
+def _below(root: int) -> dict[int, tuple[int, int]]:
+    """Tasks and pages of memory of all processes that descend from one, by process id."""
     parents: dict[int, int] = {}
-    pages: dict[int, int] = {}
+    sizes: dict[int, tuple[int, int]] = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(entry.name)
             fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
             if fields[0] not in b"ZX":
-                parents[pid], pages[pid] = int(fields[1]), int(fields[21])
-    found: dict[int, int] = {}
+                parents[pid], sizes[pid] = int(fields[1]), (int(fields[17]), int(fields[21]))
+    found: dict[int, tuple[int, int]] = {}
     fresh = {root}
     while fresh:
         fresh = {pid for pid, parent in parents.items() if parent in fresh and pid not in found}
-        found |= {pid: pages[pid] for pid in fresh}
+        found |= {pid: sizes[pid] for pid in fresh}
     return found
 
 
@@ -185,50 +225,62 @@ def _sweep(keeper: int, group: int | None) -> None:
 # --- the keeper and the program ------------------------------------------------------------------
 
 
-def _keep(job: Launch, apart: Apart, watch: _Watch) -> NoReturn:
+def _keep(job: Launch, apart: bool, watch: _Watch) -> NoReturn:
     """Starts the program, reaps whatever falls to it, and stays until it is killed."""
     said = watch.pipes["said"][1]
     try:
         kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         kernel.libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        if apart.mounts:
-            apart = apart._replace(mounts=confine.view(job.writable))
-        program = os.fork()
+        for reading, _ in watch.pipes.values():
+            os.close(reading)
+        watch.taker.close()
+        program = os.fork() if not _hung_up(said) else os._exit(1)
         if program == 0:
             _become(job, apart, watch)
-        for name in ("output", "error"):
-            os.close(watch.pipes[name][1])
+        for end in _ends(watch):
+            os.close(end)
+        watch.hand.close()
         while True:
             pid, status = os.wait()
             if pid == program:
                 _say(said, status=os.waitstatus_to_exitcode(status))
-                os.close(said)
                 signal.pause()
     finally:
         os._exit(1)
 
 
-def _become(job: Launch, apart: Apart, watch: _Watch) -> NoReturn:
+def _hung_up(end: int) -> bool:
+    """Whether nobody reads from a pipe any more: the launcher died before this process asked to die with it."""
+    poll = select.poll()
+    poll.register(end, select.POLLERR)
+    return bool(poll.poll(0))
+
+
+def _become(job: Launch, apart: bool, watch: _Watch) -> NoReturn:
+    """Locks this process and turns it into the program."""
     said = watch.pipes["said"][1]
     try:
+        kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.setsid()
-        if not apart.processes:
+        if not apart:
             _say(said, group=os.getpid())
+        spaces = confine.view(job.writable) if apart else Apart()
         for target, source in enumerate((os.open("/dev/null", os.O_RDONLY), *_ends(watch))):
             os.dup2(source, target)
-        confine.enter(job.cwd)
-        enforced = confine.lock(job, apart)
-        _say(said, enforced=enforced)
-        os.dup2(said, 3, inheritable=False)
-        os.closerange(4, 1 << 16)
-        said = 3
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.chdir(confine.place_of(job.cwd))
+        _say(said, enforced=confine.lock(job, spaces, watch.hand))
+        said = os.dup2(said, 3, inheritable=False)
+        os.closerange(4, 1 << 30)
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and so by what is run from it
+            signal.signal(ignored, signal.SIG_DFL)
         os.execvpe(job.argv[0], list(job.argv), job.environment)
     except LinnetError as error:
         _say(said, failed=_described(error))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         _say(said, failed=_described(InputInvalid(f"{job.argv[0]} cannot be run: {reason}")))
+    except Exception as error:  # as MemoryError, under a limit too small for this process to become another one
+        _say(said, failed=_described(InputInvalid(f"{job.argv[0]} could not be started: {error!r}")))
     finally:
         os._exit(127)
 

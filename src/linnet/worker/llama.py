@@ -12,7 +12,8 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -108,16 +109,17 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        with tiles.used_well(self._c._lib):
+        with tiles.used_well(self._c._lib), _hearing() as words:
             model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
-            raise ModelInvalid("llama.cpp refused the model file")
+            raise _refused("llama.cpp refused the model file", words)
         return model
 
     def _adapt(self, adapter: Adapter) -> tuple[Any, float]:
-        loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
+        with _hearing() as words:
+            loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
         if not loaded:
-            raise ModelInvalid(f"llama.cpp refused the adapter {adapter.name}", adapter=adapter.name)
+            raise _refused(f"llama.cpp refused the adapter {adapter.name}", words, adapter=adapter.name)
         return loaded, adapter.scale
 
     def _open(self, load: Load) -> Any:
@@ -319,31 +321,51 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
     written when this raises ModelInvalid, with llama.cpp's own last words, or OutOfMemory.
     """
     c = _bindings()
-    words = [""]
-
-    def told(level: int, text: bytes, data: object) -> None:
-        if level == _LOG_ERROR:
-            words[0] = text.decode(errors="replace").strip()
-
-    log = c.llama_log_callback(told)
     params = c.llama_model_quantize_default_params()
     params.ftype = getattr(c, f"LLAMA_FTYPE_{_FILE_TYPES.get(kind, f'MOSTLY_{kind.upper()}')}")
     params.nthread, params.max_buf_size = threads, rows_bytes
     params.allow_requantize = True  # else only files with 32 and 16 bits are taken
-    c.llama_log_set(log, None)
-    try:
+    with _hearing() as words:
         names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
         status = c.llama_model_quantize(*names, params)
-    finally:
-        c.llama_log_set(_silence(), None)  # ours ends here
-    if status and any(word in words[0] for word in _NO_MEMORY):
-        raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
     if status:
-        raise ModelInvalid(f"llama.cpp did not re-encode the model as {kind}: {words[0][:300]}", last_words=words[0])
+        raise _refused(f"llama.cpp did not re-encode the model as {kind}", words, told=True)
 
 
+@contextmanager
+def _hearing() -> Iterator[list[str]]:
+    """What the library says of errors meanwhile, the last lines of it."""
+    words: list[str] = []
+
+    def told(level: int, text: bytes, data: object) -> None:
+        if level == _LOG_ERROR:
+            words.append(text.decode(errors="replace").strip()[:_WORDS_CHARS])
+            del words[:-_WORDS]
+
+    log = _bindings().llama_log_callback(told)
+    _bindings().llama_log_set(log, None)
+    try:
+        yield words
+    finally:
+        _bindings().llama_log_set(_silence(), None)  # ours ends here
+
+
+def _refused(message: str, words: list[str], *, told: bool = False, **details: Any) -> ModelInvalid | OutOfMemory:
+    """The file's fault, unless the library said that there was no memory for it. `told` puts its words in ours."""
+    last = words[-1] if words else ""
+    if any(mark in line for line in words for mark in _NO_MEMORY):
+        return OutOfMemory(f"there was no memory for it: {message}", last_words=last, **details)
+    return ModelInvalid(f"{message}: {last[:300]}" if told else message, last_words=last, **details)
+
+
+_WORDS, _WORDS_CHARS = 16, 500
 _LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-_NO_MEMORY = ("bad_alloc", "Resource temporarily unavailable")  # for data, and for the stack of a thread
+_NO_MEMORY = (
+    "bad_alloc",
+    "Resource temporarily unavailable",
+    "failed to allocate",
+    "unable to allocate",
+)  # for data, and for the stack of a thread
 
 
 def warm_imports() -> None:

@@ -46,6 +46,7 @@ METADATA = """
     utime=132/ utimes=235/ utimensat=280/88 futimesat=261/ setxattr=188/5 lsetxattr=189/6 fsetxattr=190/7
     removexattr=197/14 lremovexattr=198/15 fremovexattr=199/16
 """
+FORKS = "fork=57/ vfork=58/ clone=56/220"
 SESSIONS = "setsid=112/157 setpgid=109/154"
 CLONE3 = "clone3=435"  # hides its flags in memory; C libraries then fall back to clone
 KERNEL = """
@@ -88,6 +89,7 @@ Row = tuple[str, tuple[Test, ...]]
 """A row of a table, and what must hold of the arguments for the call to pass."""
 
 TERMINAL: Row = ("ioctl=16/29", (Test(1, 0x5412, equal=False), Test(1, 0x541C, equal=False)))  # TIOCSTI, TIOCLINUX
+INTERNET: Row = ("socket=41/198", (Test(0, 2, mask=_ALL & ~8),))  # AF_INET or AF_INET6
 PAIRS: Row = ("socketpair=53/199", (Test(0, 1), Test(1, 1, mask=0xF)))  # AF_UNIX, SOCK_STREAM
 """A pair of datagram sockets can still send to any address."""
 
@@ -143,7 +145,7 @@ def _conditions(sandbox: Sandbox, pid: int, opened: Opened) -> list[Row]:
 
 
 _LOAD, _AND, _EQUAL, _ABOVE, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x06
-_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF_0000, 0x8000_0000, 0x0005_0001, 0x0005_0026
+_ALLOW, _ASK, _KILL, _EPERM, _ENOSYS = 0x7FFF_0000, 0x7FC0_0000, 0x8000_0000, 0x0005_0001, 0x0005_0026
 
 Instruction = tuple[int, int, int, int]
 """Code, steps to skip when true, steps to skip when false, constant: struct sock_filter."""
@@ -194,8 +196,24 @@ def install(rules: Rules) -> bool:
     machine = os.uname().machine
     if machine not in ARCHITECTURES or struct.calcsize("P") != 8:
         return False
-    steps = program(rules, machine)
+    # TSYNC; SPEC_ALLOW: no speculation barrier, the process holds no secret but its own
+    return _load(program(rules, machine), 1 | 4) == 0
+
+
+def listen(table: str) -> int:
+    """Have these calls of this thread, and of what it starts, wait for whoever reads from the descriptor that is
+    returned (seccomp_unotify(2)); -1 where that cannot be had. Filters that refuse a call go before this one.
+    """
+    machine = os.uname().machine
+    if machine not in ARCHITECTURES or struct.calcsize("P") != 8:
+        return -1
+    steps: list[Instruction] = [(_LOAD, 0, 0, 0)]
+    for number in _numbers(table, ARCHITECTURES[machine].column):
+        steps += _when(number, [(_RETURN, 0, 0, _ASK)])
+    return _load([*steps, (_RETURN, 0, 0, _ALLOW)], 4 | 8)  # SPEC_ALLOW, NEW_LISTENER
+
+
+def _load(steps: list[Instruction], flags: int) -> int:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(steps), ctypes.addressof(code)))
-    flags = 1 | 4  # TSYNC; SPEC_ALLOW: no speculation barrier, the process holds no secret but its own
-    return kernel.syscall(ARCHITECTURES[machine].seccomp, 1, flags, header) == 0  # SECCOMP_SET_MODE_FILTER
+    return kernel.syscall(ARCHITECTURES[os.uname().machine].seccomp, 1, flags, header)  # SECCOMP_SET_MODE_FILTER
