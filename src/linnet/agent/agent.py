@@ -231,11 +231,8 @@ def _bound(tools: Sequence[Tool], root: str | Path | None) -> Sequence[Tool]:
     from linnet.agent.tools.writing import writing
 
     doing = {tool.name: tool for tool in writing(Path(root), places(tools))}
-    return [doing.get(t.name, t) if t.name in unbound and t.parameters == _form(doing, t) else t for t in tools]
-
-
-def _form(doing: dict[str, Tool], tool: Tool) -> Any:
-    return doing[tool.name].parameters if tool.name in doing else None
+    defined = {tool.name: tool.parameters for tool in doing.values()}
+    return [doing[t.name] if t.name in unbound and defined.get(t.name) == t.parameters else t for t in tools]
 
 
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:

@@ -132,3 +132,12 @@ def test_a_server_that_does_not_start_is_left_out_and_said(tmp_path: Path) -> No
     box = Toolbox(given.tool_tables)
     box.close()
     assert box.tools == () and box.notes[0].startswith("the tools of 'odd' are left out: the server 'odd'")
+
+
+def test_programs_do_not_write_where_linnets_own_places_are(tmp_path: Path) -> None:
+    text = 'root = "."\n[tools.shell]\nwritable = true'
+    given = settings(tmp_path, text)
+    with pytest.raises(SettingsInvalid, match="Linnet's own"):
+        Toolbox(given.tool_tables, given.root, environ={"LINNET_SETTINGS": str(tmp_path / "linnet.toml")})
+    (tmp_path / "inner").mkdir()
+    Toolbox(given.tool_tables, tmp_path / "inner", environ={"HOME": "/nowhere"}).close()

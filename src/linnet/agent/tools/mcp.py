@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from contextlib import suppress
@@ -230,17 +230,18 @@ def _transport(server: Server, nowhere: TextIO) -> Any:
         )
         return streamable_http_client(server.url, http_client=client)
     from mcp import StdioServerParameters
-    from mcp.client.stdio import stdio_client
+    from mcp.client.stdio import get_default_environment, stdio_client
 
-    command, *words = _started(server)
-    parameters = StdioServerParameters(command=command, args=words, encoding_error_handler="replace")
+    given = {"PATH": os.environ.get("PATH", _PATH), **server.environment}
+    command, *words = _started(server, set(get_default_environment()) - set(given))
+    parameters = StdioServerParameters(command=command, args=words, env=given, encoding_error_handler="replace")
     return stdio_client(parameters, errlog=nowhere)
 
 
-def _started(server: Server) -> list[str]:
-    """The words that start it with an environment of its own, and end it with us where there is `setpriv`."""
-    given = {"PATH": os.environ.get("PATH", _PATH), **server.environment}
-    words = ["env", "-i", *(f"{name}={value}" for name, value in given.items()), *server.command]
+def _started(server: Server, unwanted: Iterable[str]) -> list[str]:
+    """The words that start it without the variables that the SDK hands on, and end it with us where there is
+    `setpriv`. What it is given is in no word, for all users see those."""
+    words = ["env", *(part for name in sorted(unwanted) for part in ("-u", name)), *server.command]
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", *words] if setpriv else words
 

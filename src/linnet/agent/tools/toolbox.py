@@ -44,7 +44,7 @@ class Toolbox:
         self._environ = os.environ if environ is None else environ
         self._held: list[Callable[[], None]] = []
         self.notes: list[str] = []
-        self._own = places(own_tools)
+        self._own = places(own_tools, self._environ)
         try:
             made = {tool.name: tool for tool in self._made(tables, root, set(named))}
         except BaseException:
@@ -60,10 +60,11 @@ class Toolbox:
 
     def _made(self, tables: ToolTables, root: Path | None, named: set[str]) -> Iterable[Tool]:
         wanted = set(_names(named))
-        if root is not None and ((tables.files and tables.files.write) or wanted & {"write_file", "delete_file"}):
+        writes = tables.files is not None and tables.files.write
+        if root is not None and (writes or wanted & {"write_file", "delete_file"}):
             from linnet.agent.tools.writing import writing
 
-            yield from (tool for tool in writing(root, self._own) if tables.files or tool.name in wanted)
+            yield from (tool for tool in writing(root, self._own) if writes or tool.name in wanted)
         if tables.web or "web_fetch" in wanted:
             from linnet.agent.tools.web import web_fetch
 
@@ -73,7 +74,7 @@ class Toolbox:
         if tables.database:
             yield from self._database(tables.database.url)
         if tables.shell or "shell" in wanted:
-            yield _shell(tables.shell or ShellTable(), root)
+            yield _shell(tables.shell or ShellTable(), root, self._own)
         for name, table in tables.mcp.items():
             yield from self._server(name, table)
 
@@ -116,9 +117,14 @@ def _search(table: SearchTable, key: str) -> Tool:
     return web_search(Provider(url, table.query, table.number, table.results, **words).search)  # type: ignore[arg-type]
 
 
-def _shell(table: ShellTable, root: Path | None) -> Tool:
+def _shell(table: ShellTable, root: Path | None, own: Iterable[Path]) -> Tool:
     from linnet.agent.tools.shell import Shell, shell
 
+    if table.writable and root is not None:
+        mine = next((place for place in own if place.resolve().is_relative_to(root.resolve())), None)
+        if mine is not None:
+            told = f"programs may not write below {str(root)!r}, which holds what is Linnet's own: {str(mine)!r}"
+            raise SettingsInvalid(told, hint="Choose a `root` beside it.", place="tools.shell.writable")
     roots = (root,) if root is not None else ()
     places = {"writable": roots} if table.writable else {"readable": roots}
     return shell(Shell(programs=table.programs, seconds=table.seconds, **places))

@@ -28,7 +28,7 @@ _ADDRESS = r"(?P<url>(?:https?://|www\.)[\w-]+(?:\.[\w-]+)*(?::\d+)?(?:/[^\s\"'<
 
 def web_fetch(hosts: Collection[str] = (), resolve: Resolve = system_resolve) -> Tool:
     """The tool. `hosts` may be fetched from beside the public web, as `name` or `name:port`."""
-    run = partial(_read, Reach(frozenset(hosts)), resolve)
+    run = partial(_read, Reach(frozenset(map(str.lower, hosts))), resolve)
     return bound(definition(), run)
 
 
