@@ -32,9 +32,9 @@ def test_a_run_with_an_unlisted_skip_fails(tmp_path: Path, reason: str, strict: 
     for name in ("conftest.py", "skips.toml"):
         (tmp_path / name).write_text((TESTS / name).read_text())
     (tmp_path / "test_one.py").write_text(f"import pytest\n\ndef test_one():\n    pytest.skip({reason!r})\n")
-    environment = {name: value for name, value in os.environ.items() if name != "LINNET_STRICT_SKIPS"}
+    environment = {name: value for name, value in os.environ.items() if name != "STRICT_SKIPS"}
     if strict:
-        environment["LINNET_STRICT_SKIPS"] = "1"
+        environment["STRICT_SKIPS"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout

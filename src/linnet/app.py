@@ -12,6 +12,7 @@ from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
 from linnet.agent.execute import Approve
+from linnet.agent.router_file import load_router
 from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
@@ -47,7 +48,9 @@ def open_agent(
 
 def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
     """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
-    return Toolbox(settings.tool_tables, settings.root, named, tools)
+    templates = (own.template for own in settings.models.values())
+    files = [file for file in (settings.router, *templates) if file is not None]
+    return Toolbox(settings.tool_tables, settings.root, named, tools, files)
 
 
 def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
@@ -60,6 +63,7 @@ def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, t
         closing=toolbox.close,
         root=settings.root,
         margin=settings.margin,
+        router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,

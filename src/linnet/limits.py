@@ -25,6 +25,9 @@ class Limits:
     grammar_fuel: int = _limit(2_000_000, "steps", "of the lexer for one token, about 0.15 s of them")
     stops: int = _limit(16, "strings", "stop strings of one request")
     continuations: int = _limit(64, "texts", "continuations scored in one request")
+    embedded_texts: int = _limit(256, "texts", "embedded in one request")
+    embedded_tokens: int = _limit(512, "tokens", "of a text that are embedded as one; longer ones are read in parts")
+    vector_width: int = _limit(8_192, "numbers", "of one embedding")
     answer_tokens: int = _limit(1_024, "tokens", "answer, unless the request says otherwise")
     request_seconds: float = _limit(600.0, "s", "deadline of one request, unless it says otherwise")
     queue: int = _limit(512, "requests", "accepted and not yet finished, per worker")
@@ -56,6 +59,9 @@ class Limits:
     snapshots_kept: int = _limit(512, "prefixes", "kept on disk; those last used")
     snapshots_bytes: int = _limit(1 << 30, "bytes", "of all prefixes on disk")
     snapshot_header_bytes: int = _limit(MIB, "bytes", "what a prefix on disk says of itself")
+    # computed prefixes in memory, beside the KV cache
+    parked_bytes: int = _limit(64 * MIB, "bytes", "of computed prefixes that a worker keeps outside of its KV cache")
+    parked_prefixes: int = _limit(256, "stretches", "of such prefixes; those last used stay")
     # several models side by side
     pool_queue: int = _limit(128, "requests", "that wait for memory which models in use hold")
     pool_patience_seconds: float = _limit(10.0, "s", "that one waits so while others still begin on those models")

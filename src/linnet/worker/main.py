@@ -41,7 +41,9 @@ class Worker:
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
-            engine, name = Engine(model, load.sequences, Snapshots(model, load), self._ticked), "llama.cpp"
+            snapshots = Snapshots(model, load)
+            engine, name = Engine(model, load.sequences, snapshots, self._ticked, load.pooling), "llama.cpp"
+            engine.use_threads(load.decode_threads, load.prefill_threads)
             context, vocabulary = model.context, model.vocabulary.size
         self._engine = engine
         self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))
@@ -50,7 +52,8 @@ class Worker:
     def serve(self, engine: Engine | ScriptedEngine) -> None:
         """Until a Stop or the end of the pipe."""
         while True:
-            for record in self._arrived(wait=not engine.busy):
+            arrived = self._arrived(wait=not engine.busy)
+            for record in arrived:
                 if isinstance(record, Stop):
                     self._leave(engine)
                     return
@@ -59,6 +62,8 @@ class Worker:
             if engine.busy:
                 for record in engine.step():
                     self._channel.send(record)
+            elif not arrived and isinstance(engine, Engine):
+                engine.rest()
             self._tell(engine)
 
     def _leave(self, engine: Engine | ScriptedEngine) -> None:
