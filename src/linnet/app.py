@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from linnet.agent.agent import Agent
@@ -14,7 +15,7 @@ from linnet.agent.escalate import Escalation
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
-from linnet.requests import Generate, complete
+from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.remote import RemoteModel
@@ -93,6 +94,40 @@ def open_pool(settings: Settings | None = None) -> Pool:
         pool.close()
         raise
     return pool
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a server serves: models by every name that a client may say, `default` first, and one agent over it."""
+
+    models: Mapping[str, Model]
+    agent: Agent
+
+
+@contextlib.contextmanager
+def open_served(settings: Settings, tools: Sequence[Tool] = ()) -> Iterator[Served]:
+    """The settings' model and those to preload, in one pool, and an Agent with these tools. Raises a LinnetError for
+    what cannot be used."""
+    with contextlib.ExitStack() as held:
+        pool = held.enter_context(open_pool(settings))
+        default = pool.model(settings.model)
+        models: dict[str, Model] = {"default": default, default.capabilities.name: default}
+        models |= {name: pool.model(name) for name in settings.preload if name not in models}
+        agent = held.enter_context(_served_agent(settings, default, tools))
+        yield Served(models, agent)
+
+
+def _served_agent(settings: Settings, model: Model, tools: Sequence[Tool]) -> Agent:
+    return Agent(
+        tools,
+        model,
+        root=settings.root,
+        margin=settings.margin,
+        seconds=settings.request_seconds,
+        answer_tokens=settings.answer_tokens,
+        only=settings.tools,
+        memory=settings.memory,
+    )
 
 
 def check_engine(settings: Settings) -> dict[str, Any]:

@@ -9,6 +9,12 @@
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
     |   |-- RemoteUnsupported    a server cannot be asked for this
+    |   |-- NotOffered           this server, or its engine, has no such thing
+    |   |-- NotThere             no such path, or nothing by that name, on this server
+    |   |-- NotAuthorized        the key of the server is missing or wrong
+    |   |-- OriginDenied         a web page of another origin, or a host name that is not the server's
+    |   |-- TooSlow              the request did not arrive in time
+    |   |-- BindRefused          an address that others reach, without a key
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -28,6 +34,7 @@
     |   |-- ProtocolBroken       it sent what is not a record
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
+    |   |-- ShuttingDown         the server ends, and takes nothing on
     |   |-- DeadlineExceeded     the request's own time is up
     |   `-- Cancelled            the caller asked for it
     |-- RemoteError              a server that the user has configured
@@ -135,6 +142,35 @@ class RemoteUnsupported(RequestError):
     default_hint = "Ask a local model for it, or ask the server in messages and within a JSON Schema."
 
 
+class NotOffered(RequestError):
+    default_hint = "Leave it out of the request; `linnet serve` says in docs/http.md what it offers."
+
+
+class NotThere(RequestError):
+    default_hint = "See /openapi.json for the paths that there are."
+
+
+class NotAuthorized(RequestError):
+    exit_code = REFUSED
+    default_hint = "Send the key as `Authorization: Bearer KEY`, or as `x-api-key`."
+
+
+class OriginDenied(RequestError):
+    exit_code = REFUSED
+    default_hint = "Name the host or the origin when the server is started: --allow-host, --allow-origin."
+
+
+class TooSlow(RequestError):
+    retryable = True
+    default_hint = "Send headers and body without pauses; `linnet limits` shows the deadlines."
+
+
+class BindRefused(RequestError):
+    who: ClassVar[Actor] = "operator"
+    exit_code = REFUSED
+    default_hint = "Give a key (--api-key-file FILE, or LINNET_API_KEYS), or listen on 127.0.0.1."
+
+
 class SettingsInvalid(RequestError):
     who: ClassVar[Actor] = "operator"
     default_hint = "Correct the setting in the file or the environment variable that is named."
@@ -226,6 +262,10 @@ class OutOfMemory(EngineError):
 class QueueFull(EngineError):
     exit_code = RESOURCES
     default_hint = "Wait for running requests to finish; `linnet limits` shows the queue's length."
+
+
+class ShuttingDown(EngineError):
+    default_hint = "Send the request again once the server is back."
 
 
 class DeadlineExceeded(EngineError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from linnet.interfaces.cli import batch, bench, doctor, limits, memory, output, parse, router, run, tools
+from linnet.interfaces.cli import batch, bench, doctor, limits, memory, output, parse, router, run, serve, tools
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
 
@@ -44,6 +44,7 @@ app.command(epilog=bench.EXAMPLE)(bench.bench)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
+app.command(epilog=serve.EXAMPLE)(serve.serve)
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")

@@ -1,0 +1,106 @@
+"""Service: the models of a server by name, the line before them, and whether they are alive.
+
+Hides the order in which Models are put around a model for one request: who asks, an end to it at any time, and one
+deadline for waiting and working together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from linnet.agent.within import Within
+from linnet.errors import DeadlineExceeded, LinnetError, ModelNotFound
+from linnet.interfaces.http.client import ForClient
+from linnet.interfaces.http.errors import as_ours
+from linnet.interfaces.http.line import Line
+from linnet.interfaces.http.running import Run
+from linnet.limits import LIMITS
+from linnet.requests import Generate, Model, Piece, Segment
+from linnet.runtime.cancelling import Cancelling
+
+Event = TypeVar("Event")
+
+DEFAULT = "default"
+
+
+class Service:
+    """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
+
+    `seconds` is the deadline of a request, waiting included.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        *,
+        seconds: float = LIMITS.request_seconds,
+        at_once: int = LIMITS.http_at_once,
+        room: int = LIMITS.http_queue,
+    ) -> None:
+        self.models = dict(models)
+        self.line = Line(at_once, room)
+        self.started = time.time()
+        self._seconds = seconds
+        self._beat = float("-inf")
+        self._probe: asyncio.Task[LinnetError | None] | None = None
+
+    def model(self, name: str) -> Model:
+        """Raises ModelNotFound with the names that there are."""
+        found = self.models.get(name)
+        if found is None:
+            known = ", ".join(self.models)
+            raise ModelNotFound(
+                f"there is no model {name[:80]!r} on this server", hint=f"There are: {known}.", param="model"
+            )
+        return found
+
+    def run(self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]]) -> Run[Event]:
+        """The events that `work(model, bare)` yields, in a thread once there is a seat; `bare` is the model itself,
+        to be asked about and not to be asked. Raises ModelNotFound, QueueFull or ShuttingDown."""
+        bare = self.model(name)
+        until = time.monotonic() + self._seconds
+        stoppable = Cancelling(ForClient(bare, owner, self._pulse))
+
+        def events() -> Iterator[Event]:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise DeadlineExceeded(f"the request waited for its whole {self._seconds:g} s", seconds=self._seconds)
+            try:
+                stoppable.check()
+                yield from work(Within(stoppable, left), bare)
+            finally:
+                stoppable.cancel()
+
+        return Run(self.line, events, stoppable.cancel)
+
+    def _pulse(self) -> None:
+        self._beat = time.monotonic()
+
+    # --- health ----------------------------------------------------------------------------------
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Since the last token; infinite before the first."""
+        return time.monotonic() - self._beat
+
+    async def ailment(self) -> LinnetError | None:
+        """What is wrong with the default model, None if a token came lately, or comes now that one is asked for."""
+        if self.quiet_seconds <= LIMITS.health_fresh_seconds:
+            return None
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
+        return await asyncio.shield(self._probe)
+
+    def _probed(self) -> LinnetError | None:
+        """Not through the line: who stands in it says nothing of the engine."""
+        request = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=LIMITS.health_probe_seconds)
+        try:
+            for event in self.models[DEFAULT].stream(request):
+                if not isinstance(event, Piece) or event.tokens:
+                    self._pulse()
+        except Exception as error:
+            return as_ours(error)
+        return None
