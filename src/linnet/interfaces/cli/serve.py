@@ -66,7 +66,12 @@ def serve(
 
 
 def _serve(
-    door: Any, port: int, chosen: dict[str, Any], named: tuple[list[str], list[str]], at_once: int | None, as_json: bool
+    door: Any,
+    port: int,
+    chosen: dict[str, Any],
+    named: tuple[list[str], list[str]],
+    at_once: int | None,
+    as_json: bool,
 ) -> None:
     from linnet.app import open_served
     from linnet.interfaces.cli.tool_files import named_tools
@@ -77,9 +82,7 @@ def _serve(
 
     settings = options.settings(**chosen)
     with server.bound(door, port) as listening, open_served(settings, named_tools(*named)) as served:
-        service = Service(
-            served.models, seconds=settings.request_seconds, at_once=at_once or LIMITS.http_at_once
-        )
+        service = Service(served.models, seconds=settings.request_seconds, at_once=at_once or LIMITS.http_at_once)
         url = f"http://{_shown(listening.getsockname()[0])}:{listening.getsockname()[1]}"
 
         def ready() -> None:

@@ -9,10 +9,8 @@ one after the other.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
 from typing import Literal
 
 from linnet.agent.claims import checked
@@ -21,7 +19,8 @@ from linnet.calling.guided import Guide, Guided
 from linnet.calling.native import told_of
 from linnet.calling.repair import repair
 from linnet.calling.way import guide_for, stored_profile
-from linnet.errors import ConstraintInvalid, LinnetError, ToolArgumentsInvalid
+from linnet.errors import ConstraintInvalid, ToolArgumentsInvalid
+from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
 from linnet.tools import Tool, spoken
@@ -278,37 +277,3 @@ def _doubts(asked: Asked, done: Done) -> tuple[str, ...]:
     about = {tool.name: tool.description for tool in asked.tools}
     calls = [call for message in messages for call in message.calls]
     return checked(done.text, [m.content for m in messages], (), about, calls).findings
-
-
-def merged(streams: Sequence[Iterator[Piece | Done]]) -> Iterator[tuple[int, Piece | Done]]:
-    """The events of several streams as they come, with the number of each. The first error ends all of them."""
-    if len(streams) == 1:
-        yield from ((0, event) for event in streams[0])
-        return
-    events: SimpleQueue[tuple[int, Piece | Done | BaseException | None]] = SimpleQueue()
-
-    def pump(number: int, stream: Iterator[Piece | Done]) -> None:
-        try:
-            for event in stream:
-                events.put((number, event))
-            events.put((number, None))
-        except BaseException as error:
-            events.put((number, error))
-
-    for number, stream in enumerate(streams):
-        threading.Thread(target=pump, args=(number, stream), name="linnet-choice", daemon=True).start()
-    running = len(streams)
-    try:
-        while running:
-            number, event = events.get()
-            if isinstance(event, LinnetError):
-                raise event
-            if isinstance(event, BaseException):
-                raise RuntimeError("a stream failed") from event
-            if event is None:
-                running -= 1
-            else:
-                yield number, event
-    finally:
-        for stream in streams:
-            getattr(stream, "close", lambda: None)()

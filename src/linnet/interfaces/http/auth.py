@@ -1,4 +1,4 @@
-"""API keys: which there are, and whose a given one is. Compared by digest, in constant time, all of them each time."""
+"""API keys: which there are, and whose a given one is. Digests of all are compared, each time in constant time."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from linnet.errors import EmptyRequest, LinnetError
-from linnet.interfaces.http.answering import Ended, Event, Said, Whole, merged
+from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.errors import openai_body
+from linnet.interfaces.http.merging import merged
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.sse import DONE, frame
 from linnet.interfaces.http.told import extension, openai_usage, whole_of

@@ -106,7 +106,9 @@ class Bounded(H11Protocol):
         """What is no HTTP, or has headers without end."""
         cause = sys.exc_info()[1]
         too_large = getattr(cause, "error_status_hint", 400) == 431
-        error = headers_too_large() if too_large else RequestError("what was sent is not HTTP, or not a valid request")
+        error = (
+            headers_too_large() if too_large else RequestError("what was sent is not HTTP, or not a valid request")
+        )
         self._say(error, 431 if too_large else 400)
 
     def _say(self, error: LinnetError, status: int | None = None) -> None:

@@ -7,11 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-_ERROR = {
-    "type": "object",
-    "properties": {"error": {"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}}},
-    "required": ["error"],
-}  # fmt: skip
+_TOLD = {"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
+_ERROR = {"type": "object", "properties": {"error": _TOLD}, "required": ["error"]}
 
 
 def documented(shape: type[BaseModel] | None, summary: str, *, streams: bool = False) -> dict[str, Any]:

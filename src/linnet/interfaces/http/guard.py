@@ -77,13 +77,13 @@ class Door:
 
     def _check_origin(self, headers: Headers, host: str) -> None:
         origin = headers.get("origin")
-        if origin is not None and not self.allows(origin) and urlsplit_safe(origin) != host.lower():
+        if origin is not None and not self.allows(origin) and _netloc(origin) != host.lower():
             raise OriginDenied("pages of that origin may not ask this server")
         if origin is None and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise OriginDenied("a page of another site asks, and does not say which")
 
 
-def urlsplit_safe(origin: str) -> str:
+def _netloc(origin: str) -> str:
     """Host and port of an origin, "" where it has none."""
     try:
         parts = urlsplit(origin)

@@ -23,8 +23,8 @@ _WEIGHT = 0.2
 class Line:
     """`seats` requests run together, `room` are accepted and not finished; those over it are refused at once.
 
-    Not for several threads. A request begins when it has a seat, at once or later; whoever joined calls `left` when it
-    has ended, and before it has begun `withdraw` when it is not wanted any more.
+    Not for several threads. A request begins when it has a seat, at once or later; whoever joined calls `left` when
+    it has ended, and before it has begun `withdraw` when it is not wanted any more.
     """
 
     def __init__(self, seats: int, room: int) -> None:

@@ -1,4 +1,4 @@
-"""OpenAI's requests as their clients send them -> values. What is not done here is refused, or told; never dropped."""
+"""OpenAI's requests as their clients send them -> values. What is not done here is refused or told, never dropped."""
 
 from __future__ import annotations
 
