@@ -11,10 +11,8 @@
     |   |-- RemoteUnsupported    a server cannot be asked for this
     |   |-- NotOffered           this server, or its engine, has no such thing
     |   |-- NotThere             no such path, or nothing by that name, on this server
-    |   |-- NotAuthorized        the key of the server is missing or wrong
-    |   |-- OriginDenied         a web page of another origin, or a host name that is not the server's
-    |   |-- TooSlow              the request did not arrive in time
-    |   |-- BindRefused          an address that others reach, without a key
+    |   |-- NotAuthorized        the server's key is missing or wrong
+    |   |-- Forbidden            an address, host name or origin that is not allowed
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -34,7 +32,6 @@
     |   |-- ProtocolBroken       it sent what is not a record
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
-    |   |-- ShuttingDown         the server ends, and takes nothing on
     |   |-- DeadlineExceeded     the request's own time is up
     |   `-- Cancelled            the caller asked for it
     |-- RemoteError              a server that the user has configured
@@ -143,7 +140,7 @@ class RemoteUnsupported(RequestError):
 
 
 class NotOffered(RequestError):
-    default_hint = "Leave it out of the request; `linnet serve` says in docs/http.md what it offers."
+    default_hint = "Leave it out of the request; docs/http.md lists what is offered."
 
 
 class NotThere(RequestError):
@@ -155,20 +152,9 @@ class NotAuthorized(RequestError):
     default_hint = "Send the key as `Authorization: Bearer KEY`, or as `x-api-key`."
 
 
-class OriginDenied(RequestError):
+class Forbidden(RequestError):
     exit_code = REFUSED
-    default_hint = "Name the host or the origin when the server is started: --allow-host, --allow-origin."
-
-
-class TooSlow(RequestError):
-    retryable = True
-    default_hint = "Send headers and body without pauses; `linnet limits` shows the deadlines."
-
-
-class BindRefused(RequestError):
-    who: ClassVar[Actor] = "operator"
-    exit_code = REFUSED
-    default_hint = "Give a key (--api-key-file FILE, or LINNET_API_KEYS), or listen on 127.0.0.1."
+    default_hint = "Allow it when the server is started: --allow-host, --allow-origin."
 
 
 class SettingsInvalid(RequestError):
@@ -262,10 +248,6 @@ class OutOfMemory(EngineError):
 class QueueFull(EngineError):
     exit_code = RESOURCES
     default_hint = "Wait for running requests to finish; `linnet limits` shows the queue's length."
-
-
-class ShuttingDown(EngineError):
-    default_hint = "Send the request again once the server is back."
 
 
 class DeadlineExceeded(EngineError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from linnet.errors import BindRefused, InputInvalid, NotAuthorized, OriginDenied, RequestError, SettingsInvalid
+from linnet.errors import Forbidden, InputInvalid, NotAuthorized, RequestError, SettingsInvalid
 from linnet.interfaces.http.auth import Keys, collected, given_key
 from linnet.interfaces.http.guard import Door, is_loopback
 
@@ -72,9 +72,9 @@ def test_the_servers_own_names(host: str) -> None:
     ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "169.254.169.254", "10.0.0.1", "localhost."],
 )
 def test_other_names_are_denied(host: str) -> None:
-    with pytest.raises(OriginDenied):
+    with pytest.raises(Forbidden):
         Door().admit(headers(host=host))
-    with pytest.raises(OriginDenied):
+    with pytest.raises(Forbidden):
         Door(keys=Keys([ONE])).admit(headers(host=host, authorization=f"Bearer {ONE}"))
 
 
@@ -88,7 +88,7 @@ def test_a_public_server_goes_by_its_addresses_and_the_names_it_was_given() -> N
     door = Door("0.0.0.0", Keys([ONE]), frozenset({"linnet.example"}))
     for host in ("10.1.2.3:8177", "linnet.example", "localhost"):
         assert door.admit(headers(host=host, x_api_key=ONE))
-    with pytest.raises(OriginDenied):
+    with pytest.raises(Forbidden):
         door.admit(headers(host="rebound.example", x_api_key=ONE))
 
 
@@ -97,7 +97,7 @@ def test_a_public_server_goes_by_its_addresses_and_the_names_it_was_given() -> N
     ["http://evil.example", "null", "http://localhost:3000", "https://127.0.0.1:8177.evil.example", "file://"],
 )
 def test_pages_of_other_origins_are_denied(origin: str) -> None:
-    with pytest.raises(OriginDenied):
+    with pytest.raises(Forbidden):
         Door().admit(headers(host="127.0.0.1:8177", origin=origin))
 
 
@@ -108,7 +108,7 @@ def test_its_own_pages_and_those_named_may_ask() -> None:
 
 
 def test_a_page_that_hides_its_origin_is_denied() -> None:
-    with pytest.raises(OriginDenied):
+    with pytest.raises(Forbidden):
         Door().admit(headers(host="localhost", sec_fetch_site="cross-site"))
     assert Door().admit(headers(host="localhost", sec_fetch_site="none")) == ""
 
@@ -119,7 +119,7 @@ def test_a_page_that_hides_its_origin_is_denied() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "linnet.example", "", "127.0.0.1.example"])
 def test_no_public_address_without_a_key(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(BindRefused):
+    with pytest.raises(Forbidden):
         Door(host).check_bind()
     Door(host, Keys([ONE])).check_bind()
 

@@ -44,7 +44,7 @@ def test_both_shapes_carry_the_code(kind: type[LinnetError]) -> None:
 
 def test_busy_says_when_to_come_back() -> None:
     assert headers_of(errors.QueueFull("full", retry_after=7.4)) == {"Retry-After": "7"}
-    assert headers_of(errors.ShuttingDown("bye")) == {"Retry-After": "1"}
+    assert headers_of(errors.Cancelled("bye")) == {"Retry-After": "1"}
     assert headers_of(errors.RequestError("no")) == {}
 
 

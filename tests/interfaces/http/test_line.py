@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linnet.errors import QueueFull, ShuttingDown
+from linnet.errors import Cancelled, QueueFull
 from linnet.interfaces.http.line import Line
 
 
@@ -56,7 +56,7 @@ def test_a_closed_line_refuses_those_that_wait_and_all_later_ones() -> None:
     line, waiters = filled(1, 5, 3)
     line.close()
     assert [w.state for w in waiters] == ["runs", "refused", "refused"]
-    with pytest.raises(ShuttingDown):
+    with pytest.raises(Cancelled):
         line.join(Waiter())
     line.left(1.0)
     assert (line.running, line.waiting) == (0, 0)

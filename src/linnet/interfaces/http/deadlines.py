@@ -15,7 +15,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from linnet.errors import LinnetError, RequestError, TooSlow
+from linnet.errors import DeadlineExceeded, LinnetError, RequestError
 from linnet.interfaces.http.errors import openai_body, status_of
 from linnet.interfaces.http.guard import headers_too_large
 from linnet.limits import LIMITS
@@ -77,7 +77,8 @@ class Bounded(H11Protocol):
         elif what == _HEADERS and not self.conn.trailing_data[0]:
             self.transport.close()  # it has said nothing: there is nothing to answer
         else:
-            self._say(TooSlow(f"the {what} did not arrive in time"))
+            hint = "Send headers and body without pauses; `linnet limits` shows the deadlines."
+            self._say(DeadlineExceeded(f"the {what} did not arrive in time", hint=hint), 408)
 
     def _stop(self) -> None:
         if self._clock is not None:
@@ -117,7 +118,7 @@ class Bounded(H11Protocol):
             self.transport.abort()
             return
         code = status or status_of(error)
-        body = json.dumps(openai_body(error)).encode()
+        body = json.dumps(openai_body(error, code)).encode()
         head: list[Any] = [b"HTTP/1.1 %d %s" % (code, STATUS_PHRASES[code]), b"content-type: application/json"]
         head += [b"content-length: %d" % len(body), b"connection: close"]
         with contextlib.suppress(OSError):

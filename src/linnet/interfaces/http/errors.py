@@ -13,9 +13,7 @@ STATUS: dict[type[LinnetError], int] = {
     errors.RequestTooLarge: 413,
     errors.NotThere: 404,
     errors.NotAuthorized: 401,
-    errors.OriginDenied: 403,
-    errors.TooSlow: 408,
-    errors.BindRefused: 500,
+    errors.Forbidden: 403,
     errors.SettingsInvalid: 500,
     errors.ModelError: 500,
     errors.ModelNotFound: 404,
@@ -67,9 +65,9 @@ def headers_of(error: LinnetError) -> dict[str, str]:
     return found
 
 
-def openai_body(error: LinnetError) -> dict[str, Any]:
+def openai_body(error: LinnetError, status: int | None = None) -> dict[str, Any]:
     """OpenAI's shape, with ours beside it: `hint`, `who`, `retryable`, `details`."""
-    status = status_of(error)
+    status = status or status_of(error)
     kind = _OPENAI.get(status, "invalid_request_error" if status < 500 else "server_error")
     told = error.describe()
     return {"error": {**told, "type": kind, "param": error.details.get("param")}}

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from linnet.errors import BindRefused, LinnetError, OriginDenied, RequestError, RequestTooLarge, SettingsInvalid
+from linnet.errors import Forbidden, LinnetError, RequestError, RequestTooLarge, SettingsInvalid
 from linnet.interfaces.http.auth import Keys, given_key
 from linnet.interfaces.http.errors import anthropic_body, headers_of, openai_body, status_of
 from linnet.limits import LIMITS
@@ -46,23 +46,25 @@ class Door:
     origins: frozenset[str] = frozenset()
 
     def check_bind(self) -> None:
-        """Raises BindRefused for an address that others reach, without a key, and SettingsInvalid for an origin that
+        """Raises Forbidden for an address that others reach, without a key, and SettingsInvalid for an origin that
         is none."""
         if not is_loopback(self.host) and not self.keys:
-            raise BindRefused(f"{self.host} can be reached by others, and there is no API key", host=self.host)
+            hint = "Give a key (--api-key-file FILE, or LINNET_API_KEYS), or listen on 127.0.0.1."
+            message = f"{self.host or 'that address'} can be reached by others, and there is no API key"
+            raise Forbidden(message, hint=hint, host=self.host)
         for origin in self.origins:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
                 raise SettingsInvalid(f"{origin[:80]!r} is no origin", hint="Write it as https://example.org")
 
     def admit(self, headers: Headers) -> str:
-        """Whose request it is. Raises RequestError, OriginDenied or NotAuthorized."""
+        """Whose request it is. Raises RequestError, Forbidden or NotAuthorized."""
         hosts = headers.getlist("host")
         named = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
         if named is None:
             raise RequestError("the request has no Host, or not one of a known form")
         if not self._is_ours(named["name"].strip("[]").lower()):
-            raise OriginDenied("this server is not called by that host name")
+            raise Forbidden("this server is not called by that host name")
         self._check_origin(headers, hosts[0])
         return self.keys.owner(given_key(headers))
 
@@ -78,9 +80,9 @@ class Door:
     def _check_origin(self, headers: Headers, host: str) -> None:
         origin = headers.get("origin")
         if origin is not None and not self.allows(origin) and _netloc(origin) != host.lower():
-            raise OriginDenied("pages of that origin may not ask this server")
+            raise Forbidden("pages of that origin may not ask this server")
         if origin is None and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            raise OriginDenied("a page of another site asks, and does not say which")
+            raise Forbidden("a page of another site asks, and does not say which")
 
 
 def _netloc(origin: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from linnet.errors import QueueFull, ShuttingDown
+from linnet.errors import Cancelled, QueueFull
 
 
 class Waiter(Protocol):
@@ -15,6 +15,8 @@ class Waiter(Protocol):
 
     def refuse(self) -> None: ...
 
+
+ENDING = "Send the request again once the server is back."
 
 _WEIGHT = 0.2
 """Of the newest request in the mean time that one takes."""
@@ -39,9 +41,9 @@ class Line:
         return len(self._waiting)
 
     def join(self, waiter: Waiter) -> None:
-        """Raises QueueFull with `retry_after` in seconds, or ShuttingDown."""
+        """Raises QueueFull with `retry_after` in seconds, or Cancelled."""
         if self._closed:
-            raise ShuttingDown("the server is about to end")
+            raise Cancelled("the server is about to end", hint=ENDING)
         if self.running + self.waiting >= self._room:
             after = min(60.0, self._seconds * self.waiting / self._seats)
             message = f"{self._room} requests are accepted and not finished"

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from linnet.errors import Cancelled, LinnetError, ShuttingDown
+from linnet.errors import Cancelled, LinnetError
 from linnet.interfaces.http.errors import as_ours
-from linnet.interfaces.http.line import Line
+from linnet.interfaces.http.line import ENDING, Line
 
 Event = TypeVar("Event")
 
@@ -75,7 +75,7 @@ class Run(Generic[Event]):
         threading.Thread(target=self._run, name="linnet-request", daemon=True).start()
 
     def refuse(self) -> None:
-        self._put(ShuttingDown("the server ends, and the request had not begun"))
+        self._put(Cancelled("the server ends, and the request had not begun", hint=ENDING))
 
     # --- the thread ------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ def serve(app: FastAPI, service: Service, listening: socket.socket, ready: Calla
 
 @contextlib.contextmanager
 def bound(door: Door, port: int) -> Iterator[socket.socket]:
-    """The socket to listen on; port 0 is any free one. Raises BindRefused, SettingsInvalid, and InputInvalid for an
+    """The socket to listen on; port 0 is any free one. Raises Forbidden, SettingsInvalid, and InputInvalid for an
     address that cannot be had."""
     door.check_bind()
     try:

@@ -59,7 +59,7 @@ class Service:
 
     def run(self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]]) -> Run[Event]:
         """The events that `work(model, bare)` yields, in a thread once there is a seat; `bare` is the model itself,
-        to be asked about and not to be asked. Raises ModelNotFound, QueueFull or ShuttingDown."""
+        to be asked about and not to be asked. Raises ModelNotFound, QueueFull or Cancelled."""
         bare = self.model(name)
         until = time.monotonic() + self._seconds
         stoppable = Cancelling(ForClient(bare, owner, self._pulse))
