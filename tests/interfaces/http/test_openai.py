@@ -106,8 +106,9 @@ def test_parts_and_developers_are_understood(ask: Ask) -> None:
 
 
 def test_what_has_no_effect_is_told(ask: Ask) -> None:
-    told = ask("Hi", presence_penalty=0.5, frobnicate=1, max_tokens=2)["linnet"]["degraded"]
+    told = ask("Hi", presence_penalty=0.5, frobnicate=1, store=True, max_tokens=2)["linnet"]["degraded"]
     assert any("presence_penalty" in line for line in told) and any("frobnicate" in line for line in told)
+    assert any("stored" in line for line in told)
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -224,7 +225,6 @@ def test_an_unknown_model_is_not_looked_for(http: httpx.Client) -> None:
     ("more", "code"),
     [
         ({"logprobs": True}, "not_offered"),
-        ({"store": True}, "not_offered"),
         ({"messages": [{"role": "user", "content": [PICTURE]}]}, "not_offered"),
         ({"messages": [{"role": "user", "content": "  "}]}, "empty_request"),
         ({"n": LIMITS.choices + 1}, "request_error"),

@@ -241,7 +241,7 @@ def _in_words(content: str) -> str:
 def _spoken(model: Model, asked: Asked, plan: Guided) -> Iterator[Event]:
     """The model's own words. Draws of one request differ by their seeds."""
     own = asked.own
-    prompt, told = _introduced(asked.messages)
+    prompt, told = introduced(asked.messages)
     requests = [
         replace(own, prompt=prompt, sampling=replace(own.sampling, seed=own.sampling.seed + choice))
         for choice in range(asked.choices)
@@ -261,7 +261,7 @@ def _spoken(model: Model, asked: Asked, plan: Guided) -> Iterator[Event]:
     yield Whole(how or "model", usage, model.capabilities.name, tuple(degraded), tuple(steps))
 
 
-def _introduced(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Step, ...]]:
+def introduced(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Step, ...]]:
     """With a system message, as the agent has it, where the client gave none: a small model's template often has one
     that does harm (SmolLM2 answers in French where France is asked about)."""
     if any(message.role == "system" for message in messages):

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from linnet import __version__
 from linnet.errors import LinnetError, NotThere
-from linnet.interfaces.http import health, openai
+from linnet.interfaces.http import anthropic, health, openai, responses
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.guard import Door, Guard, refusal
 from linnet.interfaces.http.service import Service
@@ -26,7 +26,7 @@ def application(service: Service, door: Door, more: Sequence[APIRouter] = ()) ->
         redirect_slashes=False,
         exception_handlers={LinnetError: _failed, HTTPException: _absent, Exception: _unforeseen},
     )
-    for paths in (openai.router(service), health.router(service), *more):
+    for paths in (*(room.router(service) for room in (openai, anthropic, responses, health)), *more):
         app.include_router(paths)
     app.add_middleware(Guard, door=door)
     return app

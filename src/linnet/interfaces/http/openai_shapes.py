@@ -146,8 +146,6 @@ class ChatRequest(Drawing):
     def asked(self) -> Asked:
         """Raises NotOffered, RequestError, ToolInvalid."""
         refuse_logprobs(bool(self.logprobs or self.top_logprobs))
-        if self.store:
-            raise NotOffered("answers are not stored on this server", param="store")
         messages = read_messages(self.messages)
         last = messages[-1]
         tools = made_tools(self.tools or ())
@@ -161,7 +159,8 @@ class ChatRequest(Drawing):
             continues=last.role == "assistant" and not last.calls,
         )
         parallel = self.parallel_tool_calls is not False
-        return Asked(own, tools, checked_choice(choice, tools), parallel, self.n or 1, self.not_done())
+        notes = (*(("the answer was not stored",) if self.store else ()), *self.not_done())
+        return Asked(own, tools, checked_choice(choice, tools), parallel, self.n or 1, notes)
 
 
 class CompletionRequest(Drawing):
