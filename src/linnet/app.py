@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
+from linnet.agent.execute import Approve
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -98,26 +99,26 @@ def open_pool(settings: Settings | None = None) -> Pool:
 
 @dataclass(frozen=True)
 class Served:
-    """What a server serves: models by every name that a client may say, `default` first, and one agent over it."""
+    """What a server serves: models by every name that a client may say, `default` first. `agent(model, approve)` is
+    an Agent with the server's tools, for one turn of one client."""
 
     models: Mapping[str, Model]
-    agent: Agent
+    agent: Callable[[Model, Approve], Agent]
 
 
 @contextlib.contextmanager
 def open_served(settings: Settings, tools: Sequence[Tool] = ()) -> Iterator[Served]:
-    """The settings' model and those to preload, in one pool, and an Agent with these tools. Raises a LinnetError for
+    """The settings' model and those to preload, in one pool, and agents with these tools. Raises a LinnetError for
     what cannot be used."""
-    with contextlib.ExitStack() as held:
-        pool = held.enter_context(open_pool(settings))
+    with open_pool(settings) as pool:
         default = pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
-        agent = held.enter_context(_served_agent(settings, default, tools))
-        yield Served(models, agent)
+        _served_agent(settings, tools, default).close()  # what is wrong with the tools is told now
+        yield Served(models, lambda model, approve: _served_agent(settings, tools, model, approve))
 
 
-def _served_agent(settings: Settings, model: Model, tools: Sequence[Tool]) -> Agent:
+def _served_agent(settings: Settings, tools: Sequence[Tool], model: Model, approve: Approve | None = None) -> Agent:
     return Agent(
         tools,
         model,
@@ -125,6 +126,7 @@ def _served_agent(settings: Settings, model: Model, tools: Sequence[Tool]) -> Ag
         margin=settings.margin,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
+        approve=approve,
         only=settings.tools,
         memory=settings.memory,
     )

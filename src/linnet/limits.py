@@ -50,6 +50,8 @@ class Limits:
     http_grace_seconds: float = _limit(30.0, "s", "that running requests have to end when the server is told to")
     health_fresh_seconds: float = _limit(15.0, "s", "age of the last token by which an engine counts as healthy")
     health_probe_seconds: float = _limit(10.0, "s", "that an engine has for the one token it is asked for")
+    agent_runs: int = _limit(256, "runs", "of agents that a server remembers: those under way, and the newest others")
+    approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")

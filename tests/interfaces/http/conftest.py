@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from linnet.agent.agent import Agent
 from linnet.interfaces.http.app import application
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import Server, bound
@@ -28,6 +29,7 @@ from linnet.requests import Capabilities, Count, Infill, Request, Segment
 from linnet.runtime.stream import Stream
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Say
+from linnet.tools import Tool
 
 ROOT = Path(__file__).parents[3]
 
@@ -100,14 +102,15 @@ class Scripted:
 class Running:
     """A server in a thread of this process."""
 
-    def __init__(self, service: Service, door: Door, supervisor: Supervisor) -> None:
+    def __init__(self, service: Service, door: Door, supervisor: Supervisor, tools: Sequence[Tool] = ()) -> None:
         self.service, self.supervisor = service, supervisor
         self._up = threading.Event()
         self._listening = contextlib.ExitStack()
         listening = self._listening.enter_context(bound(door, 0))
         self.port: int = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.server = Server(application(service, door), service, self._up.set)
+        app = application(service, door, lambda model, approve: Agent(tools, model, approve=approve))
+        self.server = Server(app, service, self._up.set)
         self._thread = threading.Thread(target=self.server.run, args=([listening],), daemon=True)
         self._thread.start()
         assert self._up.wait(10)
@@ -150,11 +153,12 @@ def serving(scripted: Callable[..., Supervisor]) -> Iterator[Callable[..., Runni
         room: int = 512,
         seconds: float = 60,
         infill: Infill | None = None,
+        tools: Sequence[Tool] = (),
         **script: Any,
     ) -> Running:
         supervisor = scripted(*actions, **script)
         service = Service({"default": Scripted(supervisor, infill)}, at_once=at_once, room=room, seconds=seconds)
-        made.append(Running(service, door or Door(), supervisor))
+        made.append(Running(service, door or Door(), supervisor, tools))
         return made[-1]
 
     yield make

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,14 @@ from linnet.limits import LIMITS
 from linnet.script import Die, Say
 
 Says = Callable[[str], Say]
+CLIENT = httpx.Client(timeout=60)
 KEY = "a-key-of-the-tests"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_client_is_closed() -> Iterator[None]:
+    yield
+    CLIENT.close()
 
 
 @pytest.fixture
@@ -130,7 +137,7 @@ def test_headers_over_the_limit_are_refused(serving: Any, says: Says, size: int)
 
 
 def test_headers_within_the_limit_are_taken(serving: Any, says: Says) -> None:
-    done = httpx.get(
+    done = CLIENT.get(
         f"{serving(says('Hi')).url}/v1/models", headers={"x-a": "a" * (LIMITS.http_header_bytes - 1_000)}
     )
     assert done.status_code == 200
@@ -191,7 +198,7 @@ def test_no_more_run_together_than_have_a_seat(serving: Any, says: Says) -> None
 
 
 def paths(running: Any, headers: dict[str, str]) -> list[tuple[str, str]]:
-    document = httpx.get(f"{running.url}/openapi.json", headers=headers).json()
+    document = CLIENT.get(f"{running.url}/openapi.json", headers=headers).json()
     return [(method.upper(), path) for path, methods in document["paths"].items() for method in methods]
 
 
@@ -225,15 +232,15 @@ def test_each_key_has_prefixes_of_its_own(serving: Any, says: Says, monkeypatch:
     )
     body = {"messages": [{"role": "user", "content": "Hi"}]}
     for key in (KEY, KEY * 2, KEY):
-        httpx.post(f"{running.url}/v1/chat/completions", json=body, headers={"x-api-key": key})
+        CLIENT.post(f"{running.url}/v1/chat/completions", json=body, headers={"x-api-key": key})
     assert owners[0] == owners[2] != owners[1] and all(owners) and KEY not in "".join(owners)
 
 
 def test_pages_that_were_named_get_what_browsers_ask_for(serving: Any, says: Says) -> None:
     running = serving(says("Hi"), door=Door(keys=Keys([KEY]), origins=frozenset({"https://page.example"})))
-    before = httpx.options(f"{running.url}/v1/models", headers={"origin": "https://page.example"})
+    before = CLIENT.options(f"{running.url}/v1/models", headers={"origin": "https://page.example"})
     assert before.status_code == 204 and before.headers["access-control-allow-origin"] == "https://page.example"
-    told = httpx.get(f"{running.url}/v1/models", headers={"origin": "https://page.example", "x-api-key": KEY})
+    told = CLIENT.get(f"{running.url}/v1/models", headers={"origin": "https://page.example", "x-api-key": KEY})
     assert told.headers["access-control-allow-origin"] == "https://page.example"
 
 
@@ -242,14 +249,14 @@ def test_pages_that_were_named_get_what_browsers_ask_for(serving: Any, says: Say
 
 def test_an_engine_that_says_nothing_is_not_healthy(serving: Any) -> None:
     running = serving(Die(signal=11))
-    sick = httpx.get(f"{running.url}/health", timeout=30)
+    sick = CLIENT.get(f"{running.url}/health", timeout=30)
     assert sick.status_code == 503 and sick.json()["error"]["code"] == "worker_crashed"
     assert sick.json()["status"] == "error" and int(sick.headers["retry-after"]) >= 1
 
 
 def test_an_engine_that_comes_back_is(serving: Any, says: Says) -> None:
     running = serving(says("x"), Die(signal=11), generations=(1,))
-    assert httpx.get(f"{running.url}/health", timeout=30).status_code == 200
+    assert CLIENT.get(f"{running.url}/health", timeout=30).status_code == 200
 
 
 # --- the end -------------------------------------------------------------------------------------

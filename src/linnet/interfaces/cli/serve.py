@@ -91,7 +91,7 @@ def _serve(
             else:
                 output.complain(f"Listening on {url} with {', '.join(served.models)}. {_SHOWN}")
 
-        server.serve(application(service, door), service, listening, ready)
+        server.serve(application(service, door, agent=served.agent), service, listening, ready)
 
 
 def _shown(host: str) -> str:

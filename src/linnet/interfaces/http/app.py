@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from linnet import __version__
 from linnet.errors import LinnetError, NotThere
-from linnet.interfaces.http import anthropic, health, openai, responses
+from linnet.interfaces.http import anthropic, health, llama_server, openai, responses, runs
+from linnet.interfaces.http.agent_run import MakeAgent
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.guard import Door, Guard, refusal
+from linnet.interfaces.http.metrics import Measured
 from linnet.interfaces.http.service import Service
 
 
-def application(service: Service, door: Door, more: Sequence[APIRouter] = ()) -> FastAPI:
-    """The ASGI application; `more` are paths beside those of the models."""
+def application(service: Service, door: Door, agent: MakeAgent | None = None) -> FastAPI:
+    """The ASGI application; with `agent` it has agents of its own."""
     app = FastAPI(
         title="Linnet",
         version=__version__,
@@ -26,9 +26,12 @@ def application(service: Service, door: Door, more: Sequence[APIRouter] = ()) ->
         redirect_slashes=False,
         exception_handlers={LinnetError: _failed, HTTPException: _absent, Exception: _unforeseen},
     )
-    for paths in (*(room.router(service) for room in (openai, anthropic, responses, health)), *more):
-        app.include_router(paths)
+    for room in (openai, anthropic, responses, llama_server, health):
+        app.include_router(room.router(service))
+    if agent is not None:
+        app.include_router(runs.router(service, agent))
     app.add_middleware(Guard, door=door)
+    app.add_middleware(Measured, metrics=service.metrics)
     return app
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from linnet.requests import Capabilities, Count, Event, Model, Piece, Request
+from linnet.requests import Capabilities, Count, Event, Model, Request
 
 
 class ForClient:
-    """Gives each request its owner, and tells `pulse` of every token that comes."""
+    """Gives each request its owner, and tells `heard` of every event that comes."""
 
-    def __init__(self, model: Model, owner: str, pulse: Callable[[], None]) -> None:
-        self._model, self._owner, self._pulse = model, owner, pulse
+    def __init__(self, model: Model, owner: str, heard: Callable[[Event], None]) -> None:
+        self._model, self._owner, self._heard = model, owner, heard
 
     @property
     def capabilities(self) -> Capabilities:
@@ -20,20 +20,19 @@ class ForClient:
 
     def stream(self, request: Request) -> Iterator[Event]:
         owned = request if isinstance(request, Count) else replace(request, owner=self._owner)
-        return _Beating(self._model.stream(owned), self._pulse)
+        return _Heard(self._model.stream(owned), self._heard)
 
 
-class _Beating:
-    def __init__(self, events: Iterator[Event], pulse: Callable[[], None]) -> None:
-        self._events, self._pulse = events, pulse
+class _Heard:
+    def __init__(self, events: Iterator[Event], heard: Callable[[Event], None]) -> None:
+        self._events, self._tell = events, heard
 
-    def __iter__(self) -> _Beating:
+    def __iter__(self) -> _Heard:
         return self
 
     def __next__(self) -> Event:
         event = next(self._events)
-        if not isinstance(event, Piece) or event.tokens or event.text:
-            self._pulse()
+        self._tell(event)
         return event
 
     def close(self) -> None:

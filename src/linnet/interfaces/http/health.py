@@ -1,4 +1,4 @@
-"""Health, told truthfully: a token came lately, or comes now that one is asked for."""
+"""Health, told truthfully (a token came lately, or comes now that one is asked for), and numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.errors import headers_of, openai_body
+from linnet.interfaces.http.metrics import CONTENT_TYPE
 from linnet.interfaces.http.service import Service
 
 
@@ -24,5 +25,9 @@ def router(service: Service) -> APIRouter:
             return JSONResponse({"status": "ok", "seconds_since_token": age, **line})
         told: dict[str, Any] = {"status": "error", **openai_body(error), **line}
         return JSONResponse(told, 503, {"Retry-After": "5", **headers_of(error)})
+
+    @paths.get("/metrics", **documented(None, "Numbers for Prometheus"))
+    async def metrics(request: Request) -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     return paths

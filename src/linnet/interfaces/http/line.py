@@ -30,7 +30,7 @@ class Line:
     """
 
     def __init__(self, seats: int, room: int) -> None:
-        self._seats, self._room = seats, room
+        self.seats, self._room = seats, room
         self._waiting: deque[Waiter] = deque()
         self.running = 0
         self._seconds = 1.0
@@ -45,7 +45,7 @@ class Line:
         if self._closed:
             raise Cancelled("the server is about to end", hint=ENDING)
         if self.running + self.waiting >= self._room:
-            after = min(60.0, self._seconds * self.waiting / self._seats)
+            after = min(60.0, self._seconds * self.waiting / self.seats)
             message = f"{self._room} requests are accepted and not finished"
             raise QueueFull(message, queue=self._room, retry_after=max(1.0, round(after, 1)))
         self._waiting.append(waiter)
@@ -71,6 +71,6 @@ class Line:
             self._waiting.popleft().refuse()
 
     def _advance(self) -> None:
-        while self._waiting and self.running < self._seats:
+        while self._waiting and self.running < self.seats:
             self.running += 1
             self._waiting.popleft().begin()

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from linnet import requests
 from linnet.agent.within import Within
 from linnet.errors import DeadlineExceeded, LinnetError, ModelNotFound
 from linnet.interfaces.http.client import ForClient
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.line import Line
+from linnet.interfaces.http.metrics import Metrics
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
-from linnet.requests import Generate, Model, Piece, Segment
+from linnet.requests import Done, Generate, Model, Segment
 from linnet.runtime.cancelling import Cancelling
 
 Event = TypeVar("Event")
@@ -42,8 +44,10 @@ class Service:
     ) -> None:
         self.models = dict(models)
         self.line = Line(at_once, room)
+        self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
         self._seconds = seconds
+        self.metrics = Metrics(self.line)
         self._beat = float("-inf")
         self._probe: asyncio.Task[LinnetError | None] | None = None
 
@@ -57,12 +61,15 @@ class Service:
             )
         return found
 
-    def run(self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]]) -> Run[Event]:
-        """The events that `work(model, bare)` yields, in a thread once there is a seat; `bare` is the model itself,
-        to be asked about and not to be asked. Raises ModelNotFound, QueueFull or Cancelled."""
+    def run(
+        self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]], *, agents: bool = False
+    ) -> Run[Event]:
+        """The events that `work(model, bare)` yields, in a thread once there is a seat, among `agents` or others;
+        `bare` is the model itself, to be asked about and not to be asked. Raises ModelNotFound, QueueFull or
+        Cancelled."""
         bare = self.model(name)
         until = time.monotonic() + self._seconds
-        stoppable = Cancelling(ForClient(bare, owner, self._pulse))
+        stoppable = Cancelling(self.owned(name, owner))
 
         def events() -> Iterator[Event]:
             left = until - time.monotonic()
@@ -74,10 +81,25 @@ class Service:
             finally:
                 stoppable.cancel()
 
-        return Run(self.line, events, stoppable.cancel)
+        return Run(self.agents if agents else self.line, events, stoppable.cancel)
 
-    def _pulse(self) -> None:
+    def owned(self, name: str, owner: str) -> ForClient:
+        """A model as one client has it, outside the line. Raises ModelNotFound."""
+        bare = self.model(name)
+        return ForClient(bare, owner, lambda event: self._heard(bare.capabilities.name, event))
+
+    def _heard(self, name: str, event: requests.Event) -> None:
+        """From the thread of whoever listens."""
+        if isinstance(event, Done):
+            self.metrics.spent(name, event.usage)
+        elif not event.tokens:
+            return
         self._beat = time.monotonic()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self.line.close()
+        self.agents.close()
 
     # --- health ----------------------------------------------------------------------------------
 
@@ -99,8 +121,7 @@ class Service:
         request = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=LIMITS.health_probe_seconds)
         try:
             for event in self.models[DEFAULT].stream(request):
-                if not isinstance(event, Piece) or event.tokens:
-                    self._pulse()
+                self._heard(self.models[DEFAULT].capabilities.name, event)
         except Exception as error:
             return as_ours(error)
         return None

@@ -68,7 +68,7 @@ async def streamed(
         watch.cancel()
         run.cancel()
         raise
-    body = _sent(run, watch, _kept_alive(frames(run)))
+    body = _sent(run, watch, kept_alive(frames(run)))
     told = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **(headers or {})}
     return StreamingResponse(body, media_type="text/event-stream", headers=told)
 
@@ -84,7 +84,7 @@ async def _sent(
         run.cancel()
 
 
-async def _kept_alive(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def kept_alive(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """The frames, and a comment wherever none comes for a while."""
     following: asyncio.Future[bytes] | None = None
     try:
