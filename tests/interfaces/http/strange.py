@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
-TOOL = {
-    "type": "function",
-    "function": {"name": "t", "description": "d", "parameters": {"type": "object", "properties": {}}},
-}
+PARAMETERS = {"type": "object", "properties": {"a": {"type": "string"}}}
+TOOL = {"type": "function", "function": {"name": "t", "description": "d", "parameters": PARAMETERS}}
+TEXT = {"type": "text", "text": "Hi"}
 RIGHT: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {
         "model": "default", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2, "tools": [TOOL],
@@ -18,7 +18,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     },
     "/v1/completions": {"model": "default", "prompt": "Hi", "max_tokens": 2, "n": 1, "echo": False},
     "/v1/messages": {
-        "model": "default", "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}], "max_tokens": 2,
+        "model": "default", "messages": [{"role": "user", "content": [TEXT]}], "max_tokens": 2,
         "system": "s", "tools": [{"name": "t", "description": "d", "input_schema": {"type": "object"}}],
     },
     "/v1/messages/count_tokens": {"model": "default", "messages": [{"role": "user", "content": "Hi"}]},
@@ -26,17 +26,20 @@ RIGHT: dict[str, dict[str, Any]] = {
         "model": "default", "input": [{"role": "user", "content": "Hi"}], "max_output_tokens": 2,
         "text": {"format": {"type": "text"}}, "tools": [{"type": "function", "name": "t", "parameters": {}}],
     },
-    "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 2, "input_extra": [{"text": "x"}]},
+    "/infill": {"input_prefix": "a", "input_suffix": "b", "prompt": "c", "n_predict": 2, "input_extra": [TEXT]},
     "/completion": {"prompt": "Hi", "n_predict": 2, "temperature": 0},
     "/v1/embeddings": {"model": "default", "input": "Hi"},
     "/v1/agent/runs": {"text": "What is 2 + 2?", "history": [{"role": "user", "content": "Hi"}]},
 }  # fmt: skip
 ODD: list[Any] = [
-    None, True, False, 0, -1, 1, 2, 1 << 63, -(1 << 70), 1e308, 0.1, "", " ", "x", "default", "\0", "<|im_end|>", "𐍈" * 9,
-    [], {}, [[]], [None], ["x"], {"": ""}, {"type": "object"}, {"role": "user"}, [{"role": "tool", "content": "x"}],
-    {"type": "text"}, {"type": "function"}, [{"type": "text", "text": None}], "\u2028", {"$ref": "#"}, {"a": {"b": [1]}},
+    None, True, False, 0, -1, 1, 2, 1 << 63, -(1 << 70), 1e308, 0.1, "", " ", "x", "default", "\0", "<|im_end|>",
+    "𐍈" * 9, [], {}, [[]], [None], ["x"], {"": ""}, {"type": "object"}, {"role": "user"},
+    [{"role": "tool", "content": "x"}],
+    {"type": "text"}, {"type": "function"}, [{"type": "text", "text": None}], "\u2028", {"$ref": "#"},
+    {"a": {"b": [1]}},
 ]  # fmt: skip
-RAW = [b"", b"{", b"null", b"[" * 70, b"\xff\xfe", b'{"a":1}{"b":2}', b'{"messages":[{"role":"user","content":"\\ud800"}]}',
+RAW = [b"", b"{", b"null", b"[" * 70, b"\xff\xfe", b'{"a":1}{"b":2}',
+       b'{"messages":[{"role":"user","content":"\\ud800"}]}',
        b'{"n":1e999}', b'{"n":NaN}', b'{"a":1,"a":2}', b"9" * 5_000, b'"x"']  # fmt: skip
 
 
@@ -70,9 +73,13 @@ def change(rng: random.Random, value: Any) -> None:
         if key is not None and rng.random() < 0.25:
             del value[key]
         elif key is not None and rng.random() < 0.8:
-            value[key] = rng.choice(ODD)
+            value[key] = odd(rng)
         elif isinstance(value, dict):
-            value[rng.choice(("x", "type", "name", "content", "stream", "n", "logprobs"))] = rng.choice(ODD)
+            value[rng.choice(("x", "type", "name", "content", "stream", "n", "logprobs"))] = odd(rng)
         else:
-            value.append(rng.choice(ODD))
+            value.append(odd(rng))
         return
+
+
+def odd(rng: random.Random) -> Any:
+    return deepcopy(rng.choice(ODD))

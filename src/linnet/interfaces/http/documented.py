@@ -5,22 +5,26 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 _TOLD = {"type": "object", "properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
 _ERROR = {"type": "object", "properties": {"error": _TOLD}, "required": ["error"]}
 
 
-def documented(shape: type[BaseModel] | None, summary: str, *, streams: bool = False) -> dict[str, Any]:
+def documented(
+    shape: type[BaseModel] | None, summary: str, *, streams: bool = False, media: str = "application/json"
+) -> dict[str, Any]:
     """Keywords for a route: its request body, and answers by status."""
-    good: dict[str, Any] = {"description": "The answer", "content": {"application/json": {}}}
+    good: dict[str, Any] = {"description": "The answer", "content": {media: {}}}
     if streams:
         good["content"]["text/event-stream"] = {}
     bad = {"description": "An error", "content": {"application/json": {"schema": _ERROR}}}
-    extra: dict[str, Any] = {"responses": {"200": good, "4XX": bad, "5XX": bad}}
+    extra: dict[str, Any] = {"responses": {"200": good, "2XX": good, "4XX": bad, "5XX": bad}}
     if shape is not None:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(shape)}}}
-    return {"summary": summary, "openapi_extra": extra, "response_model": None}
+    kind = JSONResponse if media == "application/json" else PlainTextResponse
+    return {"summary": summary, "openapi_extra": extra, "response_model": None, "response_class": kind}
 
 
 @cache

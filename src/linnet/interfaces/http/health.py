@@ -26,7 +26,7 @@ def router(service: Service) -> APIRouter:
         told: dict[str, Any] = {"status": "error", **openai_body(error), **line}
         return JSONResponse(told, 503, {"Retry-After": "5", **headers_of(error)})
 
-    @paths.get("/metrics", **documented(None, "Numbers for Prometheus"))
+    @paths.get("/metrics", **documented(None, "Numbers for Prometheus", media="text/plain"))
     async def metrics(request: Request) -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
