@@ -101,6 +101,7 @@ def answer(model: Model, asked: Asked, profiled: Model) -> Iterator[Event]:
     """The events of all answers. `profiled` is the model whose profile says how it calls tools: `model` may be
     others around it. Raises a LinnetError where nothing can come, or no more of what has begun."""
     plan = _plan(model, asked, profiled) if asked.tools and asked.choice != "none" else Guided((), Usage(), ())
+    plan = replace(plan, calls=_different(plan.calls))
     calls = _due(asked, plan.calls)
     said = "" if calls else _reported(asked, profiled)
     if calls:
@@ -141,6 +142,15 @@ def _made(asked: Asked) -> int:
             break
         made += len(message.calls)
     return made
+
+
+def _different(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    """Each call once: to make the same one twice is of no use to anybody."""
+    found: list[ToolCall] = []
+    for call in calls:
+        if all((call.name, call.arguments) != (other.name, other.arguments) for other in found):
+            found.append(call)
+    return tuple(found)
 
 
 def _due(asked: Asked, planned: Sequence[ToolCall]) -> Sequence[ToolCall]:
