@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from linnet.agent.agent import Agent
@@ -114,11 +115,13 @@ def open_served(settings: Settings, tools: Sequence[Tool] = ()) -> Iterator[Serv
         default = pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
-        _served_agent(settings, tools, default).close()  # what is wrong with the tools is told now
-        yield Served(models, lambda model, approve: _served_agent(settings, tools, model, approve))
+        agents = partial(_served_agent, settings, tools)
+        agents(default, None).close()  # what is wrong with the tools is told now
+        yield Served(models, agents)
 
 
-def _served_agent(settings: Settings, tools: Sequence[Tool], model: Model, approve: Approve | None = None) -> Agent:
+def _served_agent(settings: Settings, tools: Sequence[Tool], model: Model, approve: Approve | None) -> Agent:
+    """Without memory and cache: those are one user's, and a server may have several."""
     return Agent(
         tools,
         model,
@@ -127,8 +130,8 @@ def _served_agent(settings: Settings, tools: Sequence[Tool], model: Model, appro
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         approve=approve,
+        backup=open_remote(settings) if settings.allow_remote else None,
         only=settings.tools,
-        memory=settings.memory,
     )
 
 
