@@ -38,6 +38,7 @@ class Limits:
     turns_waiting: int = _limit(512, "turns", "of one agent that an event loop has under way, waiting ones included")
     # an HTTP server
     http_body_bytes: int = _limit(8 * MIB, "bytes", "body of one HTTP request")
+    http_bodies_bytes: int = _limit(256 * MIB, "bytes", "bodies of all HTTP requests that one server has at a time")
     http_header_bytes: int = _limit(32 * KIB, "bytes", "request line and headers of one HTTP request")
     http_header_seconds: float = _limit(10.0, "s", "from the first byte of an HTTP request to the end of its headers")
     http_body_seconds: float = _limit(30.0, "s", "from the end of the headers to the end of the body")

@@ -9,8 +9,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from linnet.errors import LinnetError, RequestError
-from linnet.interfaces.http.body import check_depth, parsed, passed_over
+from linnet.errors import LinnetError, QueueFull, RequestError
+from linnet.interfaces.http.body import Bodies, check_depth, parsed, passed_over
 from linnet.interfaces.http.openai_shapes import ChatRequest
 from linnet.limits import LIMITS
 
@@ -87,6 +87,19 @@ def test_bombs_take_no_time() -> None:
         with pytest.raises(RequestError):
             parsed(bomb, ChatRequest)
     assert time.monotonic() - started < 5
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    bodies, one, two = Bodies(most=100), {"type": "http"}, {"type": "http"}
+    bodies.take(one, 60)
+    bodies.take(two, 40)
+    with pytest.raises(QueueFull):
+        bodies.take(two, 1)
+    bodies.give(one)
+    bodies.give(one)
+    bodies.take(two, 60)
+    bodies.give(two)
+    assert bodies.held == 0
 
 
 def test_unknown_fields_are_told_of() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from linnet.interfaces.http import deadlines
+from linnet.interfaces.http import deadlines, serve
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.limits import LIMITS
@@ -277,3 +277,17 @@ def test_what_runs_is_finished_and_what_waits_is_handed_back(serving: Any, says:
     assert by_status == {200: 1, 503: 2}
     assert {a.json()["error"]["code"] for a in answers if a.status_code == 503} == {"cancelled"}
     assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
+
+
+def test_what_does_not_end_in_time_is_cancelled_and_told(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "LIMITS", replace(LIMITS, http_grace_seconds=0.3))
+    running = serving(says("x" * 2_000), seconds_per_token=0.01)
+    answers: list[str] = []
+    asking = threading.Thread(target=lambda: answers.append(running.chat(stream=True, max_tokens=2_000).text))
+    asking.start()
+    time.sleep(0.5)
+    running.server.handle_exit(15, None)
+    asking.join(10)
+    assert '"code":"cancelled"' in answers[0] and "[DONE]" not in answers[0] and running.idle()

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from linnet.interfaces.http.answering import answer, introduced
 from linnet.interfaces.http.anthropic_answer import MessageAnswer
 from linnet.interfaces.http.anthropic_shapes import CountRequest, MessagesRequest
-from linnet.interfaces.http.body import received
+from linnet.interfaces.http.body import understood
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.service import Service
 from linnet.interfaces.http.sse import gathered, streamed
@@ -23,8 +23,7 @@ def router(service: Service) -> APIRouter:
 
     @paths.post("/v1/messages", **documented(MessagesRequest, "Answer a conversation", streams=True))
     async def messages(request: Request) -> Response:
-        asked = await received(request, MessagesRequest)
-        work = asked.asked()
+        asked, work = await understood(request, MessagesRequest, MessagesRequest.asked)
         run = service.run(asked.model, request.scope["owner"], lambda model, bare: answer(model, work, bare))
         made = MessageAnswer(asked.model)
         if asked.stream:
@@ -34,8 +33,8 @@ def router(service: Service) -> APIRouter:
 
     @paths.post("/v1/messages/count_tokens", **documented(CountRequest, "Count a conversation's tokens"))
     async def count_tokens(request: Request) -> Response:
-        asked = await received(request, CountRequest)
-        prompt, _ = introduced(asked.conversation())
+        asked, said = await understood(request, CountRequest, CountRequest.conversation)
+        prompt, _ = introduced(said)
 
         def counted(model: Model, _: Model) -> Iterator[int]:
             yield complete(model, Count(prompt)).count

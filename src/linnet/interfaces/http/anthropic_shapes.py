@@ -11,7 +11,7 @@ from pydantic import Field
 from linnet.errors import EmptyRequest, NotOffered, RequestError
 from linnet.interfaces.http.answering import Asked
 from linnet.interfaces.http.body import passed_over
-from linnet.interfaces.http.openai_shapes import Json, Loose, checked_choice, unique
+from linnet.interfaces.http.openai_shapes import Json, Loose, checked_choice, sized, unique
 from linnet.limits import LIMITS
 from linnet.messages import Message, ToolCall
 from linnet.requests import Generate, Sampling
@@ -70,7 +70,7 @@ class CountRequest(Loose):
         ]
         if not any(message.content.strip() or message.calls for message in said):
             raise EmptyRequest("no message has any text", hint="Give a message with content.", param="messages")
-        return (*((Message("system", system),) if system.strip() else ()), *_named(said))
+        return sized((*((Message("system", system),) if system.strip() else ()), *_named(said)))
 
 
 class MessagesRequest(CountRequest):

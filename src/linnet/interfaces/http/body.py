@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
-from linnet.errors import Cancelled, RequestError, RequestTooLarge
+from linnet.errors import Cancelled, QueueFull, RequestError, RequestTooLarge
 from linnet.limits import KIB, LIMITS
 
 Shape = TypeVar("Shape", bound=BaseModel)
+Value = TypeVar("Value")
 
 _AT_ONCE = 64 * KIB
 """Bytes that are looked at in the event loop: a millisecond or two."""
@@ -27,11 +30,39 @@ _MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 async def received(request: Request, shape: type[Shape]) -> Shape:
-    """The body as `shape` has it. Raises RequestTooLarge, or RequestError that names what is wrong where."""
+    """The body as `shape` has it. Raises RequestTooLarge, QueueFull where all bodies together are too much, or
+    RequestError that names what is wrong where."""
     body = await _bytes(request)
     if len(body) <= _AT_ONCE:
         return parsed(body, shape)
     return await asyncio.to_thread(parsed, body, shape)
+
+
+async def understood(request: Request, shape: type[Shape], read: Callable[[Shape], Value]) -> tuple[Shape, Value]:
+    """The body, and what `read` makes of it: in a thread, for a short body may hold tools that are long to read."""
+    asked = await received(request, shape)
+    return asked, await asyncio.to_thread(read, asked)
+
+
+class Bodies:
+    """How much all requests that are in a server have sent."""
+
+    def __init__(self, most: int = LIMITS.http_bodies_bytes) -> None:
+        self._most, self.held = most, 0
+
+    def take(self, scope: Scope, size: int) -> None:
+        """Raises QueueFull where there is no room for so many bytes more."""
+        if self.held + size > self._most:
+            raise QueueFull(f"the bodies of all requests are over {self._most:,} bytes", limit=self._most)
+        self.held += size
+        scope[_HELD] = scope.get(_HELD, 0) + size
+
+    def give(self, scope: Scope) -> None:
+        """The request is over."""
+        self.held -= scope.pop(_HELD, 0)
+
+
+_HELD = "linnet.body_bytes"
 
 
 def parsed(body: bytes, shape: type[Shape]) -> Shape:
@@ -72,6 +103,7 @@ async def _bytes(request: Request) -> bytes:
     body = bytearray()
     try:
         async for block in request.stream():
+            request.scope["bodies"].take(request.scope, len(block))
             body += block
             if len(body) > most:
                 raise _too_large(most)

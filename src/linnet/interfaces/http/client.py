@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
-from linnet.requests import Capabilities, Count, Event, Model, Request
+from linnet.requests import Capabilities, Event, Model, Request
 
 
 class ForClient:
@@ -19,7 +20,8 @@ class ForClient:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        owned = request if isinstance(request, Count) else replace(request, owner=self._owner)
+        given: Any = request
+        owned = replace(given, owner=self._owner) if hasattr(request, "owner") else request
         return _Heard(self._model.stream(owned), self._heard)
 
 

@@ -10,6 +10,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from linnet.interfaces.http.body import Bodies
 from linnet.interfaces.http.line import Line
 from linnet.requests import Usage
 
@@ -60,15 +61,16 @@ class Metrics:
 
 
 class Measured:
-    """Middleware: tells of every request, those that the guard refuses included."""
+    """Middleware: tells of every request, those that the guard refuses included, and lets go of its body."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+        self._app, self._metrics, self._bodies = app, metrics, Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope["bodies"] = self._bodies
         started, status = time.monotonic(), 499  # as long as nothing is answered: the client has left
 
         async def seen(message: Message) -> None:
@@ -80,5 +82,6 @@ class Measured:
         try:
             await self._app(scope, receive, seen)
         finally:
+            self._bodies.give(scope)
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.answered(route, status, time.monotonic() - started)

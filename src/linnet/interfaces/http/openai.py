@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from linnet.errors import NotOffered
 from linnet.interfaces.http.answering import Event, answer
-from linnet.interfaces.http.body import received
+from linnet.interfaces.http.body import received, understood
 from linnet.interfaces.http.completing import Gap, TextAnswer, complete
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.openai_chat import ChatAnswer
@@ -35,8 +35,7 @@ def router(service: Service) -> APIRouter:
 
     @paths.post("/v1/chat/completions", **documented(ChatRequest, "Answer a conversation", streams=True))
     async def chat(request: Request) -> Response:
-        asked = await received(request, ChatRequest)
-        work = asked.asked()
+        asked, work = await understood(request, ChatRequest, ChatRequest.asked)
         run = service.run(asked.model, request.scope["owner"], lambda model, bare: answer(model, work, bare))
         made = ChatAnswer(asked.model, *_usage(asked), **_drawn(work.own))
         return await _answered(request, run, made, bool(asked.stream))

@@ -14,7 +14,7 @@ from linnet.interfaces.http.answering import Asked
 from linnet.interfaces.http.body import passed_over
 from linnet.limits import LIMITS
 from linnet.messages import Message, ToolCall
-from linnet.requests import Constraint, Generate, Sampling, Schema
+from linnet.requests import Constraint, Generate, Sampling, Schema, check_size
 from linnet.tools import Tool
 
 Json = dict[str, Any]
@@ -201,6 +201,12 @@ def read_messages(given: Sequence[ChatMessage]) -> tuple[Message, ...]:
     messages = tuple(_message(message, place, names) for place, message in enumerate(given))
     if not any(message.content.strip() or message.calls for message in messages):
         raise EmptyRequest("no message has any text", hint="Give a message with content.", param="messages")
+    return sized(messages)
+
+
+def sized(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Raises RequestTooLarge before the request stands in the line, and not when its turn has come."""
+    check_size(message.content for message in messages)
     return messages
 
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from linnet.errors import LinnetError
 from linnet.interfaces.http.answering import Called, Ended, Event, Said, Whole, answer
-from linnet.interfaces.http.body import received
+from linnet.interfaces.http.body import understood
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.responses_shapes import ResponsesRequest
 from linnet.interfaces.http.running import Run
@@ -31,8 +31,7 @@ def router(service: Service) -> APIRouter:
 
     @paths.post("/v1/responses", **documented(ResponsesRequest, "Answer a conversation of items", streams=True))
     async def responses(request: Request) -> Response:
-        asked = await received(request, ResponsesRequest)
-        work = asked.asked()
+        asked, work = await understood(request, ResponsesRequest, ResponsesRequest.asked)
         run = service.run(asked.model, request.scope["owner"], lambda model, bare: answer(model, work, bare))
         made = ResponseAnswer(asked)
         if asked.stream:

@@ -12,7 +12,16 @@ from pydantic import Field
 from linnet.errors import EmptyRequest, NotOffered, RequestError
 from linnet.interfaces.http.answering import Asked
 from linnet.interfaces.http.body import passed_over
-from linnet.interfaces.http.openai_shapes import Content, Json, Loose, checked_choice, held_schema, text_of, unique
+from linnet.interfaces.http.openai_shapes import (
+    Content,
+    Json,
+    Loose,
+    checked_choice,
+    held_schema,
+    sized,
+    text_of,
+    unique,
+)
 from linnet.limits import LIMITS
 from linnet.messages import Message, ToolCall
 from linnet.requests import Constraint, Generate, Sampling, Schema
@@ -113,7 +122,7 @@ class ResponsesRequest(Loose):
         said = tuple(_said(items))
         if not any(message.content.strip() or message.calls for message in said):
             raise EmptyRequest("no item has any text", hint="Give an input with text.", param="input")
-        return (*own, *said)
+        return sized((*own, *said))
 
     def _tools(self) -> tuple[Tool, ...]:
         given = self.tools or []

@@ -6,6 +6,7 @@ to end, and is then cancelled. A second one ends at once.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ from linnet.limits import LIMITS
 
 _BACKLOG = 2_048
 
+_LAST_WORDS = 2
+"""Seconds to say that an answer was cancelled."""
+
 
 class Server(uvicorn.Server):
     """uvicorn's, with both signals treated alike, and told of the first. `ready` is called with the socket open."""
@@ -36,7 +40,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.close()
+        last = asyncio.get_running_loop().call_later(LIMITS.http_grace_seconds, self._service.cancel)
         await super().shutdown(sockets)
+        last.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal is not raised again at the end, as uvicorn's own would be: a server that was told to end has
@@ -85,5 +91,5 @@ def _configuration(app: FastAPI) -> uvicorn.Config:
         backlog=_BACKLOG,
         h11_max_incomplete_event_size=LIMITS.http_header_bytes,
         timeout_keep_alive=int(LIMITS.http_idle_seconds),
-        timeout_graceful_shutdown=int(LIMITS.http_grace_seconds),
+        timeout_graceful_shutdown=int(LIMITS.http_grace_seconds) + _LAST_WORDS,
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 from linnet import requests
 from linnet.agent.within import Within
@@ -48,6 +49,7 @@ class Service:
         self.started = time.time()
         self._seconds = seconds
         self.metrics = Metrics(self.line)
+        self._runs: WeakSet[Run[Any]] = WeakSet()
         self._beat = float("-inf")
         self._probe: asyncio.Task[LinnetError | None] | None = None
 
@@ -81,7 +83,9 @@ class Service:
             finally:
                 stoppable.cancel()
 
-        return Run(self.agents if agents else self.line, events, stoppable.cancel)
+        run = Run(self.agents if agents else self.line, events, stoppable.cancel)
+        self._runs.add(run)
+        return run
 
     def owned(self, name: str, owner: str) -> ForClient:
         """A model as one client has it, outside the line. Raises ModelNotFound."""
@@ -97,9 +101,14 @@ class Service:
         self._beat = time.monotonic()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Let nobody in any more, and refuse those that wait."""
         self.line.close()
         self.agents.close()
+
+    def cancel(self) -> None:
+        """End what still runs; whoever reads of it is told."""
+        for run in list(self._runs):
+            run.cancel()
 
     # --- health ----------------------------------------------------------------------------------
 
