@@ -16,10 +16,11 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking import assign as assigning
 from linnet.calling.ranking import tables as searched
 from linnet.calling.ranking.candidates import OMITTED, Candidate
+from linnet.calling.ranking.joints import cut, joined
 from linnet.calling.ranking.ranker import Weights
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Split
-from linnet.calling.ranking.tables import joined, tables
+from linnet.calling.ranking.tables import tables
 from linnet.limits import LIMITS
 
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
@@ -193,3 +194,51 @@ def test_the_work_is_bounded(piece: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert steps["_unlike"] <= 12 * mentions**2 / 2
     assert steps["_keep_two"] <= 12 * mentions**2 / 2 * counts
     assert placed <= searched._PRODUCTS * 10 * assigning.BEAM * assigning.TOP
+
+
+# --- what rows say of arguments without a list --------------------------------------------------------
+
+
+HOUSES = "Ann with 3 rooms from 1990, then Bob from 1995, and finally Eve with 2 rooms from 2000"
+
+
+def ways(text: str, count: int, **own: Any) -> list[Split]:
+    required = [name for name in own if not name.startswith("may_")]
+    return [split for split in tables(sheet(text, required=required, **own)) if len(split.calls) == count]
+
+
+def test_a_value_that_some_rows_tell_anew_holds_from_there_on() -> None:
+    told = [rows(s) for s in ways(HOUSES, 3, who=TEXT, rooms=NUMBER, year=NUMBER) if s.told]
+    wanted = [
+        {"who": "Ann", "year": 1990, "rooms": 3},
+        {"who": "Bob", "year": 1995, "rooms": 3},
+        {"who": "Eve", "year": 2000, "rooms": 2},
+    ]
+    assert wanted in told
+
+
+def test_where_it_may_be_left_out_the_rows_that_are_silent_leave_it_out() -> None:
+    told = [rows(s) for s in ways(HOUSES, 3, who=TEXT, may_rooms=NUMBER, year=NUMBER) if s.told]
+    assert any([row["may_rooms"] for row in made] == [3, OMITTED, 2] for made in told)
+
+
+def test_an_optional_value_of_one_row_may_go_for_all() -> None:
+    made = ways("Ann in room 7, then call Bob", 2, who=TEXT, may_room=NUMBER)
+    by = {bool(s.common): [row["may_room"] for row in rows(s)] for s in made if rows(s)[0]["may_room"] == 7}
+    assert by == {False: [7, OMITTED], True: [7, 7]}
+
+
+def test_values_in_brackets_are_pairs() -> None:
+    made = ways("the pairs (45, 60) and (81, 27)", 2, first=NUMBER, second=NUMBER)
+    best = max((s for s in made if len(s.listed) == 2), key=lambda s: s.score)
+    assert rows(best) == [{"first": 45, "second": 60}, {"first": 81, "second": 27}]
+
+
+@pytest.mark.parametrize(
+    "text, begins",
+    [("at 3. Then do it at 5", "Then"), ("at 3 and then at 5", "then"), ("at 3 metres at 5", "5")],
+)
+def test_a_row_begins_behind_the_last_cut(text: str, begins: str) -> None:
+    reading = Reading(text)
+    after = next(i for i, word in enumerate(reading.words) if word.text.startswith("3"))
+    assert reading.words[cut(reading, after + 1, len(reading.words) - 1)].text == begins

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.joints import joined
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Split
-from linnet.calling.ranking.tables import LISTABLE, joined
+from linnet.calling.ranking.tables import LISTABLE
 
 _KEYWORDS = (
     "respectively each both two three four also then another second first lastly finally compare difference between "
@@ -44,6 +45,7 @@ def features(sheet: Sheet, split: Split) -> Features:
     found[f"plural|{kind}"] = float(any(_plural(name) & heard for name in names))
     found[f"length|{kind}"] = min(len(words), 80) / 20
     found.update(_unused(sheet, split))
+    found.update(_spread(sheet, split))
     dangling = _dangling(sheet, split)
     found[f"dangling|{kind}"] = float(min(3, dangling))
     found[f"dangles|{kind}"] = float(dangling > 0)
@@ -78,6 +80,20 @@ def _listed(sheet: Sheet, split: Split) -> Features:
         needed = [p for p in sheet.parameters if p.required]
         found["lists needed share"] = sum(p.required for p in split.listed) / max(1, len(needed))
         found[f"lists side by side={_side_by_side(split)}"] = 1.0
+    return found
+
+
+def _spread(sheet: Sheet, split: Split) -> Features:
+    """Of arguments without a list: which go for all calls although one of them names it, and which are told anew."""
+    found: Features = {}
+    last = max((c.last for call in split.calls for p, c in call.items() if p in split.listed), default=0)
+    for parameter in split.common:
+        behind = split.calls[0][parameter].first > last
+        found[f"common {parameter.type}"] = found[f"common|behind all={behind}"] = 1.0
+    for parameter in split.told:
+        need = "required" if parameter.required else "optional"
+        found[f"told {parameter.type}|{need}"] = 1.0
+        found[f"told share|{need}"] = len({id(call[parameter]) for call in split.calls}) / len(split.calls)
     return found
 
 

@@ -17,7 +17,7 @@ from linnet.calling.ranking.candidates import Candidate
 from linnet.calling.ranking.counting import features
 from linnet.calling.ranking.ranker import weigh
 from linnet.calling.ranking.sheet import Sheet
-from linnet.calling.ranking.split import ELSEWHERE, Split, Taken, assigned, for_all, said
+from linnet.calling.ranking.split import ELSEWHERE, NOTHING, Split, Taken, assigned, for_all, said
 from linnet.calling.ranking.stretches import stretches
 from linnet.calling.ranking.tables import tables
 
@@ -63,7 +63,9 @@ def _draft(sheet: Sheet, split: Split, number: int) -> Draft:
     taken = split.calls[number]
     if not split.stretches:
         mine = [c for call in split.calls for p, c in call.items() if p in split.listed]
-        ways = {p: _settled(way, taken.get(p), p in split.listed, mine) for p, way in sheet.ways.items()}
+        ways = {
+            p: _settled(way, taken.get(p), p in (*split.listed, *split.told), mine) for p, way in sheet.ways.items()
+        }
         return Draft(sheet.reading.text, ways)
     begin, end = split.stretches[number]
     text = said(sheet.reading, begin, end)
@@ -72,12 +74,15 @@ def _draft(sheet: Sheet, split: Split, number: int) -> Draft:
     return Draft(text, {p: _only(shared[p]) if p in shared else way for p, way in own.items()})
 
 
-def _settled(way: Ranked, candidate: Candidate | None, listed: bool, used: Sequence[Candidate]) -> Ranked:
-    """What a table settled is not asked again; the others keep away from the words of its lists."""
-    if candidate is not None and listed:
+def _settled(way: Ranked, candidate: Candidate | None, in_row: bool, used: Sequence[Candidate]) -> Ranked:
+    """What a table says of a row is not asked again. The others keep away from the words of its lists, and what the
+    table has for all comes first."""
+    if candidate is NOTHING or (candidate is not None and in_row):
         return [(candidate, 0.0)]
     lost = [(c, nats - ELSEWHERE * any(c.meets(other) for other in used)) for c, nats in way]
-    return sorted(lost, key=lambda pair: -pair[1])
+    best = max((nats for _, nats in lost), default=0.0)
+    raised = [(c, best if c is candidate else nats) for c, nats in lost]
+    return sorted(raised, key=lambda pair: (pair[0] is not candidate, -pair[1]))
 
 
 def _only(candidate: Candidate) -> Ranked:

@@ -84,6 +84,14 @@ class Sheet:
         """The likely values of each parameter in the text, in its order, with their costs."""
         return {p: self._mentions(costs) for p, costs in self.costs.items()}
 
+    def cost(self, parameter: Parameter, candidate: Candidate) -> float:
+        """The nats that this candidate is worse than the parameter's best."""
+        return self._by_candidate[parameter].get(id(candidate), WORST)
+
+    @cached_property
+    def _by_candidate(self) -> Mapping[Parameter, Mapping[int, float]]:
+        return {p: {id(c): cost for c, cost in costs} for p, costs in self.costs.items()}
+
     def _mentions(self, costs: Sequence[tuple[Candidate, float]]) -> list[tuple[Candidate, float]]:
         near = [(c, cost) for c, cost in costs if c.covers and cost < NEAR]
         return sorted(near[:_MENTIONS], key=lambda pair: (pair[0].first, pair[0].last))

@@ -33,7 +33,8 @@ class Split:
     `stretches` are word numbers `(begin, end)` when the calls stand one after the other; otherwise `listed` are
     the arguments that have a value of their own in each call, or in every few where `product` says that two
     lists meet each with each. `apart` are the nats by which values of one argument look unlike each other, and
-    `worst` the greatest cost of one.
+    `worst` the greatest cost of one. `common` are optional arguments that have a row's value in all calls, and `told`
+    those that some of the calls tell anew.
     """
 
     calls: tuple[Taken, ...]
@@ -43,6 +44,8 @@ class Split:
     product: bool = False
     apart: float = 0.0
     worst: float = 0.0
+    common: tuple[Parameter, ...] = ()
+    told: tuple[Parameter, ...] = ()
 
 
 def assigned(ways: Mapping[Parameter, Ranked]) -> tuple[Taken, float]:

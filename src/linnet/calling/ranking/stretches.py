@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidate import Candidate
+from linnet.calling.ranking.joints import CUT_WORDS
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import ELSEWHERE, Split, Taken, assigned, considered
 from linnet.limits import LIMITS
 
 _CUTS = 14
-_CUT_WORDS = frozenset(("and", "also", "then", "while", "plus", "whereas", "finally", "lastly", "or"))
 _HOPELESS = -40.0
 _NO_EVIDENCE = -50.0
 
@@ -45,9 +45,9 @@ def _cut_points(reading: Reading) -> list[int]:
     for i in range(1, len(words)):
         if i in reading.sentence_starts:
             found.append((0, i))
-        elif words[i].lower in _CUT_WORDS:
+        elif words[i].lower in CUT_WORDS:
             found.append((1, i))
-        elif re.search(r"[,;]", words[i].gap) and words[i - 1].lower not in _CUT_WORDS:
+        elif re.search(r"[,;]", words[i].gap) and words[i - 1].lower not in CUT_WORDS:
             found.append((2, i))
     return sorted(i for _, i in sorted(found)[:_CUTS])
 

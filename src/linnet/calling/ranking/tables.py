@@ -9,7 +9,6 @@ serves all of them. Rows of two arguments are told row by row or argument by arg
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
@@ -20,11 +19,13 @@ from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import IN_ORDER, SHARED, SIBLINGS, siblings
 from linnet.calling.ranking.candidate import Candidate
+from linnet.calling.ranking.joints import joined, only_joints
+from linnet.calling.ranking.rows import rows, side_by_side
 from linnet.calling.ranking.sheet import Sheet
-from linnet.calling.ranking.split import ELSEWHERE, NOTHING, Split, assigned, considered, for_all
+from linnet.calling.ranking.split import ELSEWHERE, Split, assigned, considered
 from linnet.limits import LIMITS
 
-_LISTS, _SINGLES, _BEAM = 4, 6, 48
+_LISTS, _SINGLES, _BEAM = 12, 6, 48
 """Lists and single values of an argument that are tried, and tables that are kept at each step."""
 _KEPT = 2
 """Tables of each count and number of listed arguments that are handed on."""
@@ -34,8 +35,6 @@ _CROSSED, _INTERRUPTED = 5.0, 1.0
 """Nats against lists that are told neither row by row nor one after the other, and against a value for all
 that stands between two rows."""
 LISTABLE = ("string", "number", "options")
-JOINTS = frozenset(("and", "or", "then", "also", "plus"))
-_LINK = re.compile(r"[,;&/\"'’”-]")
 _UNIT = re.compile(r"\s?([^\W\d_]+|[%°])")
 
 
@@ -56,7 +55,8 @@ def tables(sheet: Sheet) -> Iterator[Split]:
     for count in range(2, LIMITS.calls_per_request + 1):
         if any(count in found for found in lists.values()):
             for table in _best(singles, {p: found.get(count, []) for p, found in lists.items()}):
-                yield _rows(sheet.reading, table, count)
+                single = {choice.parameter: choice.items[0] for choice in table.choices if not choice.made}
+                yield from rows(sheet, single, _split(table))
     yield from _products(sheet, {p: {n: found[0] for n, found in by.items()} for p, by in lists.items()})
 
 
@@ -137,10 +137,12 @@ def _look(reading: Reading, candidate: Candidate) -> _Look:
     digits = any(character.isdigit() for character in reading.text[first.start : last.end])
     shape = "digits" if digits else "capital" if first.capital else "plain"
     quoted = "quoted" if around in "'\"‘“`" and around else "money" if around in "$€£" and around else ""
+    behind = reading.text[last.end : last.end + 1]
+    bracket = f"{'(' if around and around in '([{' else ''}{')' if behind and behind in ')]}' else ''}"
     return _Look(
         candidate,
         before,
-        f"{candidate.source if candidate.quantity else ''} {shape} {quoted}",
+        f"{candidate.source if candidate.quantity else ''} {shape} {quoted} {bracket}",
         unit[1].lower() if unit else "",
         candidate.last - candidate.first + 1,
     )
@@ -150,7 +152,7 @@ def _unlike(reading: Reading, left: _Look, right: _Look) -> float:
     """Nats against two values as one argument's, next to each other in the table."""
     nats = 0.3 * min(4, abs(left.words - right.words))
     nats += 1.5 * (left.kind != right.kind)
-    if _only_joints(reading, left.candidate, right.candidate):
+    if only_joints(reading, left.candidate, right.candidate):
         return nats + (0.0 if joined(reading, left.candidate, right.candidate) else 1.5)
     nats += 0.0 if left.before == right.before else 1.0
     return nats + (1.0 if left.unit != right.unit and left.unit and right.unit else 0.0)
@@ -242,6 +244,21 @@ def _price(choice: _Choice, table: _Table) -> float:
     return nats
 
 
+def _split(table: _Table) -> Split:
+    """What the lists of a table say of each call."""
+    made = {choice.parameter: choice.made for choice in table.choices if choice.made}
+    return Split(
+        tuple(
+            {p: c for p, c in zip(made, row, strict=True)}
+            for row in zip(*(m.items for m in made.values()), strict=True)
+        ),
+        table.score,
+        listed=tuple(made),
+        apart=sum(one.apart for one in made.values()),
+        worst=max(one.worst for one in made.values()),
+    )
+
+
 def _with(score: float, table: _Table, choice: _Choice | None) -> _Table:
     return _Table(score, (*table.choices, choice) if choice else table.choices)
 
@@ -261,54 +278,12 @@ def _arranged(one: Sequence[Candidate], other: Sequence[Candidate]) -> float:
     return 0.0 if in_rows or apart else _CROSSED
 
 
-def _rows(reading: Reading, table: _Table, count: int) -> Split:
-    listed = {choice.parameter: choice.made for choice in table.choices if choice.made}
-    calls = [{p: made.items[row] for p, made in listed.items()} for row in range(count)]
-    starts = [min(c.first for c in call.values()) for call in calls]
-    told_apart = not any(_side_by_side(reading, made.items) for made in listed.values())
-    for choice in table.choices:
-        parameter, candidate = choice.parameter, choice.items[0]
-        if choice.made:
-            continue
-        row = bisect_right(starts, candidate.first) - 1
-        own = told_apart and not parameter.required and candidate.covers and row >= 0
-        for number, call in enumerate(calls):
-            if not own or number == row or for_all(reading, candidate):
-                call[parameter] = candidate
-            else:
-                call[parameter] = NOTHING
-    return Split(
-        tuple(calls),
-        table.score,
-        listed=tuple(listed),
-        apart=sum(made.apart for made in listed.values()),
-        worst=max(made.worst for made in listed.values()),
-    )
-
-
-def _side_by_side(reading: Reading, items: Sequence[Candidate]) -> bool:
-    """Whether nothing but `and` and the like stands between the items."""
-    return all(joined(reading, a, b) for a, b in pairwise(items))
-
-
-def joined(reading: Reading, left: Candidate, right: Candidate) -> bool:
-    """Whether two values stand in one enumeration, the one right behind the other."""
-    if not _only_joints(reading, left, right):
-        return False
-    return right.first - left.last > 1 or bool(_LINK.search(reading.words[right.first].gap))
-
-
-def _only_joints(reading: Reading, left: Candidate, right: Candidate) -> bool:
-    """Whether all words between two values are such as join, or there are none."""
-    return all(reading.words[i].lower in JOINTS for i in range(left.last + 1, right.first))
-
-
 # --- each with each ------------------------------------------------------------------------------
 
 
 def _products(sheet: Sheet, lists: dict[Parameter, dict[int, _List]]) -> Iterator[Split]:
     """Each value of one list with each of another: `in Rome and Lyon for both 2020 and 2021` is four calls."""
-    pairs = [(p, made) for p, by in lists.items() for made in by.values() if _side_by_side(sheet.reading, made.items)]
+    pairs = [(p, made) for p, by in lists.items() for made in by.values() if side_by_side(sheet.reading, made.items)]
     met = [(one, left, other, right) for (one, left), (other, right) in combinations(pairs, 2) if one is not other]
     few = [way for way in met if len(way[1].items) * len(way[3].items) <= LIMITS.calls_per_request]
     free = [way for way in few if _free(way[1], way[3])]
