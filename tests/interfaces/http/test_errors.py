@@ -48,6 +48,7 @@ def test_busy_says_when_to_come_back() -> None:
     assert headers_of(errors.RequestError("no")) == {}
 
 
-def test_what_nobody_foresaw_says_nothing_of_the_inside() -> None:
+def test_what_nobody_foresaw_is_in_the_log_and_says_nothing_of_the_inside(caplog: pytest.LogCaptureFixture) -> None:
     told = as_ours(ValueError("/home/me/secret"))
+    assert "secret" in caplog.text
     assert "secret" not in str(openai_body(told)) and status_of(told) == 500

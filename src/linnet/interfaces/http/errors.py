@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from linnet import errors
@@ -80,7 +81,9 @@ def anthropic_body(error: LinnetError) -> dict[str, Any]:
 
 
 def as_ours(error: BaseException) -> LinnetError:
-    """Any exception as one of ours; what nobody foresaw says no more than its class, for clients are strangers."""
+    """Any exception as one of ours; what nobody foresaw says no more than its class, for clients are strangers. The
+    log has the rest."""
     if isinstance(error, LinnetError):
         return error
+    logging.getLogger("linnet").error("unexpected %s", type(error).__name__, exc_info=error)
     return LinnetError(f"unexpected {type(error).__name__}")
