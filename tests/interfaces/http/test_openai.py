@@ -211,6 +211,24 @@ def test_what_the_request_does_not_say_is_not_made_up(ask: Ask) -> None:
     assert "tool_calls" not in told["choices"][0]["message"]
 
 
+def test_a_tool_that_has_no_grammar_is_no_reason_to_fail(ask: Ask) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"v": {"type": "string", "pattern": "^(?=a).$"}},
+        "required": ["v"],
+    }
+    tool = {"type": "function", "function": {"name": "t", "parameters": parameters}}
+    told = ask("Hi", tools=[tool], tool_choice="required", max_tokens=4)
+    assert "tool_calls" not in told["choices"][0]["message"] and told["linnet"]["how"] == "abstained"
+    assert "cannot be lowered" in told["choices"][0]["message"]["content"]
+
+
+def test_the_same_call_is_not_made_twice(ask: Ask) -> None:
+    told = ask("What is the weather in Paris, and the weather in Paris?", tools=[WEATHER])
+    calls = [call["function"]["arguments"] for call in told["choices"][0]["message"]["tool_calls"]]
+    assert calls == ['{"city": "Paris"}']
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 

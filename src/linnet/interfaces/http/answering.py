@@ -18,7 +18,7 @@ from linnet.agent.context.fit import SYSTEM
 from linnet.calling.guided import Guide, Guided
 from linnet.calling.native import told_of
 from linnet.calling.repair import repair
-from linnet.calling.way import guide_for, stored_profile
+from linnet.calling.way import Caller, guide_for, stored_profile
 from linnet.errors import ConstraintInvalid, ToolArgumentsInvalid
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
@@ -124,14 +124,22 @@ def _plan(model: Model, asked: Asked, profiled: Model) -> Guided:
     if not text.strip() or asked.own.continues or (answered and (asked.parallel or asked.choice != "auto")):
         return Guided((), Usage(), ())
     if asked.choice == "auto":
-        return guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model).call(text)
+        return _called_by(guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model), text)
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
     guided = Guided((), Usage(), ())
     if model.capabilities.scores:
-        guided = Guide(model, tools, margin=_ALWAYS).call(text)
+        guided = _called_by(Guide(model, tools, margin=_ALWAYS), text)
     if guided.calls:
         return guided
     return _written(model, asked, guided.wanted or tools[0], guided)
+
+
+def _called_by(caller: Caller, text: str) -> Guided:
+    """None where a tool's schema has no grammar, with the reason: the request can be answered without it."""
+    try:
+        return caller.call(text)
+    except ConstraintInvalid as error:
+        return Guided((), Usage(), (Step("refuse", error.message),))
 
 
 def _made(asked: Asked) -> int:
