@@ -119,10 +119,11 @@ class Service:
 
     async def ailment(self) -> LinnetError | None:
         """What is wrong with the default model, None if a token came lately, or comes now that one is asked for."""
-        if self.quiet_seconds <= LIMITS.health_fresh_seconds:
-            return None
-        if self._probe is None or self._probe.done():
+        age = self.quiet_seconds
+        if age > LIMITS.health_fresh_seconds / 2 and (self._probe is None or self._probe.done()):
             self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
+        if age <= LIMITS.health_fresh_seconds or self._probe is None:
+            return None  # a probe that was begun is for those who ask later
         return await asyncio.shield(self._probe)
 
     def _probed(self) -> LinnetError | None:
