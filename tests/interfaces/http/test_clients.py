@@ -247,6 +247,29 @@ def test_pydantic_ai_gets_a_value(server: str) -> None:
     assert isinstance(booked, Booking) and (booked.city, booked.nights) == ("Oslo", 3)
 
 
+def test_pydantic_ai_gets_a_value_out_of_what_a_tool_has_returned(server: str) -> None:
+    from pydantic_ai import Agent
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    class Weather(BaseModel):
+        city: str
+        degrees: int
+
+    model = OpenAIChatModel("default", provider=OpenAIProvider(base_url=f"{server}/v1", api_key="unused"))
+    agent = Agent(model, output_type=Weather)
+    asked: list[str] = []
+
+    @agent.tool_plain
+    def get_weather(city: str) -> dict[str, Any]:
+        """Get the current weather in a city."""
+        asked.append(city)
+        return {"city": city, "degrees": 21}
+
+    found = agent.run_sync(QUESTION).output
+    assert asked == ["Paris"] and (found.city, found.degrees) == ("Paris", 21)
+
+
 def test_langchain_binds_tools_and_streams(server: str) -> None:
     from langchain_core.messages import HumanMessage, ToolMessage
     from langchain_core.tools import tool

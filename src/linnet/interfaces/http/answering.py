@@ -120,18 +120,25 @@ def answer(model: Model, asked: Asked, profiled: Model) -> Iterator[Event]:
 def _plan(model: Model, asked: Asked, profiled: Model) -> Guided:
     """The calls that the last user's text wants; none where a result has come back and all were made at once."""
     text = next((m.content for m in reversed(asked.messages) if m.role == "user"), "")
-    answered = _made(asked) > 0 or asked.messages[-1].role == "tool"
-    if not text.strip() or asked.own.continues or (answered and (asked.parallel or asked.choice != "auto")):
+    since = _since(asked)
+    if not text.strip() or asked.own.continues:
         return Guided((), Usage(), ())
-    if asked.choice == "auto":
-        return _called_by(guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model), text)
+    if asked.choice != "auto":
+        return _insisted(model, asked, " ".join([text, *(_in_words(m.content) for m in since if m.role == "tool")]))
+    if since and asked.parallel:
+        return Guided((), Usage(), ())
+    return _called_by(guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model), text)
+
+
+def _insisted(model: Model, asked: Asked, text: str) -> Guided:
+    """A call that has to be made, of another tool than before if there is one: what its results say is known now."""
+    made = {call.name for message in _since(asked) for call in message.calls}
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
+    tools = [tool for tool in tools if tool.name not in made] or tools
     guided = Guided((), Usage(), ())
     if model.capabilities.scores:
         guided = _called_by(Guide(model, tools, margin=_ALWAYS), text)
-    if guided.calls:
-        return guided
-    return _written(model, asked, guided.wanted or tools[0], guided)
+    return guided if guided.calls else _written(model, asked, guided.wanted or tools[0], guided)
 
 
 def _called_by(caller: Caller, text: str) -> Guided:
@@ -142,14 +149,16 @@ def _called_by(caller: Caller, text: str) -> Guided:
         return Guided((), Usage(), (Step("refuse", error.message),))
 
 
+def _since(asked: Asked) -> tuple[Message, ...]:
+    """What was said since the user last said something: calls and their results."""
+    messages = asked.messages
+    begin = max((place for place, message in enumerate(messages) if message.role == "user"), default=-1)
+    return messages[begin + 1 :]
+
+
 def _made(asked: Asked) -> int:
-    """Calls that were made since the user last said something."""
-    made = 0
-    for message in reversed(asked.messages):
-        if message.role == "user":
-            break
-        made += len(message.calls)
-    return made
+    """Of the calls that are planned, how many were made already."""
+    return sum(len(message.calls) for message in _since(asked)) if asked.choice == "auto" else 0
 
 
 def _different(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
@@ -236,10 +245,7 @@ def _fixed(asked: Asked, plan: Guided, text: str, how: str, model: str) -> Itera
 def _reported(asked: Asked, profiled: Model) -> str:
     """What tools have returned since the user last spoke, in words; "" where the model is to find the words: no tool
     has returned, there is too much to say, a form is wanted, or the model calls tools in its own notation."""
-    since = len(asked.messages) - 1
-    while since >= 0 and asked.messages[since].role != "user":
-        since -= 1
-    results = [message for message in asked.messages[since + 1 :] if message.role == "tool"]
+    results = [message for message in _since(asked) if message.role == "tool"]
     if not results or asked.messages[-1].role != "tool" or asked.own.constraint is not None:
         return ""
     profile, _ = stored_profile(profiled)
