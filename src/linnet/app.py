@@ -14,6 +14,8 @@ from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
 from linnet.agent.execute import Approve
+from linnet.agent.router import Router
+from linnet.agent.router_file import load_router
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -34,6 +36,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         settings.model,
         root=settings.root,
         margin=settings.margin,
+        router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,
@@ -115,18 +118,22 @@ def open_served(settings: Settings, tools: Sequence[Tool] = ()) -> Iterator[Serv
         default = pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
-        agents = partial(_served_agent, settings, tools)
+        router = load_router(settings.router) if settings.router else None
+        agents = partial(_served_agent, settings, tools, router)
         agents(default, None).close()  # what is wrong with the tools is told now
         yield Served(models, agents)
 
 
-def _served_agent(settings: Settings, tools: Sequence[Tool], model: Model, approve: Approve | None) -> Agent:
+def _served_agent(
+    settings: Settings, tools: Sequence[Tool], router: Router | None, model: Model, approve: Approve | None
+) -> Agent:
     """Without memory and cache: those are one user's, and a server may have several."""
     return Agent(
         tools,
         model,
         root=settings.root,
         margin=settings.margin,
+        router=router,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         approve=approve,

@@ -10,9 +10,9 @@ import os
 import time
 from collections.abc import Callable
 
-from linnet.errors import Cancelled
+from linnet.errors import Cancelled, KindUnsupported
 from linnet.protocol import Emitted, Ended, Submit, failed
-from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.requests import Count, Done, Embed, Generate, Score, Usage
 from linnet.script import Action, Deed, Die, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
@@ -47,6 +47,8 @@ class ScriptedEngine:
                 return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
+            case Embed():
+                return [failed(submit.id, KindUnsupported("a script embeds nothing"))]
 
     def cancel(self, id: int) -> list[Outgoing]:
         return [failed(id, Cancelled("cancelled by the caller"))] if self._plays.pop(id, None) else []
@@ -147,4 +149,5 @@ class _Play:
 
 
 def _length(submit: Submit) -> int:
+    assert isinstance(submit.request, Count)
     return sum(len(s.text.encode()) for s in submit.request.prompt if hasattr(s, "text"))

@@ -101,7 +101,7 @@ def test_openai_raises_its_own_errors(client: openai.OpenAI, serving: Any, says:
         client.models.retrieve("gpt-4")
     assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as odd:
-        client.embeddings.create(model="default", input="text")
+        client.chat.completions.create(model="default", messages=[{"role": "user", "content": "x"}], logprobs=True)
     assert odd.value.code == "not_offered"
     running = serving(says("One"), Die(signal=11), door=Door(keys=Keys(["a-key-of-the-tests"])))
     with pytest.raises(openai.AuthenticationError):
@@ -112,6 +112,13 @@ def test_openai_raises_its_own_errors(client: openai.OpenAI, serving: Any, says:
             model="default", messages=[{"role": "user", "content": "Hi"}], stream=True
         ):
             pass
+
+
+def test_openai_embeds(client: openai.OpenAI) -> None:
+    one, two = client.embeddings.create(model="default", input=["a cat", "a dog"]).data
+    assert len(one.embedding) == len(two.embedding) > 100 and sum(x * x for x in one.embedding) == pytest.approx(
+        1, abs=1e-3
+    )
 
 
 def test_openai_lists_models_and_completes(client: openai.OpenAI) -> None:

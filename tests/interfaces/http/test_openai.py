@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -278,8 +279,21 @@ def test_paths_and_methods_that_are_not_there(http: httpx.Client) -> None:
     )
 
 
-def test_embeddings_are_refused_as_long_as_there_are_none(http: httpx.Client) -> None:
-    assert refused(http, "/v1/embeddings", model="default", input="text")["code"] == "not_offered"
+def test_texts_become_vectors(http: httpx.Client) -> None:
+    body: dict[str, Any] = {"model": "default", "input": ["a cat on a mat", "a kitten on a rug", "the price of oil"]}
+    told = http.post("/v1/embeddings", json=body).json()
+    cat, kitten, oil = (row["embedding"] for row in told["data"])
+    assert [row["index"] for row in told["data"]] == [0, 1, 2] and told["usage"]["prompt_tokens"] > 10
+    assert told["linnet"]["trained"] is False and told["linnet"]["source"]
+
+    def near(one: list[float], other: list[float]) -> float:
+        return sum(a * b for a, b in zip(one, other, strict=True))
+
+    assert near(cat, cat) == pytest.approx(1, abs=1e-4) and near(cat, kitten) > near(cat, oil)
+    packed = http.post("/v1/embeddings", json={**body, "encoding_format": "base64"}).json()["data"][0]["embedding"]
+    assert len(base64.b64decode(packed)) == 4 * len(cat)
+    assert refused(http, "/v1/embeddings", input="x", dimensions=3)["code"] == "not_offered"
+    assert refused(http, "/v1/embeddings", input=["x"] * (LIMITS.embedded_texts + 1))["code"] == "request_error"
 
 
 # --- completions, models, health -----------------------------------------------------------------

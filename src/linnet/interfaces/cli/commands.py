@@ -10,6 +10,7 @@ from linnet.interfaces.cli import (
     batch,
     bench,
     doctor,
+    embed,
     limits,
     memory,
     options,
@@ -55,6 +56,7 @@ app.command(epilog=run.EXAMPLE)(run.run)
 app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
+app.command(epilog=embed.EXAMPLE)(embed.embed)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.command(epilog=serve.EXAMPLE)(serve.serve)

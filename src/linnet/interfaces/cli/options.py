@@ -46,6 +46,9 @@ Standard = Annotated[
     typer.Option("--standard", metavar="NAME,...", help="Standard tools to offer, such as web_search,shell."),
 ]
 RequireSandbox = Annotated[bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")]
+RouterFile = Annotated[
+    Path | None, typer.Option("--router", metavar="FILE", help="TOML file with intents known without a model.")
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="S", help="Seconds that the model may take for a request.")
 ]

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from linnet import __version__
 from linnet.errors import LinnetError, NotThere
-from linnet.interfaces.http import anthropic, health, llama_server, openai, responses, runs
+from linnet.interfaces.http import anthropic, embedding, health, llama_server, openai, responses, runs
 from linnet.interfaces.http.agent_run import MakeAgent
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.guard import Door, Guard, refusal
@@ -26,7 +26,7 @@ def application(service: Service, door: Door, agent: MakeAgent | None = None) ->
         redirect_slashes=False,
         exception_handlers={LinnetError: _failed, HTTPException: _absent, Exception: _unforeseen},
     )
-    for room in (openai, anthropic, responses, llama_server, health):
+    for room in (openai, embedding, anthropic, responses, llama_server, health):
         app.include_router(room.router(service))
     if agent is not None:
         app.include_router(runs.router(service, agent))

@@ -1,4 +1,4 @@
-"""OpenAI's paths: chat completions, completions, models, embeddings."""
+"""OpenAI's paths: chat completions, completions, models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from linnet.interfaces.http.openai_shapes import (
     ChatRequest,
     CompletionRequest,
     Drawing,
-    EmbeddingRequest,
     refuse_logprobs,
 )
 from linnet.interfaces.http.running import Run
@@ -63,11 +62,6 @@ def router(service: Service) -> APIRouter:
     async def model(request: Request, model: str) -> Response:
         service.model(model)
         return JSONResponse(described(service, model))
-
-    @paths.post("/v1/embeddings", **documented(EmbeddingRequest, "Embeddings of texts"))
-    async def embeddings(request: Request) -> Response:
-        service.model((await received(request, EmbeddingRequest)).model)
-        raise NotOffered("the engine does not give embeddings yet")
 
     return paths
 

@@ -177,16 +177,6 @@ class CompletionRequest(Drawing):
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
 
-class EmbeddingRequest(Loose):
-    """POST /v1/embeddings"""
-
-    model: str = "default"
-    input: str | Annotated[list[str], Field(min_length=1, max_length=LIMITS.request_messages)]
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int, Field(ge=1)] | None = None
-    user: str | None = None
-
-
 # --- messages ------------------------------------------------------------------------------------
 
 
