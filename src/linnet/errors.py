@@ -95,14 +95,8 @@ class LinnetError(Exception):
 
     def describe(self) -> dict[str, Any]:
         """The one JSON form of an error, the same on the command line and on the pipe."""
-        return {
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "who": self.who,
-            "retryable": self.retryable,
-            "details": self.details,
-        }
+        told = ("code", "message", "hint", "who", "retryable", "details")
+        return {name: getattr(self, name) for name in told}
 
 
 class RequestError(LinnetError):
