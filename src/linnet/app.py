@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +12,9 @@ from linnet import log
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
+from linnet.agent.execute import Approve
 from linnet.agent.router_file import load_router
+from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -25,13 +27,42 @@ from linnet.storage import cache_folder
 from linnet.tools import Tool
 
 
-def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
-    """An Agent as the settings say, with further tools. Raises a LinnetError for what cannot be used."""
+def open_agent(
+    settings: Settings | None = None,
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    approve: Approve | None = None,
+    told: Callable[[str], None] = lambda note: None,
+) -> Agent:
+    """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a
+    group such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
     _start_log(settings)
+    toolbox = open_toolbox(settings, named, tools)
+    try:
+        for note in toolbox.notes:
+            told(note)
+        return _agent(settings, (*tools, *toolbox.tools), approve, toolbox)
+    except BaseException:
+        toolbox.close()
+        raise
+
+
+def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
+    """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
+    templates = (own.template for own in settings.models.values())
+    files = [file for file in (settings.router, *templates) if file is not None]
+    return Toolbox(settings.tool_tables, settings.root, named, tools, files)
+
+
+def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
     return Agent(
         tools,
         settings.model,
+        allow=settings.allow,
+        deny=settings.deny,
+        approve=approve,
+        closing=toolbox.close,
         root=settings.root,
         margin=settings.margin,
         router=load_router(settings.router) if settings.router else None,

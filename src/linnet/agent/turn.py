@@ -13,9 +13,11 @@ from linnet.agent.context.fit import Fitter
 from linnet.agent.events import Teller, Watch
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
+from linnet.agent.permit import Permit
 from linnet.agent.record import Record
 from linnet.agent.result import Result
 from linnet.agent.router import Decision, Router
+from linnet.agent.taint import Taint
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.way import Caller
@@ -43,7 +45,7 @@ class Turn:
         model: Within,
         guide: Caller | None,
         tools: Sequence[Tool],
-        granted: frozenset[Permission],
+        granted: Permit,
         approve: Approve | None,
         answer_tokens: int,
         *,
@@ -63,6 +65,7 @@ class Turn:
         self._granted, self._approve = granted, approve
         self._ids = count(1)
         self._guard = Guard()
+        self._taint = Taint("")
         self._teller = Teller(watch)
         self._started = time.monotonic()
         self._steps: list[Step] = []
@@ -77,6 +80,7 @@ class Turn:
         if self._run is not None and self._run.result is not None:
             return self._run.result
         self._record.begin(text)
+        self._taint = Taint(text, history)
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
         if self._run is not None and self._failure is None:  # else it can go on under the same id
@@ -149,6 +153,7 @@ class Turn:
             return f"{call.name} was done already."
         self._teller.steps(self._steps)
         done = self._once(tool, call)
+        self._taint.read(tool, done)
         self._calls.append(done)
         self._teller.tell(done)
         self._steps.append(Step("tool", done.call.name, done.seconds))
@@ -163,7 +168,10 @@ class Turn:
         self._record.intend(call)
         done = self._run.enter(call) if self._run is not None else None
         if done is None:
-            done = execute(tool, call, self._granted, self._approve)
+            because = self._taint.because(tool, call)
+            done = execute(tool, call, self._granted, self._approve, because)
+            if because:
+                self._steps.append(Step("taint", f"{call.name} needed {Permission.SEND_TAINTED}: {because}"))
             if self._run is not None:
                 self._run.leave(done)
         else:
