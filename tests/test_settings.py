@@ -99,6 +99,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_ENCODING": "original",
         "LINNET_SNAPSHOTS": "off",
         "LINNET_ROOT": "/notes",
+        "LINNET_LOG": "/var/log/linnet.log",
         "LINNET_TOOLS": "files, calculator,",
         "LINNET_ALLOW": "network, write_file",
         "LINNET_DENY": "files.write,",

@@ -97,6 +97,7 @@ class Settings(BaseModel):
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
     encoding: WhichEncoding = Field("auto", description="of the weights: made for this machine, or the original")
     snapshots: bool = Field(True, description="keep computed beginnings of prompts in the cache folder")
+    log: Path | None = Field(None, description="file that events are written to, as lines of JSON; unset: none")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
     tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
     tool_tables: ToolTables = Field(ToolTables(), description="`[tools.web]` and so on: tools that are turned on")
@@ -121,6 +122,13 @@ class Settings(BaseModel):
     remote_requests: int = Field(100, ge=0, description="requests a day that may go there")
     remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
+
+    @field_validator("log", mode="before")
+    @classmethod
+    def _log_file(cls, log: Any) -> Any:
+        if log is not None and (not isinstance(log, str | Path) or log == ""):
+            raise PydanticCustomError("file", "should be a file")
+        return log and _expanded(log, "file")
 
     @field_validator("root", mode="before")
     @classmethod
@@ -224,7 +232,7 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     path = file or settings_file(environ)[0]
     table = _read(path, optional=file is None and "LINNET_SETTINGS" not in environ)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
-    for key in ("root", "router"):
+    for key in ("root", "log", "router"):
         if values.get(key):
             values[key] = path.parent / values[key]
     if "tool_tables" in values:
