@@ -54,7 +54,7 @@ def open_agent(
 def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
     """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
     templates = (own.template for own in settings.models.values())
-    files = [file for file in (settings.router, *templates) if file is not None]
+    files = [file for file in (settings.router, settings.log, *templates) if file is not None]
     return Toolbox(settings.tool_tables, settings.root, named, tools, files)
 
 

@@ -362,21 +362,7 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = (
-    Ready
-    | Beat
-    | Emitted
-    | Ended
-    | Saved
-    | Restored
-    | Rendered
-    | Looped
-    | Recoded
-    | Compared
-    | Tried
-    | Exited
-    | Extracted
-    | Failed
-)
+JobDone = Looped | Recoded | Compared | Tried | Exited | Extracted
+Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | JobDone | Failed
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report
