@@ -24,6 +24,8 @@ def profile(
     model: options.Model = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     picture: Annotated[
         Path | None,
@@ -43,7 +45,7 @@ def profile(
 
         if picture:
             pictures.check(picture)
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         found = _profiled(text, tools or [], standard or [], chosen | {"router": router})
         if picture:
             from linnet.evals.speed.profile_picture import draw
@@ -60,13 +62,14 @@ def _profiled(text: str, tools: list[str], standard: list[str], chosen: dict[str
     request, settings = request_of(text), options.settings(**chosen)
     from linnet.app import open_agent
     from linnet.evals.speed.profile import profiled
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.tool_files import sorted_out
     from linnet.interfaces.exporting import export
 
     export(settings)
     # What a tool prints is not the profile.
     with contextlib.redirect_stdout(sys.stderr), output.working("thinking"):
-        return profiled(lambda: open_agent(settings, named_tools(tools, standard)), request)
+        files, named = sorted_out(tools, standard)
+        return profiled(lambda: open_agent(settings, files, named, told=output.complain), request)
 
 
 # --- for people ----------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ def run(
     model: options.Model = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
@@ -36,6 +38,10 @@ def run(
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
     router: options.RouterFile = None,
+    run_id: Annotated[
+        str,
+        typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -47,9 +53,9 @@ def run(
     with output.reporting(as_json):
         from linnet.agent.trace import trace_of
 
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         chosen["router"] = router
-        result, load = _answer(text, tools or [], standard or [], chosen)
+        result, load = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe() | ({"trace": trace_of(result, load).describe()} if traced else {}))
         else:
@@ -59,21 +65,28 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> tuple[Result, float | None]:
+def _answer(
+    text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str
+) -> tuple[Result, float | None]:
     """The result, and the seconds that loading the model took, if it was asked."""
     request, settings = request_of(text), options.settings(**chosen)
     from linnet.app import load_seconds, open_agent
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.approval import asker
+    from linnet.interfaces.cli.tool_files import sorted_out
     from linnet.interfaces.exporting import export
 
     export(settings)
     # What a tool prints is not the answer.
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, named_tools(tools, standard)) as agent,
-        output.working("thinking"),
-    ):
-        return agent.run(request), load_seconds(agent.model)
+    with contextlib.redirect_stdout(sys.stderr):
+        files, named = sorted_out(tools, standard)
+        ask = asker()
+        with (
+            open_agent(settings, files, named, ask, output.complain) as agent,
+            output.working("thinking") as calm,
+        ):
+            if ask is not None:
+                ask.calm = calm
+            return agent.run(request, run_id=run_id), load_seconds(agent.model)
 
 
 # --- the request ---------------------------------------------------------------------------------
