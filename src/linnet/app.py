@@ -11,6 +11,7 @@ from typing import Any
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
+from linnet.agent.router_file import load_router
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -31,6 +32,7 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
         settings.model,
         root=settings.root,
         margin=settings.margin,
+        router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,

@@ -8,6 +8,7 @@
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
+    |   |-- KindUnsupported      the model does not take requests of this kind
     |   |-- RemoteUnsupported    a server cannot be asked for this
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
@@ -129,6 +130,10 @@ class InputInvalid(RequestError):
 
 class ToolsUnsupported(RequestError):
     default_hint = "Let Linnet guide the model through the call (`linnet run`), or use a model made for tools."
+
+
+class KindUnsupported(RequestError):
+    default_hint = "Use another model: `linnet models list` has their names, docs/embed.md says which of them embed."
 
 
 class RemoteUnsupported(RequestError):

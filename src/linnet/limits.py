@@ -25,6 +25,9 @@ class Limits:
     grammar_fuel: int = _limit(2_000_000, "steps", "of the lexer for one token, about 0.15 s of them")
     stops: int = _limit(16, "strings", "stop strings of one request")
     continuations: int = _limit(64, "texts", "continuations scored in one request")
+    embedded_texts: int = _limit(256, "texts", "embedded in one request")
+    embedded_tokens: int = _limit(512, "tokens", "of a text that are embedded as one; longer ones are read in parts")
+    vector_width: int = _limit(8_192, "numbers", "of one embedding")
     answer_tokens: int = _limit(1_024, "tokens", "answer, unless the request says otherwise")
     request_seconds: float = _limit(600.0, "s", "deadline of one request, unless it says otherwise")
     queue: int = _limit(512, "requests", "accepted and not yet finished, per worker")
@@ -173,6 +176,18 @@ class Limits:
     python_piece_seconds: float = _limit(1.0, "s", "of processor time, one of those pieces")
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
+    # programs that a tool runs
+    program_output_bytes: int = _limit(
+        MIB, "bytes", "kept of each output of one program, unless its caller says less"
+    )
+    program_memory: int = _limit(512 * MIB, "bytes", "one program and all that it starts, unless its caller says so")
+    program_file_bytes: int = _limit(64 * MIB, "bytes", "one file that a program writes")
+    program_tasks: int = _limit(
+        256, "tasks", "processes and threads that one program has at a time, its own included"
+    )
+    program_roots: int = _limit(32, "places", "that one program may read, and as many that it may write")
+    program_words: int = _limit(1_024, "words", "arguments of one program, or variables of its environment")
+    program_words_bytes: int = _limit(128 * KIB, "bytes", "all of these words together")
     file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
     file_listing: int = _limit(1_000, "entries", "one listing or search result")
     file_entries: int = _limit(100_000, "entries", "of folders looked at by one listing or search")

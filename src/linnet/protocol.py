@@ -13,8 +13,10 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
+from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
+from linnet.vectors import Pooling
 
 # --- caller to child -----------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class Load:
     more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
     `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
     `scratch` is an inherited descriptor of memory to which the worker writes prefixes that it has computed; without
-    it none is kept.
+    it none is kept. Without `pooling` nothing is embedded.
     """
 
     model_fd: int = -1
@@ -77,6 +79,7 @@ class Load:
     cache: CacheType = "f16"
     snapshots: tuple[Snapshot, ...] = Field(default=(), max_length=LIMITS.snapshots_open)
     scratch: int = -1
+    pooling: Pooling | None = None
     record: Literal["load"] = "load"
 
     @property
@@ -212,7 +215,7 @@ class Stop:
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Threads | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Launch | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -378,6 +381,20 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Tried | Failed
+Report = (
+    Ready
+    | Beat
+    | Emitted
+    | Ended
+    | Saved
+    | Restored
+    | Rendered
+    | Looped
+    | Recoded
+    | Compared
+    | Tried
+    | Exited
+    | Failed
+)
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report

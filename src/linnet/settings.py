@@ -103,6 +103,7 @@ class Settings(BaseModel):
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
     memory: bool = Field(False, description="recall what `linnet memory` keeps, and keep a journal of each turn")
     response_cache_mib: int = Field(0, ge=0, description="MiB of answers that are given again if asked for; 0: none")
+    router: Path | None = Field(None, description="TOML file with intents that are known without a model")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")
     endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
     offline: bool = Field(False, description="never ask the hub, not even for `models pull`")
@@ -125,6 +126,13 @@ class Settings(BaseModel):
         if not isinstance(root, str | Path | None):
             raise PydanticCustomError("folder", "should be a folder")
         return root and _expanded(root, "folder")
+
+    @field_validator("router", mode="before")
+    @classmethod
+    def _of_intents(cls, router: Any) -> Any:
+        if router is not None and (not isinstance(router, str | Path) or router == ""):
+            raise PydanticCustomError("file", "should be a file")
+        return router and _expanded(router, "file")
 
     @field_validator("tools", "preload", mode="before")
     @classmethod
@@ -152,9 +160,13 @@ class _Source(NamedTuple):
 
     place: str
     variables: bool = False
+    hint: str | None = None
 
     def spell(self, key: str) -> str:
         return f"{PREFIX}{key.upper()}" if self.variables else f"`{key}`"
+
+
+_GIVEN = _Source("arguments", hint="Give another value: --help tells which there are.")
 
 
 def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
@@ -171,7 +183,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
     layers = [
         _from_file(file, environ),
         _set(Settings.model_validate(_variables(environ), context=_Source("environment", variables=True))),
-        _set(Settings.model_validate(given, context=_Source("arguments"))),
+        _set(Settings.model_validate(given, context=_GIVEN)),
     ]
     merged = {key: value for layer in layers for key, value in layer.items()}
     overruled = {key: None for key in ("context", "encoding") if any(key in layer for layer in layers[1:])}
@@ -200,8 +212,9 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     path = named or _default_file(environ)
     table = _read(path, optional=named is None)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
-    if values.get("root"):
-        values["root"] = path.parent / values["root"]
+    for key in ("root", "router"):
+        if values.get(key):
+            values[key] = path.parent / values[key]
     for name, own in values.get("models", {}).items():
         if own.template:
             values["models"][name] = own.model_copy(update={"template": path.parent / own.template})
@@ -232,7 +245,7 @@ def _invalid(error: ValidationError, source: _Source) -> SettingsInvalid:
     faults = error.errors(include_url=False, include_context=False)
     keys = [".".join(map(str, _path(fault["loc"]))) for fault in faults]
     told = "; ".join(_fault(fault, source) for fault in faults)
-    return SettingsInvalid(f"{source.place}: {told}", place=source.place, keys=keys)
+    return SettingsInvalid(f"{source.place}: {told}", hint=source.hint, place=source.place, keys=keys)
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

@@ -10,10 +10,10 @@ import os
 import time
 from collections.abc import Callable
 
-from linnet.errors import Cancelled
+from linnet.errors import Cancelled, KindUnsupported
 from linnet.protocol import Emitted, Ended, Submit, failed
-from linnet.requests import Count, Done, Generate, Score, Usage
-from linnet.script import Action, Die, Flood, Garble, Hang, Say, Script
+from linnet.requests import Count, Done, Embed, Generate, Score, Usage
+from linnet.script import Action, Deed, Die, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 
@@ -47,6 +47,8 @@ class ScriptedEngine:
                 return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
+            case Embed():
+                return [failed(submit.id, KindUnsupported("a script embeds nothing"))]
 
     def cancel(self, id: int) -> list[Outgoing]:
         return [failed(id, Cancelled("cancelled by the caller"))] if self._plays.pop(id, None) else []
@@ -64,6 +66,8 @@ class ScriptedEngine:
             elif isinstance(action, Flood):
                 while play.speaking:
                     out += play.say()
+            elif isinstance(action, Deed):
+                play.begin(_done(action))
             elif self._misbehaves and self._script.poison in play.prompt:
                 self._misbehave(action)
             if play.done:
@@ -81,8 +85,14 @@ class ScriptedEngine:
                 time.sleep(seconds)
             case Garble(hex=text):
                 self._raw(bytes.fromhex(text))
-            case Say() | Flood():
+            case Say() | Flood() | Deed():
                 pass
+
+
+def _done(deed: Deed) -> bytes:
+    said: list[str] = []
+    exec(compile(deed.python, "<deed>", "exec"), {"__name__": "__deed__", "say": said.append})
+    return "".join(said).encode()
 
 
 class _Play:
@@ -108,8 +118,11 @@ class _Play:
         action = self._left.pop(0)
         if isinstance(action, Say | Flood):
             said = bytes.fromhex(action.hex) if isinstance(action, Say) else b"x" * action.pieces
-            self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
+            self.begin(said)
         return None if isinstance(action, Say) else action
+
+    def begin(self, said: bytes) -> None:
+        self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
 
     @property
     def _over(self) -> bool:
@@ -136,4 +149,5 @@ class _Play:
 
 
 def _length(submit: Submit) -> int:
+    assert isinstance(submit.request, Count)
     return sum(len(s.text.encode()) for s in submit.request.prompt if hasattr(s, "text"))

@@ -36,6 +36,7 @@ def run(
     encoding: options.Encoding = None,
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
+    router: options.RouterFile = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -43,6 +44,7 @@ def run(
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen["router"] = router
         result = _answer(text, tools or [], standard or [], chosen)
         if as_json:
             output.say_json(result.describe())
