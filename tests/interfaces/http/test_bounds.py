@@ -263,16 +263,15 @@ def test_an_engine_that_comes_back_is(serving: Any, says: Says) -> None:
 
 
 def test_what_runs_is_finished_and_what_waits_is_handed_back(serving: Any, says: Says) -> None:
-    running = serving(says("x" * 40), seconds_per_token=0.02, at_once=1)
+    running = serving(says("x" * 250), seconds_per_token=0.02, at_once=1)
     answers: list[httpx.Response] = []
     threads = [threading.Thread(target=lambda: answers.append(running.chat())) for _ in range(3)]
     for thread in threads:
         thread.start()
-        time.sleep(0.15)
-    assert (running.service.line.running, running.service.line.waiting) == (1, 2)
+    assert running.stands(1, 2)
     running.server.handle_exit(15, None)
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     by_status = Counter(answer.status_code for answer in answers)
     assert by_status == {200: 1, 503: 2}
     assert {a.json()["error"]["code"] for a in answers if a.status_code == 503} == {"cancelled"}
