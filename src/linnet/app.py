@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from linnet import log
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
 from linnet.agent.execute import Approve
 from linnet.agent.router import Router
 from linnet.agent.router_file import load_router
+from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -28,12 +30,42 @@ from linnet.storage import cache_folder
 from linnet.tools import Tool
 
 
-def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
-    """An Agent as the settings say, with further tools. Raises a LinnetError for what cannot be used."""
+def open_agent(
+    settings: Settings | None = None,
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    approve: Approve | None = None,
+    told: Callable[[str], None] = lambda note: None,
+) -> Agent:
+    """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a
+    group such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
+    _start_log(settings)
+    toolbox = open_toolbox(settings, named, tools)
+    try:
+        for note in toolbox.notes:
+            told(note)
+        return _agent(settings, (*tools, *toolbox.tools), approve, toolbox)
+    except BaseException:
+        toolbox.close()
+        raise
+
+
+def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
+    """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
+    templates = (own.template for own in settings.models.values())
+    files = [file for file in (settings.router, settings.log, *templates) if file is not None]
+    return Toolbox(settings.tool_tables, settings.root, named, tools, files)
+
+
+def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
     return Agent(
         tools,
         settings.model,
+        allow=settings.allow,
+        deny=settings.deny,
+        approve=approve,
+        closing=toolbox.close,
         root=settings.root,
         margin=settings.margin,
         router=load_router(settings.router) if settings.router else None,
@@ -53,11 +85,19 @@ def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> 
     )
 
 
+def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Where events go from now on, for the whole process: as the settings say that were used last."""
+    environ = os.environ if environ is None else environ
+    secrets = tuple(environ.get(name, "") for name in (REMOTE_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
+    log.write_to(settings.log, secrets)
+
+
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
     """The model of that name (None: the settings' own) as the settings say; `special` goes to `open_local` as it is.
 
     Raises what `open_local` raises.
     """
+    _start_log(settings)
     return open_local(
         name or settings.model,
         context=settings.context,
@@ -111,15 +151,23 @@ class Served:
 
 
 @contextlib.contextmanager
-def open_served(settings: Settings, tools: Sequence[Tool] = ()) -> Iterator[Served]:
-    """The settings' model and those to preload, in one pool, and agents with these tools. Raises a LinnetError for
-    what cannot be used."""
-    with open_pool(settings) as pool:
+def open_served(
+    settings: Settings,
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    told: Callable[[str], None] = lambda note: None,
+) -> Iterator[Served]:
+    """The settings' model and those to preload, in one pool, and agents with these tools, as `open_agent` has them.
+    Raises a LinnetError for what cannot be used."""
+    _start_log(settings)
+    with open_pool(settings) as pool, contextlib.closing(open_toolbox(settings, named, tools)) as toolbox:
+        for note in toolbox.notes:
+            told(note)
         default = pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
         router = load_router(settings.router) if settings.router else None
-        agents = partial(_served_agent, settings, tools, router)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router)
         agents(default, None).close()  # what is wrong with the tools is told now
         yield Served(models, agents)
 
@@ -131,12 +179,14 @@ def _served_agent(
     return Agent(
         tools,
         model,
+        allow=settings.allow,
+        deny=settings.deny,
+        approve=approve,
         root=settings.root,
         margin=settings.margin,
         router=router,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
-        approve=approve,
         backup=open_remote(settings) if settings.allow_remote else None,
         only=settings.tools,
     )

@@ -30,6 +30,7 @@
     |   |-- WorkerStartFailed    it never said it was ready
     |   |-- WorkerCrashed        it died, and restarting did not help
     |   |-- WorkerHung           it stopped making progress
+    |   |-- PoisonRefused        the same input has ended two workers lately
     |   |-- ProtocolBroken       it sent what is not a record
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
@@ -94,14 +95,8 @@ class LinnetError(Exception):
 
     def describe(self) -> dict[str, Any]:
         """The one JSON form of an error, the same on the command line and on the pipe."""
-        return {
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "who": self.who,
-            "retryable": self.retryable,
-            "details": self.details,
-        }
+        told = ("code", "message", "hint", "who", "retryable", "details")
+        return {name: getattr(self, name) for name in told}
 
 
 class RequestError(LinnetError):
@@ -238,6 +233,11 @@ class WorkerCrashed(EngineError):
 
 class WorkerHung(EngineError):
     default_hint = "The machine may be overloaded: give it fewer threads, or the request more time."
+
+
+class PoisonRefused(EngineError):
+    exit_code = REFUSED
+    default_hint = "Change the input, or wait as long as the message says; `linnet limits` shows the time."
 
 
 class ProtocolBroken(EngineError):

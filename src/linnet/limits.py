@@ -71,6 +71,15 @@ class Limits:
     restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
+    request_crashes: int = _limit(16, "deaths", "of workers in the course of one request, new tokens or not")
+    poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
+    poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
+    health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
+    probe_seconds: float = _limit(5.0, "s", "for the one token by which a worker shows that it is ready")
+    # the log
+    log_bytes: int = _limit(8 * MIB, "bytes", "one file of the log; then another one is begun")
+    logs_kept: int = _limit(4, "files", "of the log, the newest")
+    log_line_bytes: int = _limit(16 * KIB, "bytes", "one event of the log")
     # computed prefixes of prompts on disk
     snapshot_bytes: int = _limit(
         128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut"
@@ -165,6 +174,8 @@ class Limits:
     recalled_facts: int = _limit(4, "facts", "that one request has recalled, unless its caller says otherwise")
     memory_turns: int = _limit(1_000, "turns", "in the journal of a memory, the newest")
     journal_chars: int = _limit(16_384, "characters", "one request, answer or list of steps in the journal")
+    run_id_chars: int = _limit(128, "characters", "the id of a run that can be continued")
+    runs_kept: int = _limit(10_000, "runs", "that can be continued, the newest")
     cache_bytes: int = _limit(64 * MIB, "bytes", "answers in one cache, unless set otherwise")
     cache_entries: int = _limit(100_000, "answers", "in one cache")
     embeddings_kept: int = _limit(10_000, "embeddings", "in one cache, the last used")
@@ -210,9 +221,30 @@ class Limits:
     program_words: int = _limit(1_024, "words", "arguments of one program, or variables of its environment")
     program_words_bytes: int = _limit(128 * KIB, "bytes", "all of these words together")
     file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
+    file_write_bytes: int = _limit(MIB, "bytes", "one file that is written, with what is kept of it")
     file_listing: int = _limit(1_000, "entries", "one listing or search result")
     file_entries: int = _limit(100_000, "entries", "of folders looked at by one listing or search")
     file_search_bytes: int = _limit(64 * MIB, "bytes", "text looked at by one search")
+    fetch_seconds: float = _limit(15.0, "s", "fetching one page, redirects included")
+    fetch_connect_seconds: float = _limit(5.0, "s", "connecting to one address of a page")
+    fetch_bytes: int = _limit(5_000_000, "bytes", "one page, as sent and as unpacked")
+    fetch_hops: int = _limit(5, "redirects", "from the address of a page to the page")
+    fetch_url_chars: int = _limit(2_048, "characters", "one web address")
+    sql_seconds: float = _limit(2.0, "s", "one query of a database")
+    sql_rows: int = _limit(1_000, "rows", "of one query that are kept")
+    sql_cell_chars: int = _limit(4_096, "characters", "one text of a row that are kept")
+    sql_value_bytes: int = _limit(MIB, "bytes", "any one value that SQLite makes or reads")
+    sql_tables: int = _limit(64, "tables", "of one database that are listed")
+    sql_columns: int = _limit(32, "columns", "of one table that are listed")
+    mcp_tools: int = _limit(128, "tools", "of one MCP server that are offered")
+    mcp_pages: int = _limit(16, "pages", "of one MCP server's list of tools that are asked for")
+    mcp_parameters: int = _limit(8, "parameters", "of one such tool that are shown, required ones aside")
+    mcp_description_chars: int = _limit(
+        160, "characters", "what one such tool says of itself; half of it a parameter"
+    )
+    page_chars: int = _limit(64 * KIB, "characters", "text of one page that is kept")
+    page_seconds: float = _limit(8.0, "s", "finding the text of one page")
+    page_memory: int = _limit(512 * MIB, "bytes", "finding the text of one page, above its process's own")
     file_depth: int = _limit(32, "levels", "folders below the root that a search enters")
 
     def rows(self) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
 from linnet.agent.many import WatchMany, run_many
+from linnet.agent.permit import Permit, permit
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.turn import Turn
@@ -35,24 +36,28 @@ if TYPE_CHECKING:
     from linnet.agent.asynchronous import AsyncStreaming, Loops
     from linnet.agent.cache import Cache
     from linnet.agent.memory import Memory
+    from linnet.agent.runs import Run, Runs
 
 
 class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
-    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
-    it and nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard);
-    `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
-    or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
-    call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
-    called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
-    work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
-    the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
-    end with `close` or the `with` block.
+    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below it and
+    nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard); `only`, if
+    given, names those to offer. `model` is a name, the path of a .gguf file, or any Model, which stays the caller's
+    to close. `allow` are permissions given beforehand, or names of tools that have all of theirs; `approve(tool,
+    call)` is asked for others, and without it they are denied, as is whatever `deny` names. `margin` is the log-odds
+    over which a tool is called, `router` holds intents that are known without a model, `seconds` the deadline of one
+    turn's model work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations
+    are fitted to the context, `closing` is called at the end, and `options` go to `open_local`. Processes start with
+    the first request that needs the model, and end with `close` or the `with` block.
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
     and keeps a journal of each turn; from a cache comes what the model has been asked before.
+
+    `runs` is the journal in which requests with a `run_id` are kept, so that a program that was ended goes on where
+    it was: None is the file in the user's folders, opened with the first such request.
     """
 
     def __init__(
@@ -61,7 +66,8 @@ class Agent:
         model: str | Path | Model = "default",
         *,
         root: str | Path | None = None,
-        allow: Iterable[Permission | str] = (),
+        allow: Iterable[str] = (),
+        deny: Iterable[str] = (),
         approve: Approve | None = None,
         only: str | Sequence[str] = (),
         margin: float | None = None,
@@ -70,9 +76,11 @@ class Agent:
         answer_tokens: int = LIMITS.answer_tokens,
         backup: Model | None = None,
         window: Window | None = None,
+        closing: Callable[[], None] | None = None,
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
+        runs: Runs | str | Path | None = None,
         **options: Any,
     ) -> None:
         self._approve, self._router = approve, router
@@ -80,14 +88,18 @@ class Agent:
         _check_numbers(seconds, answer_tokens)
         _check_kinds(router=(router, Router), window=(window, Window))
         self._closed = False
+        self._runs = runs
         self._lock = threading.Lock()
         self._under_way: WeakSet[Cancelling] = WeakSet()
         self._loops: Loops | None = None
         with ExitStack() as held:
+            if closing is not None:
+                held.callback(closing)
             self._memory = _remembering(memory, held)
             by_rule = _by_rule(self._memory)
-            self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
-            self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
+            self._tools = _offered(_merged(_bound(tuple(tools), root), (*_builtin(root), *by_rule)), only)
+            names = [tool.name for tool in self._tools]
+            self._granted = permit(allow, deny, names, always=[Permission.READ_FILES] if root else [])
             bare = _opened(model, options, held)
             self._bare = bare = bare if backup is None else Cascade(bare, backup)
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
@@ -101,20 +113,29 @@ class Agent:
         return self._tools
 
     @property
+    def permit(self) -> Permit:
+        """What may be done unasked, and what may not be done at all."""
+        return self._granted
+
+    @property
     def model(self) -> Model:
         """The one that was given or opened, without the cache around it."""
         return self._bare
 
-    def run(self, text: str, history: Sequence[Message] = ()) -> Result:
+    def run(self, text: str, history: Sequence[Message] = (), *, run_id: str = "") -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
-        wrong is in the result, and so is whatever fails once a tool has run."""
-        return self._prepared(text, history).begin()
+        wrong is in the result, and so is whatever fails once a tool has run.
 
-    def stream(self, text: str, history: Sequence[Message] = ()) -> Streaming:
+        With a `run_id` each call is on the disk before it is made and after: asked again under the same id, whatever
+        ended the program, no tool runs a second time, and one of which it is not known whether it ran is told of.
+        """
+        return self._prepared(text, history, run_id=run_id).begin()
+
+    def stream(self, text: str, history: Sequence[Message] = (), *, run_id: str = "") -> Streaming:
         """Answer one request, and tell of it as it happens: `Said` pieces of the answer, Steps, ToolCalls before they
         are made and ToolResults after, at last the Result. Closing or dropping it ends the turn, and frees the engine
         at once. Raises as `run` does, here for a request at fault."""
-        return Streaming(lambda watch: self._prepared(text, history, watch))
+        return Streaming(lambda watch: self._prepared(text, history, watch, run_id))
 
     def run_many(
         self,
@@ -146,11 +167,14 @@ class Agent:
         self._loops = self._loops or Loops()
         return self._loops.stream(lambda watch: self._prepared(text, history, watch))
 
-    def _prepared(self, text: str, history: Sequence[Message], watch: Watch | None = None) -> Prepared:
+    def _prepared(
+        self, text: str, history: Sequence[Message], watch: Watch | None = None, run_id: str = ""
+    ) -> Prepared:
         """Its time begins when it does."""
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
+        noted = self._journalled(run_id, text.strip()) if run_id else None
         model = Cancelling(self._model)
         with self._lock:
             self._under_way.add(model)
@@ -176,11 +200,22 @@ class Agent:
                 router=self._router,
                 fitter=self._fitter,
                 memory=self._memory,
+                run=noted,
                 watch=seen,
             )
             return turn.run(text.strip(), history)
 
         return Prepared(begin, model.cancel)
+
+    def _journalled(self, run_id: str, text: str) -> Run:
+        from linnet.agent.runs import Runs
+
+        with self._lock:
+            if not isinstance(self._runs, Runs):
+                self._runs = Runs(None if self._runs is None else Path(self._runs))
+                self._held.callback(self._runs.close)
+            runs = self._runs
+        return runs.run(run_id, text)
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""
@@ -209,6 +244,19 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     from linnet.agent.tools.files import files
 
     return (calculator, *(files(Path(root)) if root else ()))
+
+
+def _bound(tools: Sequence[Tool], root: str | Path | None) -> Sequence[Tool]:
+    """With a root, what is defined to change files can do it there; that it may is another matter."""
+    unbound = {tool.name for tool in tools if isinstance(tool, Tool) and tool.function is None}
+    if root is None or not unbound & {"write_file", "delete_file"}:
+        return tools
+    from linnet.agent.tools.own import places
+    from linnet.agent.tools.writing import writing
+
+    doing = {tool.name: tool for tool in writing(Path(root), places(tools))}
+    defined = {tool.name: tool.parameters for tool in doing.values()}
+    return [doing[t.name] if t.name in unbound and defined.get(t.name) == t.parameters else t for t in tools]
 
 
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
@@ -277,13 +325,6 @@ def _caching(model: Model, cache: Cache | str | Path | bool, most_bytes: int, he
     opened = Cache(_place("cache", cache), most_bytes=most_bytes)
     held.callback(opened.close)
     return Cached(model, opened)
-
-
-def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:
-    try:
-        return frozenset(Permission(name) for name in allow)
-    except ValueError as error:
-        raise SettingsInvalid(f"`allow`: {error}", hint=f"Known are {', '.join(Permission)}.") from error
 
 
 def _check_numbers(seconds: float, answer_tokens: int) -> None:

@@ -42,6 +42,7 @@ from linnet.requests import (
 )
 from linnet.runtime import governed, sandbox
 from linnet.runtime.adapters import Adapters
+from linnet.runtime.health import Health, Prober
 from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
 from linnet.runtime.snapshots import Snapshots
@@ -157,6 +158,7 @@ class LocalModel:
         self._instead = instead
         self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno(), shared, snapshots)
+        self._prober = Prober(self.supervisor.health, self.supervisor.stream)
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 
@@ -278,6 +280,11 @@ class LocalModel:
             raise KindUnsupported(f"{can.name} does not embed texts", hint=hint)
         check_size(request.texts)
         return _Noted(self.supervisor.stream(request), lambda: self.notes)
+
+    def health(self, *, probe: bool = False) -> Health:
+        """How its worker is: `ready` is true only where a token was produced within the last
+        `LIMITS.health_seconds`, or on the probe. Without `probe` this waits for nobody and starts nothing."""
+        return self._prober.probed() if probe else self.supervisor.health()
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""

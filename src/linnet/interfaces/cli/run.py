@@ -30,6 +30,8 @@ def run(
     model: options.Model = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
@@ -37,15 +39,19 @@ def run(
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
     router: options.RouterFile = None,
+    run_id: Annotated[
+        str,
+        typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
 ) -> None:
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         chosen["router"] = router
-        result = _answer(text, tools or [], standard or [], chosen)
+        result = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe())
         else:
@@ -53,18 +59,17 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.approval import asker
+    from linnet.interfaces.cli.tool_files import sorted_out
 
     # What a tool prints is not the answer.
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, named_tools(tools, standard)) as agent,
-        output.working("thinking"),
-    ):
-        return agent.run(request)
+    with contextlib.redirect_stdout(sys.stderr), output.working("thinking") as calm:
+        files, named = sorted_out(tools, standard)
+        with open_agent(settings, files, named, asker(calm), output.complain) as agent:
+            return agent.run(request, run_id=run_id)
 
 
 # --- the request ---------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ def serve(
     root: options.Folder = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
@@ -61,7 +63,7 @@ def serve(
         door = Door(host, keys, frozenset(map(str.lower, allow_host or ())), frozenset(allow_origin or ()))
         if not 0 <= port <= 65_535:
             raise SettingsInvalid(f"there is no port {port}", hint="Ports are 0 to 65535.", place="--port")
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         _serve(door, port, chosen, (tools or [], standard or []), at_once, as_json)
 
 
@@ -74,14 +76,15 @@ def _serve(
     as_json: bool,
 ) -> None:
     from linnet.app import open_served
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.tool_files import sorted_out
     from linnet.interfaces.http import serve as server
     from linnet.interfaces.http.app import application
     from linnet.interfaces.http.service import Service
     from linnet.limits import LIMITS
 
     settings = options.settings(**chosen)
-    with server.bound(door, port) as listening, open_served(settings, named_tools(*named)) as served:
+    opened = open_served(settings, *sorted_out(*named), output.complain)
+    with server.bound(door, port) as listening, opened as served:
         service = Service(served.models, seconds=settings.request_seconds, at_once=at_once or LIMITS.http_at_once)
         url = f"http://{_shown(listening.getsockname()[0])}:{listening.getsockname()[1]}"
 
