@@ -25,7 +25,7 @@ from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import Server, bound
 from linnet.interfaces.http.service import Service
 from linnet.messages import Message
-from linnet.requests import Capabilities, Count, Infill, Request, Segment
+from linnet.requests import Capabilities, Count, Embed, Infill, Request, Segment
 from linnet.runtime.stream import Stream
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Say
@@ -89,6 +89,8 @@ class Scripted:
         return Capabilities("scripted", 4096, scores=False, infill=self._infill)
 
     def stream(self, request: Request) -> Stream:
+        if isinstance(request, Embed):
+            return self.supervisor.stream(request)
         prompt = tuple(
             Segment(f"{part.role}: {part.content}\n", False) if isinstance(part, Message) else part
             for part in request.prompt
@@ -130,6 +132,15 @@ class Running:
 
     def socket(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def stands(self, running: int, waiting: int) -> bool:
+        """Whether the line comes to stand like this, within ten seconds."""
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            if (self.service.line.running, self.service.line.waiting) == (running, waiting):
+                return True
+            time.sleep(0.01)
+        return False
 
     def idle(self, seconds: float = 1.0) -> bool:
         """Whether nothing runs, in the line or in the engine, within so many seconds."""

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from linnet.interfaces.http import deadlines, serve
+from linnet.interfaces.http import deadlines, serve, service
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.limits import LIMITS
@@ -122,6 +122,20 @@ def test_who_does_not_read_is_cut_off_and_holds_no_seat(serving: Any, says: Says
         while running.server.server_state.connections and time.monotonic() < until:
             time.sleep(0.05)
         assert not running.server.server_state.connections
+
+
+def test_connections_are_bounded_and_idle_ones_end(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "LIMITS", replace(LIMITS, http_connections=2))
+    monkeypatch.setattr(serve, "LIMITS", replace(LIMITS, http_idle_seconds=1.0))
+    running = serving(says("Hi"))
+    with running.socket() as first, running.socket() as second, running.socket() as third:
+        assert read_all(third) == b"", "one too many"
+        for client in (first, second):
+            client.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b" 200 " in client.recv(65_536)
+        started = time.monotonic()
+        read_all(first)
+        assert 0.5 < time.monotonic() - started < 4
 
 
 # --- what is too large, or no HTTP ----------------------------------------------------------------
@@ -259,20 +273,35 @@ def test_an_engine_that_comes_back_is(serving: Any, says: Says) -> None:
     assert CLIENT.get(f"{running.url}/health", timeout=30).status_code == 200
 
 
+def test_a_token_that_is_old_says_nothing_of_now(serving: Any, says: Says) -> None:
+    running = serving(Die(signal=11))
+    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds + 5
+    assert CLIENT.get(f"{running.url}/health").status_code == 200
+    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds - 1
+    assert CLIENT.get(f"{running.url}/health").status_code == 503
+
+
+def test_a_token_that_does_not_come_in_time_is_none(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LIMITS", replace(LIMITS, health_probe_seconds=0.2))
+    sick = CLIENT.get(f"{serving(says('x'), seconds_per_token=1.5).url}/health")
+    assert sick.status_code == 503 and sick.json()["error"]["code"] == "deadline_exceeded"
+
+
 # --- the end -------------------------------------------------------------------------------------
 
 
 def test_what_runs_is_finished_and_what_waits_is_handed_back(serving: Any, says: Says) -> None:
-    running = serving(says("x" * 40), seconds_per_token=0.02, at_once=1)
+    running = serving(says("x" * 250), seconds_per_token=0.02, at_once=1)
     answers: list[httpx.Response] = []
     threads = [threading.Thread(target=lambda: answers.append(running.chat())) for _ in range(3)]
     for thread in threads:
         thread.start()
-        time.sleep(0.15)
-    assert (running.service.line.running, running.service.line.waiting) == (1, 2)
+    assert running.stands(1, 2)
     running.server.handle_exit(15, None)
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     by_status = Counter(answer.status_code for answer in answers)
     assert by_status == {200: 1, 503: 2}
     assert {a.json()["error"]["code"] for a in answers if a.status_code == 503} == {"cancelled"}

@@ -6,15 +6,18 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from linnet import Permission, Rule, tool
+from linnet.interfaces.http import agent_run
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.runs import Runs
+from linnet.limits import LIMITS
 from linnet.script import Say
 
 CLIENT = httpx.Client(timeout=60)
@@ -111,6 +114,13 @@ def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
         CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"approve": False})
         done = reached(url, run, "completed", "cancelled")
         assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
+
+
+def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_run, "LIMITS", replace(LIMITS, approval_seconds=0.2))
+    url = serving(says("Hi"), tools=(wipe,)).url
+    done = reached(url, begun(url, "wipe the board"), "completed")
+    assert done["result"]["error"]["code"] == "tool_denied" and done["approval"] is None and not WIPED
 
 
 def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> None:

@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 
 from linnet.interfaces.cli.commands import app
 from linnet.interfaces.cli.serve import EXAMPLE
+from linnet.interfaces.http.app import application
+from linnet.interfaces.http.guard import Door
+from linnet.interfaces.http.service import Service
 
 KEY = "a-key-of-the-tests"
 
@@ -59,6 +62,12 @@ def test_a_port_that_is_taken_is_told() -> None:
 def test_the_help_has_an_example_and_the_defaults() -> None:
     shown = " ".join(invoke("--help").stdout.split())
     assert EXAMPLE in shown and "127.0.0.1" in shown and "8177" in shown
+
+
+def test_the_web_framework_sends_nothing_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    made = application(Service({}), Door())
+    assert not any(made._telemetry[kind] for kind in ("auto_configure", "tracing", "metrics", "logs"))
 
 
 def test_the_web_framework_is_loaded_for_serving_only() -> None:

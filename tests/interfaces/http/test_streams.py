@@ -131,10 +131,8 @@ def test_a_client_that_leaves_the_line_is_not_begun(serving: Any, says: Says) ->
         assert b"200" in first.recv(4096)
         with running.socket() as second:
             second.sendall(request(False))
-            time.sleep(0.3)
-            assert (running.service.line.running, running.service.line.waiting) == (1, 1)
-        time.sleep(0.3)
-        assert (running.service.line.running, running.service.line.waiting) == (1, 0)
+            assert running.stands(1, 1)
+        assert running.stands(1, 0)
     assert running.idle(1.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from linnet import __version__
@@ -15,6 +16,9 @@ from linnet.interfaces.http.guard import Door, Guard, refusal
 from linnet.interfaces.http.metrics import Measured
 from linnet.interfaces.http.service import Service
 
+_NONE: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI would send what happens here to wherever its environment variables say."""
+
 
 def application(service: Service, door: Door, agent: MakeAgent | None = None) -> FastAPI:
     """The ASGI application; with `agent` it has agents of its own."""
@@ -24,6 +28,7 @@ def application(service: Service, door: Door, agent: MakeAgent | None = None) ->
         docs_url=None,  # pages that fetch their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NONE,
         exception_handlers={LinnetError: _failed, HTTPException: _absent, Exception: _unforeseen},
     )
     for room in (openai, embedding, anthropic, responses, llama_server, health):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from linnet.errors import Cancelled, LinnetError
+from linnet.errors import Cancelled, EngineError, LinnetError
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.line import ENDING, Line
 
@@ -72,7 +72,11 @@ class Run(Generic[Event]):
     # --- for the line ----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        threading.Thread(target=self._run, name="linnet-request", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="linnet-request", daemon=True).start()
+        except RuntimeError as error:  # the machine has none left
+            self._put(EngineError(f"no thread could be started: {error}"))
+            self._loop.call_soon(self._line.left, 0.0)
 
     def refuse(self) -> None:
         self._put(Cancelled("the server ends, and the request had not begun", hint=ENDING))
