@@ -14,6 +14,7 @@ from linnet.interfaces.cli.run import request_of
 
 if TYPE_CHECKING:
     from linnet.evals.speed.profile import Phase, Profile
+    from linnet.hardware.process import Held
 
 EXAMPLE = 'Example: linnet profile "Name three rivers." --picture profile.png'
 
@@ -76,14 +77,13 @@ def _profiled(text: str, tools: list[str], standard: list[str], chosen: dict[str
 
 
 def _tell(found: Profile) -> None:
-    table = output.table(
-        "phase", "time", "read", "cached", "made", "caller", "private", "worker", "private", "shared"
-    )
+    table = output.table("phase", "time", "read", "cached", "made", "caller, private", "worker, private")
     for column in table.columns[1:]:
         column.justify = "right"
     for phase in found.phases:
         table.add_row(*map(output.cell, _cells(phase)))
     output.show(table)
+    output.say("read, cached, made: tokens; caller and worker: resident MiB, and what of it is private")
     output.say(f"answer: {found.result.answer}")
     output.say(_title(found))
     thin = [phase.name for phase in found.phases if not phase.samples]
@@ -94,9 +94,12 @@ def _tell(found: Profile) -> None:
 def _cells(phase: Phase) -> list[str]:
     usage = phase.usage
     counts = (usage.prompt_tokens - usage.cached_tokens, usage.cached_tokens, usage.generated_tokens)
-    caller, workers = phase.caller, phase.workers
-    sizes = (caller.resident, caller.private, workers.resident, workers.private, workers.shared)
-    return [phase.name, trace.span(phase.seconds), *(str(n) if n else "" for n in counts), *map(_mib, sizes)]
+    sizes = (_held(phase.caller), _held(phase.workers))
+    return [phase.name, trace.span(phase.seconds), *(str(n) if n else "" for n in counts), *sizes]
+
+
+def _held(held: Held) -> str:
+    return f"{_mib(held.resident)}, {_mib(held.private)}" if held.resident else ""
 
 
 def _mib(size: int) -> str:
