@@ -173,6 +173,17 @@ def test_questions_are_timed_and_their_failures_told() -> None:
     assert (asked.error, asked.finish, asked.usage) == ("worker_crashed", "", Usage(generated_tokens=1))
 
 
+def test_one_that_is_refused_at_once_is_told_too() -> None:
+    class Refusing(Canned):
+        def stream(self, request: Request) -> Iterator[Event]:
+            raise WorkerCrashed("gone")
+
+    within = Within(Refusing(), 60.0)
+    with pytest.raises(WorkerCrashed):
+        within.stream(Generate(ASK))
+    assert [asked.error for asked in within.questions] == ["worker_crashed"]
+
+
 def test_a_dropped_question_keeps_no_stream_alive() -> None:
     ended: list[str] = []
 

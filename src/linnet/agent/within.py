@@ -34,9 +34,15 @@ class Within:
         if left <= 0:
             raise self.over()
         self.asked += not isinstance(request, Count)
-        clocked = Clocked(request, start := self.now(), self.now, start)
+        start = self.now()
+        clocked = Clocked(request, start, self.now, start)
         self._clocked.append(clocked)
-        return _Watched(self, self._model.stream(replace(request, deadline=min(left, request.deadline))), clocked)
+        try:
+            events = self._model.stream(replace(request, deadline=min(left, request.deadline)))
+        except LinnetError as error:
+            clocked.failed(error)
+            raise
+        return _Watched(self, events, clocked)
 
     @property
     def questions(self) -> tuple[Question, ...]:
