@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from linnet.agent.cascade import Cascade
-from linnet.agent.context.fit import Fitter
+from linnet.agent.context.fit import SYSTEM, Fitted, Fitter
 from linnet.agent.context.window import Window
 from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
@@ -181,6 +181,12 @@ class Agent:
             return turn.run(text.strip(), history)
 
         return Prepared(begin, model.cancel)
+
+    def fitted(self, history: Sequence[Message] = (), about: str = "") -> Fitted:
+        """What of a history the model would hear with the next request, and how its context is shared out, in tokens
+        by section; `about` is what memory is asked for. Starts the processes, to count."""
+        known = None if self._memory is None else [fact.text for fact in self._memory.recall(about)]
+        return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""

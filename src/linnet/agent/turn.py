@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,7 @@ class Turn:
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
-        data = {"context": fitted.sizes} if fitted.sizes else {}
+        data = {"usage": asdict(done.usage)} | ({"context": fitted.sizes} if fitted.sizes else {})
         took = time.monotonic() - started
         self._steps += (*done.steps, Step("answer", "in the model's own words", took, data))
         return self._held_against(done, fitted.messages)
