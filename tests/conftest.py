@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import signal
 import time
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,58 @@ import pytest
 from linnet.errors import LinnetError
 from linnet.protocol import Load
 from linnet.requests import Done, Event, Piece, Prompt, Segment
+from linnet.runtime import sandbox
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Script
 
 hypothesis.settings.register_profile("linnet", deadline=None, database=None)
-hypothesis.settings.load_profile("linnet")
+hypothesis.settings.register_profile(
+    "fuzz", deadline=None, database=None, max_examples=2_000, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "linnet"))
+
+if os.environ.get(sandbox.DEMAND):  # tests that change the environment are bound by it too
+    sandbox.demand()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it to what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+STRICT = "STRICT_SKIPS"
+"""Set by CI: a skip that tests/skips.toml does not list fails the run. No setting, so without their prefix."""
+
+_skips: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note(report)
+
+
+def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple) and not hasattr(report, "wasxfail"):
+        _skips[report.nodeid] = report.longrepr[2].removeprefix("Skipped: ")
+
+
+def unlisted(skips: dict[str, str]) -> dict[str, str]:
+    """Those of the skips, by test, whose reason is not listed."""
+    listed = tomllib.loads((Path(__file__).parent / "skips.toml").read_text())["skip"]
+    allowed = [re.compile(row["reason"], re.DOTALL) for row in listed]
+    return {test: reason for test, reason in skips.items() if not any(one.fullmatch(reason) for one in allowed)}
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get(STRICT) and unlisted(_skips) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get(STRICT):
+        for test, reason in unlisted(_skips).items():
+            terminalreporter.write_line(f"SKIP NOT LISTED in tests/skips.toml: {test}: {reason}", red=True)
 
 
 def children() -> dict[int, str]:
@@ -77,7 +123,7 @@ def new_supervisor(model_path: Path) -> Iterator[Callable[..., Supervisor]]:
     made = []
 
     def make(**load: Any) -> Supervisor:
-        given = {"context": 4096, "decode_threads": 2, "prefill_threads": 2, **load}
+        given = {"context": 4096, "decode_threads": 2, "prefill_threads": 2, "sandbox": sandbox.for_model(), **load}
         made.append(Supervisor(Load(**given), fd))
         return made[-1]
 
@@ -99,7 +145,7 @@ def scripted() -> Iterator[Callable[..., Supervisor]]:
     made = []
 
     def make(*actions: Action, **script: Any) -> Supervisor:
-        made.append(Supervisor(Load(script=Script(actions, **script))))
+        made.append(Supervisor(Load(script=Script(actions, **script), sandbox=sandbox.for_model())))
         return made[-1]
 
     yield make

@@ -56,6 +56,9 @@ class Limits:
     snapshots_kept: int = _limit(512, "prefixes", "kept on disk; those last used")
     snapshots_bytes: int = _limit(1 << 30, "bytes", "of all prefixes on disk")
     snapshot_header_bytes: int = _limit(MIB, "bytes", "what a prefix on disk says of itself")
+    # computed prefixes in memory, beside the KV cache
+    parked_bytes: int = _limit(64 * MIB, "bytes", "of computed prefixes that a worker keeps outside of its KV cache")
+    parked_prefixes: int = _limit(256, "stretches", "of such prefixes; those last used stay")
     # several models side by side
     pool_queue: int = _limit(128, "requests", "that wait for memory which models in use hold")
     pool_patience_seconds: float = _limit(10.0, "s", "that one waits so while others still begin on those models")
@@ -172,6 +175,18 @@ class Limits:
     python_piece_seconds: float = _limit(1.0, "s", "of processor time, one of those pieces")
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
+    # programs that a tool runs
+    program_output_bytes: int = _limit(
+        MIB, "bytes", "kept of each output of one program, unless its caller says less"
+    )
+    program_memory: int = _limit(512 * MIB, "bytes", "one program and all that it starts, unless its caller says so")
+    program_file_bytes: int = _limit(64 * MIB, "bytes", "one file that a program writes")
+    program_tasks: int = _limit(
+        256, "tasks", "processes and threads that one program has at a time, its own included"
+    )
+    program_roots: int = _limit(32, "places", "that one program may read, and as many that it may write")
+    program_words: int = _limit(1_024, "words", "arguments of one program, or variables of its environment")
+    program_words_bytes: int = _limit(128 * KIB, "bytes", "all of these words together")
     file_read_bytes: int = _limit(256 * KIB, "bytes", "one file read into an answer")
     file_listing: int = _limit(1_000, "entries", "one listing or search result")
     file_entries: int = _limit(100_000, "entries", "of folders looked at by one listing or search")

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
+from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
 
@@ -212,7 +213,7 @@ class Stop:
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Threads | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Launch | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -378,6 +379,20 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | Looped | Recoded | Compared | Tried | Failed
+Report = (
+    Ready
+    | Beat
+    | Emitted
+    | Ended
+    | Saved
+    | Restored
+    | Rendered
+    | Looped
+    | Recoded
+    | Compared
+    | Tried
+    | Exited
+    | Failed
+)
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report

@@ -58,8 +58,9 @@ def plain(schema: Mapping[str, Any], tool: str) -> JsonSchema:
     node = writer.write({"type": "object", **schema}, "parameters", 0)
     if node.get("type") != "object":
         raise ToolInvalid(f"tool {tool!r}: the parameters are of type {node.get('type')!r}, not an object")
-    closed = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
-    return closed | node
+    closed = {"type": "object", "properties": {}, "required": [], "additionalProperties": False} | node
+    writer.close(closed, "parameters")
+    return closed
 
 
 class _Writer:
@@ -116,6 +117,8 @@ class _Writer:
             numeric_flag = isinstance(value, bool) and _SHAPES[key] in (_NUMBER, _COUNT)
             if not isinstance(value, _SHAPES[key]) or numeric_flag:
                 raise self.fail(path, f"has {key}: {shown(value)}")
+        if not all(isinstance(name, str) for name in kept.get("required", ())):
+            raise self.fail(path, f"has required: {shown(kept['required'])}")
         if isinstance(kept.get("items"), list):  # as before JSON Schema 2020-12
             kept["prefixItems"] = kept.pop("items")
         return kept
@@ -160,7 +163,8 @@ def _without_null(node: JsonSchema) -> JsonSchema:
         misplaced = node.get("type") == "array" and not any(isinstance(value, list) for value in values)
         if misplaced:
             del node["enum"]
-            node["items"] = {**node.get("items", {}), "enum": values}
+            of = node.get("items")
+            node["items"] = {**(of if isinstance(of, Mapping) else {}), "enum": values}
         else:
             node["enum"] = values
     if "default" in node and node["default"] is None:

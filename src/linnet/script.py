@@ -51,7 +51,15 @@ class Garble:
     do: Literal["garble"] = "garble"
 
 
-Action = Annotated[Say | Die | Hang | Flood | Garble, Field(discriminator="do")]
+@dataclass(frozen=True, config=STRICT)
+class Deed:
+    """Run this Python in the worker, as native code of a hostile file might, and say what it calls `say` with."""
+
+    python: str
+    do: Literal["deed"] = "deed"
+
+
+Action = Annotated[Say | Die | Hang | Flood | Garble | Deed, Field(discriminator="do")]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from linnet.hardware import footprint as subject
 from linnet.hardware.footprint import CACHE_TYPES, SEQUENCES, Block, Shape, cache_bytes, footprint, padded
-from linnet.limits import KIB, MIB
+from linnet.limits import KIB, LIMITS, MIB
 from linnet.models import gguf
 from linnet.models.shape import shape_of
 from linnet.protocol import Load
@@ -88,7 +88,14 @@ def test_logits_are_there_for_every_sequence() -> None:
 def test_the_rows_of_a_large_vocabulary_are_more_than_a_layer() -> None:
     parts = footprint(Shape(92 * MIB, (Block(192, 192),) * 30, 576, 1_536, 960, 262_144), 2_048)
     assert parts.scoring == subject.ROWS * 262_144 * 4 - parts.compute
-    assert parts.peak == parts.resident + parts.scoring
+    assert parts.peak == parts.resident + parts.scoring + parts.parked
+
+
+def test_prefixes_beside_the_cache_take_no_more_than_it_and_no_more_than_they_may() -> None:
+    assert footprint(SMOLLM2, 4_096).parked == LIMITS.parked_bytes < footprint(SMOLLM2, 4_096).cache
+    assert footprint(SMOLLM2, 1_024).parked == footprint(SMOLLM2, 1_024).cache < LIMITS.parked_bytes
+    recurrent = Shape(0, (Block(state=1_000), Block(keys=64, values=64)), 64, 64, 64, 256)
+    assert footprint(recurrent, 1_024).parked == 0, "states stay where they are"
 
 
 def test_what_was_copied_need_not_be_there_twice() -> None:

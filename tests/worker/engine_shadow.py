@@ -23,6 +23,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from linnet.limits import LIMITS
 from linnet.protocol import Adapter, Emitted, Ended, Failed, Load, Submit
 from linnet.requests import (
     Choice,
@@ -38,12 +39,13 @@ from linnet.requests import (
     Segment,
 )
 from linnet.worker import engine as engines
-from linnet.worker import generate
+from linnet.worker import generate, parked
 from linnet.worker.batch import LARGEST, SMALLEST, StepSizer
 from linnet.worker.boundaries import State
 from linnet.worker.engine import Engine
 from linnet.worker.job import Running
 from linnet.worker.llama import Entry, Llama, Logits, warm_imports
+from linnet.worker.parked import Parked
 from linnet.worker.prefix import Node
 
 sys.path.append(str(Path(__file__).parents[1] / "models"))
@@ -73,6 +75,14 @@ class Cell(NamedTuple):
     adapter: str
 
 
+class Part(NamedTuple):
+    """What was saved of some positions, from `start` on."""
+
+    data: NDArray[np.uint8]
+    start: int
+    cells: list[Cell]
+
+
 class Shadow(Llama):
     """The real thing, and beside it `cells`: what each sequence must hold, one for each of its positions."""
 
@@ -85,8 +95,10 @@ class Shadow(Llama):
     def reset(self) -> None:
         """Forget everything, whatever state a fault has left."""
         self.cells: dict[int, list[Cell]] = {sequence: [] for sequence in range(SEQUENCES)}
-        self._computed = 0
+        self._computed = self.returned = 0
         self._step = 0  # the number of the last cell before the last step
+        self.parts: dict[int, Part] = {}
+        """What was saved, by `id`; the bytes are kept with it, so that none comes again."""
         self.seen: list[tuple[str, list[int], Logits]] = []
         """Logits by adapter and tokens, some of all that were computed."""
         for sequence in self.cells:
@@ -138,6 +150,28 @@ class Shadow(Llama):
             self.cells[sequence].append(cell._replace(number=self._computed))
         return super().load_state(sequence, state)
 
+    def save_part(self, sequence: int, spare: int, start: int, end: int, most: int) -> NDArray[np.uint8] | None:
+        assert self.can_cut, "a part of a state is saved"
+        assert len(self.cells[sequence]) >= end > start, f"{start} to {end} are saved of {len(self.cells[sequence])}"
+        assert not self.cells[spare], f"sequence {spare} is saved from and not empty"
+        data = super().save_part(sequence, spare, start, end, most)
+        if data is not None:
+            self.parts[id(data)] = Part(data, start, self.cells[sequence][start:end])
+            self._saved[data.tobytes()] = self.cells[sequence][start:end]
+        return data
+
+    def load_part(self, state: NDArray[np.uint8], spare: int, target: int, start: int, end: int) -> bool:
+        part, held, before = self.parts[id(state)], len(self.cells[target]), self._computed
+        assert held == start, f"positions from {start} on are put back behind {held} of sequence {target}"
+        assert part.start <= start < end <= part.start + len(part.cells), "what is put back was not saved"
+        assert self.used + len(part.cells) <= self.context, "there is no room for what is put back"
+        good = super().load_part(state, spare, target, start, end)
+        assert good, "what is put back is refused"
+        back = [cell._replace(number=before + 1 + i) for i, cell in enumerate(part.cells)]
+        self.cells[target] += back[start - part.start : end - part.start]
+        self.returned += end - start
+        return good
+
     def decode(self, entries: Sequence[Entry], tick: Callable[[], None] | None = None) -> None:
         self._step = self._computed
         for entry in entries:
@@ -181,25 +215,26 @@ def check(engine: Engine, llama: Shadow) -> None:
         length = llama.length(sequence)
         assert length == len(cells), f"sequence {sequence} has {length} positions and should have {len(cells)}"
     running = [*engine._running.values()]
-    nodes = [(key, node) for key, root in engine._prefixes._roots.items() for node in _below(root)]
+    tree = engine._cells.tree
+    nodes = [(key, node) for key, root in tree._roots.items() for node in _below(root)]
     leaves = [node for _, node in nodes if node.sequence >= 0]
     own = sum(_check_running(one, llama) for one in running)
     _check_tree(engine, llama, nodes, running)
-    assert llama.used == engine._prefixes.cells + own, (
-        f"{llama.used} in use: {engine._prefixes.cells} kept, {own} own"
-    )
+    assert llama.used == tree.cells + own, f"{llama.used} in use: {tree.cells} kept, {own} own"
 
-    owned = [s for one in running for s in one.sequences] + [leaf.sequence for leaf in leaves] + engine._free
+    free = engine._cells.free
+    owned = [s for one in running for s in one.sequences] + [leaf.sequence for leaf in leaves] + free
     assert sorted(owned) == [*range(SEQUENCES)], f"sequences are lost or lent twice: {sorted(owned)}"
-    assert not any(llama.cells[sequence] for sequence in engine._free), "a free sequence is not empty"
+    assert not any(llama.cells[sequence] for sequence in free), "a free sequence is not empty"
 
     keys = {one.sequences[0]: (one.job.owner, one.job.adapter) for one in running}
     keys |= {node.sequence: key for key, node in nodes if node.sequence >= 0}
-    _check_keys(llama, keys)
+    _check_keys(llama, keys, [(key, node) for key, node in nodes if node.state])
 
 
 def _has_own(node: Node) -> bool:
-    return node.parent is not None and (isinstance(node, State) or not node.children)
+    ends = node.resident and not any(child.resident for child in node.children.values())
+    return node.parent is not None and (isinstance(node, State) or ends)
 
 
 def _below(root: Node) -> Iterator[Node]:
@@ -229,7 +264,7 @@ def _check_running(running: Running, llama: Shadow) -> int:
 
 
 def _check_tree(engine: Engine, llama: Shadow, nodes: list[tuple[Any, Node]], running: list[Running]) -> None:
-    tree = engine._prefixes
+    tree = engine._cells.tree
     stood_on = Counter(id(node) for one in running if one.prefix for node in one.prefix.node.path())
     kept: set[int] = set()
     for _, node in nodes:
@@ -241,7 +276,21 @@ def _check_tree(engine: Engine, llama: Shadow, nodes: list[tuple[Any, Node]], ru
             tokens = [token for one in [*node.path()][::-1] for token in one.tokens]
             assert llama.tokens(node.sequence) == tokens, f"sequence {node.sequence} is not what is kept"
             kept |= {cell.number for cell in llama.cells[node.sequence]}
-    told, leaves = sum(len(node.tokens) for _, node in nodes), sum(node.sequence >= 0 for _, node in nodes)
+        assert node.resident or node.state, "a node stands nowhere"
+        assert not node.resident or not node.parent or node.parent.resident, "a node stands on what is parked"
+        if node.state:
+            part = llama.parts[id(node.state.data)]
+            first = node.depth - len(node.tokens) - part.start
+            tokens = tuple(cell.token for cell in part.cells[first : first + len(node.tokens)])
+            assert first >= 0 and tokens == node.tokens, "what is parked is not what is said to be"
+    if isinstance(tree, Parked):
+        assert tree.bytes <= tree.most_bytes, f"{tree.bytes} bytes are parked, {tree.most_bytes} may be"
+    stood = sum(len(node.tokens) for _, node in nodes if node.pins)
+    assert tree.pinned == stood, f"{tree.pinned} tokens are said to be stood on, and {stood} are"
+    told, leaves = (
+        sum(len(node.tokens) for _, node in nodes if node.resident),
+        sum(node.sequence >= 0 for _, node in nodes),
+    )
     assert tree.cells == told == len(kept), f"{tree.cells} cells are kept, or {told}, or {len(kept)}"
     assert tree.leaves == leaves, f"{tree.leaves} sequences are kept, or {leaves}"
     for one in running:
@@ -249,11 +298,12 @@ def _check_tree(engine: Engine, llama: Shadow, nodes: list[tuple[Any, Node]], ru
         assert all(cell.number in kept for cell in beginning), f"request {one.job.id} stands on what is not kept"
 
 
-def _check_keys(llama: Shadow, keys: dict[int, tuple[str, str]]) -> None:
-    """No cell serves two owners, or an adapter that it was not computed with."""
+def _check_keys(llama: Shadow, keys: dict[int, tuple[str, str]], parked: list[tuple[tuple[str, str], Node]]) -> None:
+    """No cell serves two owners, or an adapter that it was not computed with, nor did any that is parked."""
     owners: dict[int, tuple[str, str]] = {}
-    for sequence, key in keys.items():
-        for cell in llama.cells[sequence]:
+    served = [(key, llama.cells[sequence]) for sequence, key in keys.items()]
+    for key, cells in [*served, *((key, llama.parts[id(node.state.data)].cells) for key, node in parked)]:
+        for cell in cells:
             assert cell.adapter == key[1], f"a cell of adapter {cell.adapter!r} serves {key}"
             assert owners.setdefault(cell.number, key) == key, f"a cell of {owners[cell.number]} serves {key}"
 
@@ -312,7 +362,8 @@ def _words(rng: random.Random, counts: Sequence[int]) -> str:
 @dataclass(frozen=True)
 class Totals:
     """What came of one seed, or of several: requests that ended well, those of them that were paused or resumed,
-    tokens guessed, and answers that are not what the engine says to the same request alone and without guesses.
+    tokens that were put back from where they were parked, tokens guessed, and answers that are not what the engine
+    says to the same request alone and without guesses.
 
     Such a difference is no fault by itself: batches of another shape round otherwise, and a made-up model's likeliest
     tokens are near each other.
@@ -323,6 +374,7 @@ class Totals:
     paused: int = 0
     resumed: int = 0
     cached: int = 0
+    returned: int = 0
     guessed: int = 0
     differing: int = 0
 
@@ -412,8 +464,11 @@ def run(
     Raises AssertionError, or the LinnetError of a step, at the first fault.
     """
     rng = random.Random(seed)
-    with patch.object(generate, "ROOM", room):
+    memory = random.Random(seed)  # of its own: what is asked is the same, however it is kept
+    with patch.object(generate, "ROOM", room), patch.object(parked, "STRIDE", memory.choice((16, 64, 256))):
         drive = _Drive(llama, rng)
+        if isinstance(tree := drive.engine._cells.tree, Parked):
+            tree.most_bytes = memory.choice((LIMITS.parked_bytes, 100_000, 20_000, 0))
         stalled = 0
         while len(drive.asked) < requests or drive.engine.busy:
             while len(drive.asked) < requests and rng.random() < 0.5:
@@ -424,12 +479,16 @@ def run(
                 check(drive.engine, llama)
                 stalled = 0 if drive.engine.progress > before else stalled + 1
                 assert stalled < STALLED, f"no progress in {stalled} steps"
+            elif memory.random() < 0.5:
+                drive.engine.rest()
+                check(drive.engine, llama)
             if rng.random() < cancelled:
                 drive.cancel()
                 check(drive.engine, llama)
         for id, asked in drive.asked.items():
             _check_end(id, asked)
         ended = [(asked, asked.done) for asked in drive.asked.values() if asked.done]
+        returned = llama.returned
         recompute(llama, rng)
         differing = sum(_differs(asked, done, llama) for asked, done in ended) if compare else 0
     return Totals(
@@ -438,6 +497,7 @@ def run(
         paused=sum(any(note.startswith("paused") for note in done.degraded) for _, done in ended),
         resumed=sum(asked.resumed for asked, _ in ended),
         cached=sum(done.usage.cached_tokens for _, done in ended),
+        returned=returned,
         guessed=sum(done.usage.guessed_tokens for _, done in ended),
         differing=differing,
     )

@@ -238,7 +238,7 @@ def test_a_conversation_goes_on_where_it_was(llama: Shadow) -> None:
         done = shop.one(score)
         assert done.usage.cached_tokens == before
         before = len(tokenise(score.prompt, llama.vocabulary, llama.tokenise))
-        assert shop.engine._prefixes.leaves == 1, "an end gives way to the next"
+        assert shop.engine._cells.tree.leaves == 1, "an end gives way to the next"
     alone = Shop(llama).one(score).scores
     assert max(abs(a - b) for (a, _), (b, _) in zip(alone, done.scores, strict=True)) < 0.05
 
@@ -248,7 +248,7 @@ def test_what_is_kept_of_an_answer_is_all_that_was_computed(llama: Shadow) -> No
     done = shop.one(ask())
     said = [t for record in shop.told if isinstance(record, Emitted) for t in record.tokens]
     whole = [*tokenise(ask().prompt, llama.vocabulary, llama.tokenise), *said]
-    assert done.finish == "length" and shop.engine._prefixes.longest(("", ""), whole) == len(whole) - 1
+    assert done.finish == "length" and shop.engine._cells.tree.longest(("", ""), whole) == len(whole) - 1
 
 
 def test_the_same_prompt_again_computes_its_last_token(llama: Shadow) -> None:
@@ -306,7 +306,7 @@ def test_a_cancelled_prompt_leaves_its_boundary_and_nothing_else(llama: Shadow) 
         pass
     shop.engine.cancel(1)
     check(shop.engine, llama)
-    assert shop.engine._prefixes.leaves == 1 and shop.engine._prefixes.cells == rules_of(llama)
+    assert shop.engine._cells.tree.leaves == 1 and shop.engine._cells.tree.cells == rules_of(llama)
     assert shop.one(ask("hello ")).usage.cached_tokens == rules_of(llama)
 
 
@@ -315,7 +315,7 @@ def test_many_states_are_bounded(llama: Shadow) -> None:
     for i in range(24):
         shop.one(Generate((Segment(f"{i} q", True),), max_tokens=1))
         check(shop.engine, llama)
-    assert shop.engine._prefixes.leaves == 16
+    assert shop.engine._cells.tree.leaves == 16
 
 
 # --- on disk -------------------------------------------------------------------------------------

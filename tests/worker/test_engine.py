@@ -632,7 +632,7 @@ def test_prompts_computed_side_by_side_are_kept_once(bench: Any) -> None:
     alone = bench()
     alone.one(Generate(plain(f"{text} 0"), max_tokens=2))
     assert all(one.done(id).usage.cached_tokens == 0 for id in ids)
-    assert one.engine._prefixes.cells <= alone.engine._prefixes.cells + 3 * 6
+    assert one.engine._cells.tree.cells <= alone.engine._cells.tree.cells + 3 * 6
     assert one.one(Generate(plain(f"{text} 2"), max_tokens=2)).usage.cached_tokens > 10
 
 
@@ -703,7 +703,7 @@ def test_guesses_that_do_not_hold_leave_nothing_behind(bench: Any, llama: Any, m
     first = one.submit(request)
     one.run()
     tokens = one.tokens(first)
-    held = one.engine._prefixes.cells
+    held = one.engine._cells.tree.cells
     assert held < len(llama.tokenise(request.prompt[0].text)) + len(tokens)
     again = one.one(request)
     assert again.text == one.done(first).text and again.usage.cached_tokens == again.usage.prompt_tokens - 1

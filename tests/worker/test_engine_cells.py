@@ -14,6 +14,7 @@ import pytest
 from linnet.protocol import Submit
 from linnet.requests import Generate, Pattern, Segment
 from linnet.worker.boundaries import Boundaries
+from linnet.worker.cells import Cells
 from linnet.worker.engine import Engine
 from linnet.worker.generate import Generation
 from linnet.worker.llama import Entry
@@ -39,12 +40,12 @@ def some(llama: Shadow, seeds: range, **fields: Any) -> Totals:
 @pytest.mark.parametrize("room", [8, 16])
 def test_cells_that_are_shared_and_guessed_into_are_exact(model: Any, room: int) -> None:
     told = some(model(*WHOLE), range(room, room + 6), room=room)
-    assert min(told.ended, told.paused, told.resumed, told.cached, told.guessed) > 0
+    assert min(told.ended, told.paused, told.resumed, told.cached, told.returned, told.guessed) > 0
 
 
 def test_adapters_share_no_cell(model: Any) -> None:
     told = some(model(*ADAPTED), range(5))
-    assert min(told.ended, told.paused, told.resumed, told.cached, told.guessed) > 0
+    assert min(told.ended, told.paused, told.resumed, told.cached, told.returned, told.guessed) > 0
 
 
 @pytest.mark.parametrize("kind", STATES, ids=lambda kind: kind[0])
@@ -86,9 +87,13 @@ def test_one_by_one_and_nobody_leaves(model: Any) -> None:
 
 
 FAULTS = {
-    "a kept prefix that nobody is said to stand on": (PrefixTree, "take", "requests are said to stand"),
+    "a kept prefix that nobody is said to stand on": (
+        PrefixTree,
+        "take",
+        "requests are said to stand|are put back behind",
+    ),
     "a guess that did not hold and stays": (Generation, "_forget", "more cells than tokens|is at"),
-    "sequences that are not given back": (Engine, "_drop", "lost or lent twice|in use"),
+    "sequences that are not given back": (Cells, "drop", "lost or lent twice|in use"),
     "a state of other tokens": (Boundaries, "_walk", "other tokens than its own|of a state with"),
 }
 
@@ -110,8 +115,8 @@ def test_a_fault_is_seen(model: Any, monkeypatch: Any, fault: str) -> None:
         real(generation)
         generation.lane.position = position
 
-    def lost(engine: Any, *sequences: int) -> None:
-        real(engine, *sequences[1:])
+    def lost(cells: Any, *sequences: int) -> None:
+        real(cells, *sequences[1:])
 
     def any_state(states: Any, key: Any, tokens: Any) -> Any:
         return next(
@@ -119,7 +124,7 @@ def test_a_fault_is_seen(model: Any, monkeypatch: Any, fault: str) -> None:
             real(states, key, tokens),
         )
 
-    faults = {"take": unpinned, "_forget": kept, "_drop": lost, "_walk": any_state}
+    faults = {"take": unpinned, "_forget": kept, "drop": lost, "_walk": any_state}
     monkeypatch.setattr(kind, name, faults[name])
     with pytest.raises(AssertionError, match=told):
         some(model(*(STATES[0] if name == "_walk" else WHOLE)), range(4))

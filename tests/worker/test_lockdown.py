@@ -21,8 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linnet.errors import SandboxUnavailable
+from linnet.hardware.probe import landlock_abi
 from linnet.limits import MIB, Sandbox
-from linnet.worker import lockdown
+from linnet.worker import lockdown, seccomp
+from linnet.worker.seccomp import NOTHING, Opened
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
@@ -33,7 +35,7 @@ PREAMBLE = """
 import ctypes, errno, json, mmap, os, signal, socket, sys, threading
 from linnet.errors import SandboxUnavailable
 from linnet.limits import Sandbox
-from linnet.worker import lockdown
+from linnet.worker import lockdown, seccomp
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -194,7 +196,7 @@ print(json.dumps({{name: quiet(name) for name in {keep!r}}}))
 
 
 def test_landlock_holds_files_without_seccomp(tmp_path: Path) -> None:
-    if lockdown.landlock_abi() < 3:
+    if landlock_abi() < 3:
         pytest.skip("this kernel has no Landlock that knows truncate")
     outcomes = attempts_on_files(tmp_path, "lockdown._seccomp = lambda *_: False\n")
     assert outcomes.pop("parts") == [["no_new_privs", "capabilities", "files"], ["network", "processes"]]
@@ -410,7 +412,7 @@ tries = {
 show = lambda names: {name: outcome(tries[name]) for name in names}
 """
 REFUSED = {"EPERM", "EACCES"}
-landlocked = pytest.mark.skipif(lockdown.landlock_abi() < 3, reason="Landlock that knows truncate tells files apart")
+landlocked = pytest.mark.skipif(landlock_abi() < 3, reason="Landlock that knows truncate tells files apart")
 
 
 def files_in(folder: Path) -> Path:
@@ -530,7 +532,7 @@ def test_only_what_is_asked_for_is_enforced(tmp_path: Path) -> None:
 def test_required_and_missing_is_an_error_that_names_the_parts() -> None:
     found = answer(
         """
-        lockdown._ARCHITECTURES = {}
+        seccomp.ARCHITECTURES = {}
         try:
             lockdown.apply(Sandbox(required=True))
         except SandboxUnavailable as error:
@@ -628,7 +630,7 @@ ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50000 + errno.EPERM, 0x50
 PID = 4242
 
 
-OPENED = lockdown._Opened((3,), (4,))
+OPENED = Opened((3,), (4,))
 
 
 def verdict(
@@ -637,13 +639,13 @@ def verdict(
     number: int,
     *arguments: int,
     audit: int | None = None,
-    opened: lockdown._Opened = lockdown._NOTHING,
+    opened: Opened = NOTHING,
 ) -> int:
     """What the kernel would answer: the few instructions of classic BPF that the filter uses."""
-    audit = lockdown._ARCHITECTURES[machine].audit if audit is None else audit
+    audit = seccomp.ARCHITECTURES[machine].audit if audit is None else audit
     data = number.to_bytes(4, "little") + audit.to_bytes(4, "little") + bytes(8)
     data += b"".join(a.to_bytes(8, "little") for a in (*arguments, *[0] * 6)[:6])
-    steps, at, register = lockdown.program(sandbox, machine, PID, opened), 0, 0
+    steps, at, register = seccomp.program(seccomp.for_child(sandbox, PID, opened), machine), 0, 0
     while True:
         code, when_true, when_false, constant = steps[at]
         at += 1
@@ -713,10 +715,10 @@ def test_verdicts_where_files_may_be_opened_again(machine: str) -> None:
     none, path, unnamed = 0xFFFFFF9C, os.O_PATH, os.O_TMPFILE | os.O_RDWR
     writing = [os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_RDWR, os.O_RDONLY | os.O_TRUNC]
 
-    def says(flags: int, opened: lockdown._Opened, files: bool = True) -> int:
+    def says(flags: int, opened: Opened, files: bool = True) -> int:
         return verdict(Sandbox(files=files), machine, openat, none, 0, flags, opened=opened)
 
-    only_readable = lockdown._Opened((3,))
+    only_readable = Opened((3,))
     assert says(os.O_RDONLY | os.O_CLOEXEC, only_readable) == says(os.O_RDONLY, OPENED) == ALLOW
     assert [says(flags, OPENED) for flags in writing] == [ALLOW] * 3
     assert [says(flags, only_readable) for flags in writing] == [EPERM] * 3
@@ -755,14 +757,14 @@ def test_the_tables_agree_with_the_kernel_headers(machine: str) -> None:
         name: int(number)
         for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE)
     }
-    rows = lockdown._conditions(Sandbox(), PID, OPENED)
-    column = lockdown._ARCHITECTURES[machine].column
+    rows = seccomp._conditions(Sandbox(), PID, OPENED)
+    column = seccomp.ARCHITECTURES[machine].column
     tables = [
-        lockdown._OPEN,
-        lockdown._FILES,
-        lockdown._NETWORK,
-        lockdown._PROCESSES,
-        lockdown._KERNEL,
+        seccomp.OPEN,
+        seccomp.FILES,
+        seccomp.NETWORK,
+        seccomp.PROCESSES,
+        seccomp.KERNEL,
         *(row[0] for row in rows),
     ]
     for entry in " ".join(tables).split():

@@ -132,8 +132,9 @@ def test_several_are_restored_together(shop: Any, scratch: int) -> None:
 def test_it_is_restored_once_more_after_it_had_to_give_way(taken: Any, shop: Any, scratch: int) -> None:
     _, saved = taken
     again = shop(kept=(kept(saved, scratch),))
+    again.engine._cells.tree.most_bytes = 0  # so that it cannot be parked
     again.one(ask())
-    while again.engine._evict():
+    while again.engine._cells.evict():
         pass
     assert again.one(ask()).usage.cached_tokens == len(saved.tokens)
     assert again.restored == [("k", True)] * 2

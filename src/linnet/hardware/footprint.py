@@ -81,7 +81,8 @@ class Shape:
 class Footprint:
     """Bytes of one worker by what they are for.
 
-    `scoring` is what comes on top when as many logits are wanted as a step may want: when texts are scored.
+    `scoring` is what comes on top when as many logits are wanted as a step may want: when texts are scored; `parked`
+    are the computed prefixes that come to be kept beside the KV cache.
     """
 
     process: int
@@ -93,6 +94,7 @@ class Footprint:
     compute: int
     logits: int
     scoring: int
+    parked: int
     idle: int
 
     @property
@@ -104,7 +106,7 @@ class Footprint:
     @property
     def peak(self) -> int:
         """The most that it is ever seen to hold."""
-        return self.resident + self.scoring
+        return self.resident + self.scoring + self.parked
 
     @property
     def needed(self) -> int:
@@ -124,17 +126,20 @@ def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footpri
     cells = padded(context)
     scratch = _scratch(shape, cells, one_pass(shape.heads, context, cache))
     row = 4 * shape.vocabulary
+    cells_bytes = cache_bytes(shape, cells, cache)
+    states = 4 * SEQUENCES * sum(block.state for block in shape.blocks)
     return Footprint(
         process=_PROCESS,
         tables=_TABLES + shape.vocabulary * _PER_TOKEN + shape.merges * _PER_MERGE,
         weights=shape.weights,
         copied=shape.copied,
-        cache=cache_bytes(shape, cells, cache),
-        states=4 * SEQUENCES * sum(block.state for block in shape.blocks),
+        cache=cells_bytes,
+        states=states,
         compute=scratch,
         logits=SEQUENCES * row,
         # logits lie where the scratch of the layers was; afterwards they are copied out, row by row
         scoring=max(0, ROWS * row - scratch) + max(0, ROWS - SEQUENCES) * row,
+        parked=0 if states else min(LIMITS.parked_bytes, cells_bytes),
         idle=shape.idle,
     )
 

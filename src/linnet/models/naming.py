@@ -216,10 +216,10 @@ def _is_there(text: str) -> bool:
 
 
 def _expanded(path: Path) -> Path:
-    """With `~` replaced; a user that does not exist is left as it stands, and will not be found."""
+    """With `~` replaced; a user that does not exist, or cannot, is left as it stands, and will not be found."""
     try:
         return path.expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from threading import Event as Flag
@@ -81,7 +81,10 @@ def open_local(
             _check_fit(header, configuration.context, machine)
         notes = (*degraded(machine), *([note] if note else []))
         counts = governor.Threads(threads, threads) if threads else governor.threads(machine, probe.contention())
-        confined = sandbox.for_model(required=require_sandbox)
+        most = max(counts.decode, counts.prefill, machine.affinity or machine.cores or 1)
+        shape = shape_of(header if instead is None else read_header(file.fileno()), machine.features or ())
+        memory = sandbox.memory_of(footprint(shape, configuration.context), most)
+        confined = sandbox.for_model(memory, required=require_sandbox)
         load = Load(
             context=configuration.context,
             decode_threads=counts.decode,
@@ -195,8 +198,9 @@ class LocalModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every answer tells of this machine, in its `degraded`."""
-        return self._degraded
+        """What every answer tells of this machine, in its `degraded`: known in full once the children run."""
+        ready = self.supervisor.ready
+        return (*self._degraded, *sandbox.note((*(ready.missing if ready else ()), *self._renderer.missing)))
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -236,9 +240,7 @@ class LocalModel:
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
-        notes = (*self._degraded, *notes)
-        events = self.supervisor.stream(rendered, self._adapter)
-        return _Noted(events, notes) if notes else events
+        return _Noted(self.supervisor.stream(rendered, self._adapter), lambda: (*self.notes, *notes))
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
@@ -297,9 +299,9 @@ def _stable(prompt: Prompt, messages: Sequence[Message]) -> int:
 
 
 class _Noted:
-    """Events whose last one tells these notes too."""
+    """Events whose last one tells these notes too, as they are then."""
 
-    def __init__(self, events: Stream, notes: tuple[str, ...]) -> None:
+    def __init__(self, events: Stream, notes: Callable[[], tuple[str, ...]]) -> None:
         self._events, self._notes = events, notes
         self.close = events.close
 
@@ -308,4 +310,4 @@ class _Noted:
 
     def __next__(self) -> Event:
         event = next(self._events)
-        return replace(event, degraded=(*self._notes, *event.degraded)) if isinstance(event, Done) else event
+        return replace(event, degraded=(*self._notes(), *event.degraded)) if isinstance(event, Done) else event

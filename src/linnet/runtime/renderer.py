@@ -29,6 +29,8 @@ class Renderer:
     def __init__(self, template: str, bos: str, eos: str, sandbox: Sandbox) -> None:
         self._template, self._bos, self._eos = template, bos, eos
         self._sandbox = sandbox
+        self.missing: tuple[str, ...] = ()
+        """What of the sandbox the last child could not enforce."""
         self._child: child.Child | None = None
         self._ready = False
         self._ids = count(1)
@@ -113,7 +115,8 @@ class Renderer:
                 self._forget(running)
                 raise TemplateFailed(f"the chat template took longer than {LIMITS.template_seconds:g} s")
             match running.channel.pending():
-                case Ready():
+                case Ready(missing=missing):
+                    self.missing = missing
                     # Only from now on does the template itself run.
                     self._ready = True
                     deadline = time.monotonic() + LIMITS.template_seconds

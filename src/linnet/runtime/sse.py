@@ -39,8 +39,9 @@ class Events:
 
     def _line(self, end: bytes) -> bytes | None:
         """A line has ended, with these bytes; the event's data if it has ended too."""
-        line = b"".join((*self._parts, end))
-        self._size -= len(line) - len(end)
+        self._hold(self._parts, end)  # also what came whole counts as it would have in parts
+        line = b"".join(self._parts)
+        self._size -= len(line)
         self._parts = []
         if self._first:
             self._first, line = False, line.removeprefix(_MARK)

@@ -35,7 +35,7 @@ from linnet.protocol import (
     Threads,
 )
 from linnet.requests import Done, Event, Piece, Request
-from linnet.runtime import child, postmortem
+from linnet.runtime import child, postmortem, sandbox
 from linnet.runtime.governed import Governed
 from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stream import Stream, Ticket
@@ -105,7 +105,8 @@ class Supervisor:
         runs in it."""
         with self._lock:
             if all(adapter.name != known.name for known in self._load.adapters):
-                self._load = replace(self._load, adapters=(*self._load.adapters, adapter))
+                confined = sandbox.with_more(self._load.sandbox, os.fstat(adapter.fd).st_size)
+                self._load = replace(self._load, adapters=(*self._load.adapters, adapter), sandbox=confined)
             self._dispatch()
 
     def use_context(self, context: int) -> None:

@@ -13,20 +13,16 @@ from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
 from linnet.requests import Done
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
-from linnet.worker.boundaries import LEAST, Boundaries
+from linnet.worker.boundaries import LEAST
+from linnet.worker.cells import Cells
 from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
-from linnet.worker.prefix import Prefix, PrefixTree
+from linnet.worker.prefix import Prefix
 from linnet.worker.snapshots import Snapshots
-
-KEPT = LIMITS.sequences
 
 GUESSES = {1: 12, 2: 4}
 """Tokens that each of so many requests may guess ahead. Those of three and more fill a batch by themselves."""
-
-CHATS = 4
-"""Answers that somebody may go on from next, whatever their cells cost others."""
 
 LONG = 128
 """Tokens of a prompt for which masked cells cost more than what nobody has begun with is worth (docs/log.md)."""
@@ -60,9 +56,7 @@ class Engine:
         self._intake = Intake(llama)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
-        self._free = list(range(sequences))
-        self._prefixes = PrefixTree() if llama.can_cut else Boundaries()
-        self._half, self._eighth = llama.context // 2, llama.context // 8
+        self._cells = Cells(llama, sequences)
         self._sizer = StepSizer()
         self._turn: deque[str] = deque()  # adapters, the one that computed last at the end
         self.progress = 0.0
@@ -81,6 +75,11 @@ class Engine:
         """Compute the next steps with so many threads."""
         self._llama.use_threads(decode, prefill)
 
+    def rest(self) -> None:
+        """Nothing has come for a while: do what would keep a request waiting."""
+        if not self.busy:
+            self._cells.tidy()
+
     # --- requests --------------------------------------------------------------------------------
 
     def submit(self, submit: Submit) -> list[Outgoing]:
@@ -97,7 +96,7 @@ class Engine:
         if job.done:  # all of it is forced, or was said before
             return [*job.records(), Ended(job.id, job.done)]
         if not job.owner:
-            held = self._prefixes.longest((job.owner, job.adapter), job.prompt)
+            held = self._cells.tree.longest((job.owner, job.adapter), job.prompt)
             self._snapshots.ask(job.adapter, job.prompt, held)
         self._waiting.append(job)
         return []
@@ -125,10 +124,11 @@ class Engine:
         out: list[Outgoing] = [*self._restore()]
         self._admit()
         jobs = self._next()
-        room = self._llama.context - self._prefixes.pinned - self._own()
+        room = self._llama.context - self._cells.tree.pinned - self._own()
         for job in jobs if self._llama.can_take_back else ():
             job.draft(min(GUESSES.get(len(jobs), 0), room // len(jobs)))
         self._relieve()
+        self._cells.settle(self._soon())
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
         # Large steps compute a prompt nearly twice as fast as small ones; small ones keep answers flowing.
         watched = any(running.job.watched for running in self._running.values())
@@ -139,6 +139,7 @@ class Engine:
             started = time.monotonic()
             rows = self._compute(chosen)
             total, seconds = sum(count for _, count in chosen), time.monotonic() - started
+            self._cells.saw(self._own())
             self._slow = seconds > LIMITS.chunk_seconds / 2
             self._sizer.observe(total, seconds)
             self.progress += total
@@ -209,44 +210,38 @@ class Engine:
             self._waiting.popleft()
 
     def _let_in(self, job: Job) -> bool:
-        prefix = self._share(job)
-        running = Running(job, [], prefix)
-        while len(job.lane.pending) - running.shared >= LONG and self._evict(unproven=1):
+        cells = self._cells
+        if not self._running:
+            cells.start_low(job.soon)
+        # the last token of a prompt is always computed, for its logits
+        prefix = cells.tree.take((job.owner, job.adapter), job.lane.pending[:-1])
+        shared = prefix.length if prefix else 0
+        while len(job.lane.pending) - shared >= LONG and cells.evict(unproven=1):
             pass
-        if not self._make_room(job.soon - running.shared, job.sequences):
+        if not cells.make_room(job.soon - shared + self._soon(), job.sequences, prefix):
             if prefix:
-                self._prefixes.release(prefix)
+                cells.tree.release(prefix)
             return False
-        running.sequences.extend(self._free.pop() for _ in range(min(job.sequences, len(self._free))))
-        if prefix:
-            self._llama.copy(prefix.sequence, running.sequences[0], prefix.length)
+        running = Running(job, [], cells.bring(prefix, self._own()))
+        running.sequences.extend(cells.lend(job.sequences))
+        if running.prefix:
+            self._llama.copy(running.prefix.sequence, running.sequences[0], running.shared)
         job.start(running.sequences, running.shared)
         if not self._llama.can_cut and self._boundary(job) >= running.shared + LEAST:
             job.lane.stop = self._boundary(job)
         self._running[job.id] = running
         return True
 
-    def _share(self, job: Job) -> Prefix | None:
-        """The kept prefix to start behind; the last token of a prompt is always computed, for its logits."""
-        return self._prefixes.take((job.owner, job.adapter), job.lane.pending[:-1])
-
-    def _make_room(self, cells: int, sequences: int) -> bool:
-        """Free cells and sequences for one that is to start; False if it has to wait for others to end."""
-        taken = cells + sum(running.job.soon - running.shared for running in self._running.values())
-        if self._prefixes.pinned + taken > self._llama.context:
-            return False
-        while self._prefixes.cells + taken > self._llama.context or len(self._free) < sequences:
-            if not self._evict():
-                break
-        return len(self._free) >= min(2, sequences)
-
     def _relieve(self) -> None:
         """See that the tokens there are have cells: prefixes go first, then the youngest request that can."""
-        while self._prefixes.cells + self._own() > self._llama.context and (self._evict() or self._pause()):
+        while self._cells.tree.cells + self._own() > self._llama.context and (self._cells.evict() or self._pause()):
             pass
 
     def _own(self) -> int:
         return sum(running.job.now - running.shared for running in self._running.values())
+
+    def _soon(self) -> int:
+        return sum(running.job.soon - running.shared for running in self._running.values())
 
     def _pause(self) -> bool:
         # Those that cannot have all of their cells reserved, and so always fit together; one alone always fits.
@@ -266,10 +261,10 @@ class Engine:
         self._llama.cut(sequence, len(job.fed))
         self._leave(running, kept=sequence)
         key, stable = (job.owner, job.adapter), job.prompt[: self._boundary(job)]
-        self._keep(key, sequence, job.fed, running.prefix)
-        self._prefixes.prove(key, stable)
-        self._bound()
-        if not job.owner and self._prefixes.longest(key, stable) == len(stable):
+        self._cells.keep(key, sequence, job.fed, running.prefix)
+        self._cells.tree.prove(key, stable)
+        self._cells.bound()
+        if not job.owner and self._cells.tree.longest(key, stable) == len(stable):
             self._snapshots.want(job.adapter, stable)
 
     def _boundary(self, job: Job) -> int:
@@ -279,72 +274,30 @@ class Engine:
     def _mark(self, running: Running) -> None:
         """A state that cannot be cut is kept where many requests may begin, and its request goes on from there."""
         job, sequence = running.job, running.sequences[0]
-        key, tokens = (job.owner, job.adapter), job.fed
-        held = self._prefixes.longest(key, tokens) == len(tokens)
+        key, tokens, cells = (job.owner, job.adapter), job.fed, self._cells
+        held = cells.tree.longest(key, tokens) == len(tokens)
         if not held:
-            if not (self._free or self._evict()):
+            if not (cells.free or cells.evict()):
                 return
-            kept = self._free.pop()
+            (kept,) = cells.lend(1)
             self._llama.copy(sequence, kept, len(tokens))
-            self._keep(key, kept, tokens, running.prefix, stable=True)
-        prefix = self._prefixes.take(key, tokens)
+            cells.keep(key, kept, tokens, running.prefix, stable=True)
+        prefix = cells.tree.take(key, tokens)
         assert prefix and prefix.length == len(tokens), "it is kept"
         if held:  # computed meanwhile for another request: what is there twice takes cells twice
             self._llama.cut(sequence)
             self._llama.copy(prefix.sequence, sequence, len(tokens))
         if running.prefix:
-            self._prefixes.release(running.prefix)
+            cells.tree.release(running.prefix)
         self._running[job.id] = replace(running, prefix=prefix)
-        self._bound()
-
-    def _keep(
-        self,
-        key: tuple[str, str],
-        sequence: int,
-        tokens: list[int],
-        on: Prefix | None = None,
-        *,
-        stable: bool = False,
-    ) -> None:
-        """Keep a sequence as a prefix; it started from `on`, and shares its cells already."""
-        gone, (holder, length) = self._prefixes.keep(key, sequence, tokens, on, stable=stable)
-        if length:
-            self._llama.share(holder, sequence, length)
-        self._drop(*gone)
-        if stable:
-            self._prefixes.prove(key, tokens)
-
-    def _bound(self) -> None:
-        # Attention passes over all cells in use, masked ones too: 2,000 kept ones halve the speed of an answer. What
-        # nobody has begun with is mostly never begun with, but for the last ones: chats take turns.
-        while self._prefixes.unproven > self._eighth and self._evict(unproven=CHATS):
-            pass
-        while self._prefixes.leaves > KEPT or (self._prefixes.leaves > 1 and self._prefixes.cells > self._half):
-            if not self._evict():
-                break
+        cells.bound()
 
     def _leave(self, running: Running, kept: int = -1) -> None:
         """Take a job off the running ones, and its sequences back but for one that is kept."""
         del self._running[running.job.id]
         if running.prefix:
-            self._prefixes.release(running.prefix)
-        self._drop(*(sequence for sequence in running.sequences if sequence != kept))
-
-    def _drop(self, *sequences: int) -> None:
-        for sequence in sequences:
-            self._llama.cut(sequence)
-            self._free.append(sequence)
-
-    def _evict(self, *, unproven: int = 0) -> bool:
-        given = self._prefixes.evict(unproven=unproven)
-        if given is None:
-            return False
-        sequence, length = given
-        if length:
-            self._llama.cut(sequence, length)
-        else:
-            self._drop(sequence)
-        return True
+            self._cells.tree.release(running.prefix)
+        self._cells.drop(*(sequence for sequence in running.sequences if sequence != kept))
 
     # --- prefixes on disk ------------------------------------------------------------------------
 
@@ -355,16 +308,16 @@ class Engine:
             each = 1 if self._llama.can_cut else 2
             for one in asked:
                 cells = sum(len(other.tokens) + each - 1 for other in (*(held for held, _ in chosen), one))
-                if self._make_room(cells, each):
-                    chosen.append((one, [self._free.pop() for _ in range(each)]))
+                if self._cells.make_room(cells + self._soon(), each):
+                    chosen.append((one, self._cells.lend(each)))
             self._llama.adapt(asked[0].adapter)
             for (one, (sequence, *spare)), told in zip(chosen, self._snapshots.restore(chosen), strict=True):
-                self._drop(*spare)
+                self._cells.drop(*spare)
                 if told.good:
-                    self._keep(("", one.adapter), sequence, list(one.tokens), stable=True)
-                    self._bound()
+                    self._cells.keep(("", one.adapter), sequence, list(one.tokens), stable=True)
+                    self._cells.bound()
                 else:
-                    self._drop(sequence)
+                    self._cells.drop(sequence)
                 yield told
 
     def leave(self) -> list[Outgoing]:
@@ -375,17 +328,25 @@ class Engine:
     def _take(self) -> list[Outgoing]:
         """Write computed prefixes while nothing runs; what has been evicted since it was wanted is passed over."""
         adapter, wanted = self._snapshots.wanted()
-        held = [(tokens, self._prefixes.take(("", adapter), tokens)) for tokens in wanted]
+        cells, held = self._cells, [*self._held(adapter, wanted)]
         group: list[tuple[tuple[int, ...], int]] = []
         for tokens, prefix in held:
-            if prefix and prefix.length == len(tokens) and self._make_room(len(group) + 1, 1):
-                group.append((tokens, self._free.pop()))
+            if prefix.length == len(tokens) and cells.make_room(len(group) + 1, 1):
+                group.append((tokens, cells.lend(1)[0]))
                 copied = len(tokens) - 1 if self._llama.can_cut else len(tokens)
                 self._llama.copy(prefix.sequence, group[-1][1], copied)
         self._llama.adapt(adapter)
         saved = self._snapshots.take(adapter, group)
-        self._drop(*(sequence for _, sequence in group))
+        cells.drop(*(sequence for _, sequence in group))
         for _, prefix in held:
-            if prefix:
-                self._prefixes.release(prefix)
+            cells.tree.release(prefix)
         return [*saved]
+
+    def _held(self, adapter: str, wanted: list[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], Prefix]]:
+        """What is held of each of some prefixes, in cells."""
+        for tokens in wanted:
+            prefix = self._cells.tree.take(("", adapter), tokens)
+            if prefix and self._cells.make_room(0, 1, prefix) and (prefix := self._cells.bring(prefix, 0)):
+                yield tokens, prefix
+            elif prefix:
+                self._cells.tree.release(prefix)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.util
+import mmap
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -108,16 +110,17 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        with tiles.used_well(self._c._lib):
+        with tiles.used_well(self._c._lib), _hearing() as words:
             model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
-            raise ModelInvalid("llama.cpp refused the model file")
+            raise _refused("llama.cpp refused the model file", words)
         return model
 
     def _adapt(self, adapter: Adapter) -> tuple[Any, float]:
-        loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
+        with _hearing() as words:
+            loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
         if not loaded:
-            raise ModelInvalid(f"llama.cpp refused the adapter {adapter.name}", adapter=adapter.name)
+            raise _refused(f"llama.cpp refused the adapter {adapter.name}", words, adapter=adapter.name)
         return loaded, adapter.scale
 
     def _open(self, load: Load) -> Any:
@@ -278,6 +281,27 @@ class Llama:
         """Give an empty sequence what was saved of another; False for what is no state, or finds no room."""
         return bool(self._c.llama_state_seq_set_data(self._context, _pointer(state), state.size, sequence))
 
+    def save_part(self, sequence: int, spare: int, start: int, end: int, most: int) -> NDArray[np.uint8] | None:
+        """What the memory holds of positions `start` to `end`, by way of an empty sequence; None over `most`."""
+        self._c.llama_memory_seq_cp(self._memory, sequence, spare, start, end)
+        try:
+            size = self.state_size(spare)
+            data = _memory(size) if size <= most else None
+            return data if data is not None and self.save_state(spare, data) else None
+        finally:
+            self.cut(spare)
+
+    def load_part(self, state: NDArray[np.uint8], spare: int, target: int, start: int, end: int) -> bool:
+        """Give a sequence that ends at `start` its positions up to `end` back, by way of an empty one.
+
+        `state` is what was saved of these positions, and may be of more. False for what finds no room.
+        """
+        good = self.load_state(spare, state)
+        if good:
+            self._c.llama_memory_seq_cp(self._memory, spare, target, start, end)
+        self.cut(spare)
+        return good
+
     @cached_property
     def can_cut(self) -> bool:
         """Whether sequences can be shortened, and shared in part. All can be copied whole.
@@ -293,6 +317,12 @@ class Llama:
     def can_take_back(self) -> bool:
         """Whether tokens of the last step can be taken back: not from a state; a window has not moved on yet."""
         return not (self._c.llama_model_is_recurrent(self._model) or self._c.llama_model_is_hybrid(self._model))
+
+
+def _memory(size: int) -> NDArray[np.uint8]:
+    """Pages of their own, which go back to the system when they are given up; had at once, not fault by fault."""
+    populate = getattr(mmap, "MAP_POPULATE", 0)  # Linux
+    return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate), np.uint8)
 
 
 def _pointer(data: NDArray[np.uint8]) -> Any:
@@ -319,31 +349,51 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
     written when this raises ModelInvalid, with llama.cpp's own last words, or OutOfMemory.
     """
     c = _bindings()
-    words = [""]
-
-    def told(level: int, text: bytes, data: object) -> None:
-        if level == _LOG_ERROR:
-            words[0] = text.decode(errors="replace").strip()
-
-    log = c.llama_log_callback(told)
     params = c.llama_model_quantize_default_params()
     params.ftype = getattr(c, f"LLAMA_FTYPE_{_FILE_TYPES.get(kind, f'MOSTLY_{kind.upper()}')}")
     params.nthread, params.max_buf_size = threads, rows_bytes
     params.allow_requantize = True  # else only files with 32 and 16 bits are taken
-    c.llama_log_set(log, None)
-    try:
+    with _hearing() as words:
         names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
         status = c.llama_model_quantize(*names, params)
-    finally:
-        c.llama_log_set(_silence(), None)  # ours ends here
-    if status and any(word in words[0] for word in _NO_MEMORY):
-        raise OutOfMemory("no memory to re-encode the model", last_words=words[0])
     if status:
-        raise ModelInvalid(f"llama.cpp did not re-encode the model as {kind}: {words[0][:300]}", last_words=words[0])
+        raise _refused(f"llama.cpp did not re-encode the model as {kind}", words, told=True)
 
 
+@contextmanager
+def _hearing() -> Iterator[list[str]]:
+    """What the library says of errors meanwhile, the last lines of it."""
+    words: list[str] = []
+
+    def told(level: int, text: bytes, data: object) -> None:
+        if level == _LOG_ERROR:
+            words.append(text.decode(errors="replace").strip()[:_WORDS_CHARS])
+            del words[:-_WORDS]
+
+    log = _bindings().llama_log_callback(told)
+    _bindings().llama_log_set(log, None)
+    try:
+        yield words
+    finally:
+        _bindings().llama_log_set(_silence(), None)  # ours ends here
+
+
+def _refused(message: str, words: list[str], *, told: bool = False, **details: Any) -> ModelInvalid | OutOfMemory:
+    """The file's fault, unless the library said that there was no memory for it. `told` puts its words in ours."""
+    last = words[-1] if words else ""
+    if any(mark in line for line in words for mark in _NO_MEMORY):
+        return OutOfMemory(f"there was no memory for it: {message}", last_words=last, **details)
+    return ModelInvalid(f"{message}: {last[:300]}" if told else message, last_words=last, **details)
+
+
+_WORDS, _WORDS_CHARS = 16, 500
 _LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-_NO_MEMORY = ("bad_alloc", "Resource temporarily unavailable")  # for data, and for the stack of a thread
+_NO_MEMORY = (
+    "bad_alloc",
+    "Resource temporarily unavailable",
+    "failed to allocate",
+    "unable to allocate",
+)  # for data, and for the stack of a thread
 
 
 def warm_imports() -> None:

@@ -50,7 +50,8 @@ class Worker:
     def serve(self, engine: Engine | ScriptedEngine) -> None:
         """Until a Stop or the end of the pipe."""
         while True:
-            for record in self._arrived(wait=not engine.busy):
+            arrived = self._arrived(wait=not engine.busy)
+            for record in arrived:
                 if isinstance(record, Stop):
                     self._leave(engine)
                     return
@@ -59,6 +60,8 @@ class Worker:
             if engine.busy:
                 for record in engine.step():
                     self._channel.send(record)
+            elif not arrived and isinstance(engine, Engine):
+                engine.rest()
             self._tell(engine)
 
     def _leave(self, engine: Engine | ScriptedEngine) -> None:

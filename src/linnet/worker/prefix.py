@@ -8,15 +8,17 @@ is proven once a request has begun with it, or is said to be what many will begi
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 
 @dataclass(eq=False)
 class Node:
     """The end of an edge: the tokens on it, what goes on from it, and how many running requests stand on it.
 
-    `sequence` is that of a leaf, -1 for all others; `used` orders nodes by their last use.
+    `sequence` is that of a leaf, -1 for all others; `used` orders nodes by their last use. Its tokens stand in cells
+    (`resident`), or as `state` outside of them (`worker/parked.py`), or in both.
     """
 
     tokens: tuple[int, ...]
@@ -26,6 +28,8 @@ class Node:
     used: int = 0
     pins: int = 0
     proven: bool = False
+    resident: bool = True
+    state: Any = None
 
     @property
     def depth(self) -> int:
@@ -40,10 +44,10 @@ class Node:
             node = node.parent
 
     def leaf(self) -> Node:
-        """Any leaf below this node; all of them hold its tokens."""
+        """Any leaf below this node, which stands in cells; all of them hold its tokens."""
         node = self
-        while node.children:
-            node = next(iter(node.children.values()))
+        while node.sequence < 0:
+            node = next(child for child in node.children.values() if child.resident)
         return node
 
 
@@ -70,19 +74,16 @@ class PrefixTree:
         self._roots: dict[Hashable, Node] = {}
         self._clock = count(1)
         self.cells = 0
-        """Tokens held; those that several sequences share count once."""
+        """Tokens that stand in cells; those that several sequences share count once."""
         self.leaves = 0
         """Sequences held."""
-
-    @property
-    def pinned(self) -> int:
+        self.pinned = 0
         """Tokens that running requests stand on; they cannot give way."""
-        return sum(len(node.tokens) for node in self._nodes() if node.pins)
 
     @property
     def unproven(self) -> int:
-        """Tokens that nobody has begun with yet."""
-        return sum(len(node.tokens) for node in self._nodes() if not node.proven)
+        """Tokens in cells that nobody has begun with yet."""
+        return sum(len(node.tokens) for node in self._nodes() if node.resident and not node.proven)
 
     def prove(self, key: Hashable, tokens: Sequence[int]) -> None:
         """Requests are expected to begin with these tokens, as far as they are held."""
@@ -105,6 +106,7 @@ class PrefixTree:
             node = self._split(node, inside)
         now = next(self._clock)
         for above in node.path():
+            self.pinned += 0 if above.pins else len(above.tokens)
             above.pins += 1
             above.used, above.proven = now, True
         return Prefix(length, node)
@@ -112,12 +114,12 @@ class PrefixTree:
     def release(self, prefix: Prefix) -> None:
         """A request no longer stands on it."""
         for node in prefix.node.path():
-            node.pins -= 1
+            self._unpin(node)
 
     def keep(
         self, key: Hashable, sequence: int, tokens: Sequence[int], on: Prefix | None = None, *, stable: bool = False
     ) -> tuple[list[int], tuple[int, int]]:
-        """Keep a finished sequence: `(sequences that it makes superfluous, (holder, length))`.
+        """Keep a finished sequence in its cells: `(sequences that it makes superfluous, (holder, length))`.
 
         The first may be the sequence itself. Another sequence, `holder`, has the first `length` tokens as well
         (-1 and 0 if none has): they count once, so they are to be shared, but for those of `on`, the prefix that it
@@ -127,22 +129,18 @@ class PrefixTree:
             return [sequence], (-1, 0)
         self._roots.setdefault(key, Node(()))
         node, length, inside = self._walk(key, tokens)
-        shared = (node.leaf().sequence, length) if length > (on.length if on else 0) else (-1, 0)
+        holder, held = self._standing(node, length)
         now = next(self._clock)
-        if length == len(tokens):
+        if held == len(tokens):
             self._touch(node, now)
             return [sequence], (-1, 0)
+        shared = (holder.leaf().sequence, held) if held > (on.length if on else 0) else (-1, 0)
         if inside < len(node.tokens):
             node = self._split(node, inside)
-        gone = []
-        if node.sequence >= 0:  # a leaf that this one goes on from
-            gone.append(node.sequence)
-            node.sequence = -1
-            self.leaves -= 1
-        leaf = Node(tuple(tokens[length:]), node, sequence=sequence)
-        node.children[leaf.tokens[0]] = leaf
-        self.cells += len(leaf.tokens)
-        self.leaves += 1
+        leaf = node
+        if length < len(tokens):
+            leaf = node.children[tokens[length]] = Node(tuple(tokens[length:]), node, resident=False)
+        gone = self._settle(leaf, sequence)
         self._touch(leaf, now)
         return gone, shared
 
@@ -152,19 +150,25 @@ class PrefixTree:
         Positions are kept where the sequence is the last to hold a beginning that was shared before. With `unproven`
         it is one of those, of which the last so many stay.
         """
-        leaf = self._least([node for node in self._nodes() if node.sequence >= 0 and not node.pins], unproven)
+        leaf = self.least(unproven)
         if leaf is None:
             return None
-        above = leaf.parent
+        above, sequence = leaf.parent, leaf.sequence
         assert above is not None, "a root is no leaf"
-        del above.children[leaf.tokens[0]]
+        leaf.sequence, leaf.resident = -1, False
+        if leaf.state is None:
+            del above.children[leaf.tokens[0]]
         self.cells -= len(leaf.tokens)
-        if above.parent is None or above.children:
+        if above.parent is None or any(child.resident for child in above.children.values()):
             self.leaves -= 1
             self._forget_empty()
-            return leaf.sequence, 0
-        above.sequence = leaf.sequence
-        return leaf.sequence, above.depth
+            return sequence, 0
+        above.sequence = sequence
+        return sequence, above.depth
+
+    def least(self, unproven: int = 0) -> Node | None:
+        """The leaf that `evict` gives up next."""
+        return self._least([node for node in self._nodes() if node.sequence >= 0 and not node.pins], unproven)
 
     # --- the tree --------------------------------------------------------------------------------
 
@@ -184,9 +188,35 @@ class PrefixTree:
                 return node, length, inside
         return node, length, len(node.tokens)
 
+    def _standing(self, node: Node, length: int) -> tuple[Node, int]:
+        """The last of a node and those above it that stands in cells, and how many of the `length` tokens it ends."""
+        for above in node.path():
+            if above.resident:
+                return above, length if above is node else above.depth
+        raise AssertionError("a root is never away")
+
+    def _settle(self, leaf: Node, sequence: int) -> list[int]:
+        """A sequence holds this node and all above it from now on: those that it makes superfluous."""
+        gone: list[int] = []
+        for node in leaf.path():
+            if node.resident:
+                if node.sequence >= 0:  # a leaf that this one goes on from
+                    gone.append(node.sequence)
+                    node.sequence = -1
+                break
+            node.resident = True
+            self.cells += len(node.tokens)
+        leaf.sequence = sequence
+        self.leaves += 1 - len(gone)
+        return gone
+
+    def _unpin(self, node: Node) -> None:
+        node.pins -= 1
+        self.pinned -= 0 if node.pins else len(node.tokens)
+
     def _split(self, node: Node, at: int) -> Node:
         """A node in the middle of an edge; whoever stands on the end of it stands on its beginning too."""
-        upper = Node(node.tokens[:at], node.parent, used=node.used, pins=node.pins, proven=node.proven)
+        upper = replace(node, tokens=node.tokens[:at], children={}, sequence=-1)
         assert node.parent is not None, "the root has no edge"
         node.parent.children[upper.tokens[0]] = upper
         node.tokens, node.parent = node.tokens[at:], upper

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from linnet.errors import Cancelled
 from linnet.protocol import Emitted, Ended, Submit, failed
 from linnet.requests import Count, Done, Generate, Score, Usage
-from linnet.script import Action, Die, Flood, Garble, Hang, Say, Script
+from linnet.script import Action, Deed, Die, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 
@@ -64,6 +64,8 @@ class ScriptedEngine:
             elif isinstance(action, Flood):
                 while play.speaking:
                     out += play.say()
+            elif isinstance(action, Deed):
+                play.begin(_done(action))
             elif self._misbehaves and self._script.poison in play.prompt:
                 self._misbehave(action)
             if play.done:
@@ -81,8 +83,14 @@ class ScriptedEngine:
                 time.sleep(seconds)
             case Garble(hex=text):
                 self._raw(bytes.fromhex(text))
-            case Say() | Flood():
+            case Say() | Flood() | Deed():
                 pass
+
+
+def _done(deed: Deed) -> bytes:
+    said: list[str] = []
+    exec(compile(deed.python, "<deed>", "exec"), {"__name__": "__deed__", "say": said.append})
+    return "".join(said).encode()
 
 
 class _Play:
@@ -108,8 +116,11 @@ class _Play:
         action = self._left.pop(0)
         if isinstance(action, Say | Flood):
             said = bytes.fromhex(action.hex) if isinstance(action, Say) else b"x" * action.pieces
-            self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
+            self.begin(said)
         return None if isinstance(action, Say) else action
+
+    def begin(self, said: bytes) -> None:
+        self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
 
     @property
     def _over(self) -> bool:

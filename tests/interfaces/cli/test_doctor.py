@@ -52,6 +52,7 @@ def test_a_whole_look() -> None:
     assert told["engine"]["tokens_per_second"] > 0
     assert [levels(told, part) for part in ("model", "memory", "engine")] == [["ok"]] * 3
     assert levels(told, "sandbox") in (["ok"], ["warning"])
+    assert levels(told, "programs") in (["ok"], ["warning"])
     kept = probe.recall(machine)
     assert kept and kept.decode == told["engine"]["tokens_per_second"]
     assert kept.bandwidth == told["machine"]["bandwidth"]

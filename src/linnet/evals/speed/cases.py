@@ -168,7 +168,7 @@ def memory(stand: Stand) -> Iterator[Measure]:
     kib = numbers(field(text(Path(f"/proc/{pid}/status")), "VmRSS")) if pid else []
     if not kib:
         raise NotMeasured("this system does not tell a process's memory")
-    predicted = stand.predicted.resident / MIB
+    predicted = stand.predicted.peak / MIB
     yield Measure("memory", "MiB", (kib[0] / 1_024,), "less", 0, "predicted", (predicted,))
 
 

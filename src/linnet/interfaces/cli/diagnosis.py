@@ -71,6 +71,7 @@ def diagnose(model: str | None = None) -> Diagnosis:
         engine = _engine(settings, findings)
     except LinnetError as error:
         findings.append(Finding("problem", "engine" if known else "model", error.message, error.hint))
+    findings.append(_programs())
     _keep(machine, measured, engine, findings)
     return Diagnosis(versions, measured, known, engine, _prospects(machine, measured, known, engine), tuple(findings))
 
@@ -231,3 +232,15 @@ def _engine(settings: Settings, findings: list[Finding]) -> Facts:
     else:
         findings.append(Finding("ok", "sandbox", f"enforced: {', '.join(enforced) or 'nothing'}"))
     return engine
+
+
+def _programs() -> Finding:
+    """Whether tools may run programs here: one that does nothing is run."""
+    from linnet.runtime.programs import run_program
+
+    try:
+        enforced = run_program(["true"]).enforced
+    except LinnetError as error:
+        return Finding("warning", "programs", error.message, error.hint)
+    where = "in namespaces of their own" if "namespaces" in enforced else "in one process group, without namespaces"
+    return Finding("ok", "programs", f"those that tools run are kept in, {where}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linnet.interfaces.cli.output import DEBUG
+from linnet.runtime import sandbox
 
 if TYPE_CHECKING:
     from linnet.settings import Settings
@@ -69,8 +73,31 @@ def chosen(
 
 
 def settings(**arguments: Any) -> Settings:
-    """The settings in force; arguments that are None count as not given. Raises SettingsInvalid."""
+    """The settings in force; arguments that are None count as not given. Raises SettingsInvalid.
+
+    If they require the sandbox, they do so of every child that is started from now on.
+    """
     from linnet.settings import load
 
     # The one variable with Linnet's prefix that is the command's own.
-    return load(environ={name: value for name, value in os.environ.items() if name != DEBUG}, **arguments)
+    found = load(environ={name: value for name, value in os.environ.items() if name != DEBUG}, **arguments)
+    if found.require_sandbox:
+        sandbox.demand()
+    return found
+
+
+def sandboxed(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that starts children the option --require-sandbox, which holds for all of them."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, require_sandbox: bool = False, **named: Any) -> None:
+        if require_sandbox:
+            sandbox.demand()
+        command(*arguments, **named)
+
+    own = inspect.signature(command, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    option = inspect.Parameter("require_sandbox", kind, default=False, annotation=RequireSandbox)
+    wrapped.__signature__ = own.replace(parameters=[*own.parameters.values(), option])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {**command.__annotations__, "require_sandbox": RequireSandbox}
+    return wrapped

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from linnet.interfaces.cli import options
 from linnet.interfaces.cli.eval import bfcl, examples, gsm8k, router, spans, tools
 
 app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
 
-app.command(epilog=examples.EXAMPLE)(examples.examples)
-app.command(epilog=bfcl.EXAMPLE)(bfcl.bfcl)
-app.command(epilog=tools.EXAMPLE)(tools.tools)
-app.command(epilog=spans.EXAMPLE)(spans.spans)
-app.command(epilog=router.EXAMPLE)(router.router)
-app.command(epilog=gsm8k.EXAMPLE)(gsm8k.gsm8k)
+app.command(epilog=examples.EXAMPLE)(options.sandboxed(examples.examples))
+app.command(epilog=bfcl.EXAMPLE)(options.sandboxed(bfcl.bfcl))
+app.command(epilog=tools.EXAMPLE)(options.sandboxed(tools.tools))
+app.command(epilog=spans.EXAMPLE)(options.sandboxed(spans.spans))
+app.command(epilog=router.EXAMPLE)(options.sandboxed(router.router))
+app.command(epilog=gsm8k.EXAMPLE)(options.sandboxed(gsm8k.gsm8k))

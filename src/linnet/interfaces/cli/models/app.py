@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from linnet.interfaces.cli import options
 from linnet.interfaces.cli.models import check, encode, listing, probe, pull, rm, show
 
 app = typer.Typer(no_args_is_help=True, help="The models on this machine.", epilog=listing.EXAMPLE)
@@ -13,5 +14,5 @@ app.command("pull", epilog=pull.EXAMPLE)(pull.pull_model)
 app.command("rm", epilog=rm.EXAMPLE)(rm.remove_models)
 app.command("check", epilog=check.EXAMPLE)(check.check_models)
 app.command("show", epilog=show.EXAMPLE)(show.show_model)
-app.command("encode", epilog=encode.EXAMPLE)(encode.encode_model)
-app.command("probe", epilog=probe.EXAMPLE)(probe.probe_model)
+app.command("encode", epilog=encode.EXAMPLE)(options.sandboxed(encode.encode_model))
+app.command("probe", epilog=probe.EXAMPLE)(options.sandboxed(probe.probe_model))
