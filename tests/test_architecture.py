@@ -128,6 +128,7 @@ def test_the_values_that_workers_import_are_the_few_they_need() -> None:
         "messages",
         "requests",
         "protocol",
+        "page",
         "program",
         "script",
         "channel",

@@ -100,6 +100,8 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_SNAPSHOTS": "off",
         "LINNET_ROOT": "/notes",
         "LINNET_TOOLS": "files, calculator,",
+        "LINNET_ALLOW": "network, write_file",
+        "LINNET_DENY": "files.write,",
         "LINNET_REQUIRE_SANDBOX": "yes",
         "LINNET_REQUEST_SECONDS": "1.5",
         "LINNET_ANSWER_TOKENS": "64",
@@ -120,7 +122,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REMOTE_KEY": "sk-never-a-setting",
         "PATH": "/bin",
     }
-    fields = set(Settings.model_fields) - {"models"}  # LINNET_MODELS is the folder of models
+    fields = set(Settings.model_fields) - {"models", "tool_tables"}  # LINNET_MODELS is the folder of models
     assert set(environ) - {"PATH", "LINNET_REMOTE_KEY"} == {f"LINNET_{name.upper()}" for name in fields}
     found = load(environ=environ)
     assert found.tools == ("files", "calculator")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
+from linnet.agent.execute import Approve
+from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
@@ -23,12 +25,39 @@ from linnet.storage import cache_folder
 from linnet.tools import Tool
 
 
-def open_agent(settings: Settings | None = None, tools: Sequence[Tool] = ()) -> Agent:
-    """An Agent as the settings say, with further tools. Raises a LinnetError for what cannot be used."""
+def open_agent(
+    settings: Settings | None = None,
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    approve: Approve | None = None,
+    told: Callable[[str], None] = lambda note: None,
+) -> Agent:
+    """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a
+    group such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
+    toolbox = open_toolbox(settings, named, tools)
+    try:
+        for note in toolbox.notes:
+            told(note)
+        return _agent(settings, (*tools, *toolbox.tools), approve, toolbox)
+    except BaseException:
+        toolbox.close()
+        raise
+
+
+def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
+    """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
+    return Toolbox(settings.tool_tables, settings.root, named, tools)
+
+
+def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
     return Agent(
         tools,
         settings.model,
+        allow=settings.allow,
+        deny=settings.deny,
+        approve=approve,
+        closing=toolbox.close,
         root=settings.root,
         margin=settings.margin,
         seconds=settings.request_seconds,

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import LinnetError, from_code
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT, Message, ToolSpec
+from linnet.page import Extract, Extracted
 from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
@@ -213,7 +214,7 @@ class Stop:
     record: Literal["stop"] = "stop"
 
 
-Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Launch | Threads | Stop
+Order = Load | Submit | Cancel | Freed | Render | Loop | Encode | Compare | Trial | Launch | Extract | Threads | Stop
 ToChild = Annotated[Order, Field(discriminator="record")]
 
 # --- child to caller -----------------------------------------------------------------------------
@@ -392,6 +393,7 @@ Report = (
     | Compared
     | Tried
     | Exited
+    | Extracted
     | Failed
 )
 FromChild = Annotated[Report, Field(discriminator="record")]

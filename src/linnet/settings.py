@@ -12,7 +12,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -29,17 +29,18 @@ from pydantic_core import PydanticCustomError
 
 from linnet.errors import SettingsInvalid
 from linnet.limits import LIMITS
+from linnet.tool_settings import SEARCH_KEY, ToolTables
 
 PREFIX = "LINNET_"
 
 REMOTE_KEY = "LINNET_REMOTE_KEY"
 """The variable with the key of the remote server: no setting, so that no file and no dump of settings holds it."""
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY})
-"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, a key.
+RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY, SEARCH_KEY})
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, keys.
 """
 
-_LISTS = {"tools", "preload"}
+_LISTS = {"tools", "preload", "allow", "deny"}
 """Settings that are parted by commas where they are variables."""
 
 Name = Annotated[str, StringConstraints(min_length=1)]
@@ -98,6 +99,9 @@ class Settings(BaseModel):
     snapshots: bool = Field(True, description="keep computed beginnings of prompts in the cache folder")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
     tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
+    tool_tables: ToolTables = Field(ToolTables(), description="`[tools.web]` and so on: tools that are turned on")
+    allow: tuple[Name, ...] = Field((), description="permissions, or tools, that need not be asked for")
+    deny: tuple[Name, ...] = Field((), description="permissions, or tools, that are refused, whatever is allowed")
     require_sandbox: bool = Field(False, description="refuse to run where a child cannot be locked down")
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
@@ -126,7 +130,7 @@ class Settings(BaseModel):
             raise PydanticCustomError("folder", "should be a folder")
         return root and _expanded(root, "folder")
 
-    @field_validator("tools", "preload", mode="before")
+    @field_validator("tools", "preload", "allow", "deny", mode="before")
     @classmethod
     def _tuple(cls, tools: Any) -> Any:
         return _tuple_of_names(tools)
@@ -135,9 +139,18 @@ class Settings(BaseModel):
     @classmethod
     def _explain(cls, values: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         try:
-            return handler(values)
+            return handler(_parted(values))
         except ValidationError as error:
             raise _invalid(error, info.context or _Source("Settings")) from None
+
+
+def _parted(values: Any) -> Any:
+    """`[tools]` as a table: its `offer` are the names of tools, the rest is tables of their own."""
+    if isinstance(values, Mapping) and isinstance(values.get("tools"), Mapping):
+        tables = dict(values["tools"])
+        offer = tables.pop("offer", ())
+        return {**values, "tools": offer, "tool_tables": tables}
+    return values
 
 
 def _expanded(path: str | Path, kind: Literal["file", "folder"]) -> Path:
@@ -196,16 +209,24 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    named = file or (Path(environ["LINNET_SETTINGS"]) if "LINNET_SETTINGS" in environ else None)
-    path = named or _default_file(environ)
-    table = _read(path, optional=named is None)
+    path = file or settings_file(environ)[0]
+    table = _read(path, optional=file is None and "LINNET_SETTINGS" not in environ)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
     if values.get("root"):
         values["root"] = path.parent / values["root"]
+    if "tool_tables" in values:
+        values["tool_tables"] = values["tool_tables"].beside(path.parent)
     for name, own in values.get("models", {}).items():
         if own.template:
             values["models"][name] = own.model_copy(update={"template": path.parent / own.template})
     return values
+
+
+def settings_file(environ: Mapping[str, str] | None = None) -> tuple[Path, Path]:
+    """The file that is read, and the one that is read unless a variable names another. They need not exist."""
+    environ = os.environ if environ is None else environ
+    default = _default_file(environ)
+    return (Path(environ["LINNET_SETTINGS"]) if "LINNET_SETTINGS" in environ else default), default
 
 
 def _default_file(environ: Mapping[str, str]) -> Path:
@@ -236,7 +257,9 @@ def _invalid(error: ValidationError, source: _Source) -> SettingsInvalid:
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The keys that lead to a fault: those of `models` whole, of others the first."""
+    """The keys that lead to a fault: those of `models` and of tables of tools whole, of others the first."""
+    if loc[:1] == ("tool_tables",):
+        return ("tools", *loc[1 : 4 if loc[1:2] == ("mcp",) else 3])
     return loc[:3] if loc[:1] == ("models",) else loc[:1]
 
 
@@ -244,16 +267,31 @@ def _fault(fault: Any, source: _Source) -> str:
     path = _path(fault["loc"]) or ("",)
     if fault["type"] != "extra_forbidden":
         return f"{_spelled(path, source)} is {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-    known = Settings.model_fields if len(path) == 1 else ModelSettings.model_fields
+    known = _known(path)
     near = _near(str(path[-1]), known)
     hint = f"did you mean {_spelled((*path[:-1], near), source)}?" if near else f"there are: {', '.join(known)}"
     return f"{_spelled(path, source)} is not a setting; {hint}"
+
+
+def _known(path: tuple[int | str, ...]) -> Iterable[str]:
+    """The keys that there are beside the last one of a path."""
+    if len(path) == 1:
+        return [key for key in Settings.model_fields if key != "tool_tables"]
+    if path[0] == "models":
+        return ModelSettings.model_fields
+    if len(path) == 2:
+        return ["offer", *ToolTables.model_fields]
+    table: Any = ToolTables.model_fields[str(path[1])].annotation
+    kinds = [kind for kind in get_args(table) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return kinds[0].model_fields if kinds else ()
 
 
 def _spelled(path: tuple[int | str, ...], source: _Source) -> str:
     """A key as it is written in its place; those of one model are written as in a file."""
     if len(path) == 1:
         return source.spell(str(path[0]))
+    if path[0] == "tools":
+        return f"`{'.'.join(map(str, path))}`"
     table, model, *key = map(str, path)
     return f"`{'.'.join((table, json.dumps(model, ensure_ascii=False), *key))}`"
 

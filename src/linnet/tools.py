@@ -36,6 +36,18 @@ class Permission(StrEnum):
     NETWORK = "network"
     READ_DATABASE = "database.read"
     WRITE_DATABASE = "database.write"
+    MCP = "mcp"
+    SEND_TAINTED = "network.tainted"
+    """To send what the user did not write, once text has been read that nobody vouches for (agent/taint.py)."""
+
+
+READING = frozenset(
+    {Permission.READ_FILES, Permission.READ_DATABASE, Permission.RUN, Permission.NETWORK, Permission.MCP}
+)
+"""What brings text that nobody vouches for."""
+
+SENDING = frozenset({Permission.NETWORK, Permission.MCP})
+"""What takes a call's arguments off this machine, or may."""
 
 
 @dataclass(frozen=True)

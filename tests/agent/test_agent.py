@@ -301,7 +301,7 @@ def test_a_request_one_past_the_limit(letter: str) -> None:
         ({"model": Path("/nowhere/default")}, ModelNotFound, "/nowhere/default"),
         ({"model": Path("default")}, ModelNotFound, "default"),
         ({"model": "/tmp"}, ModelNotFound, "'/tmp' is a directory"),
-        ({"allow": ["telepathy"]}, SettingsInvalid, "'telepathy' is not a valid Permission"),
+        ({"allow": ["telepathy"]}, SettingsInvalid, "'telepathy' is neither a permission nor a tool"),
         ({"seconds": 0}, SettingsInvalid, "`seconds` is 0"),
         ({"seconds": float("nan")}, SettingsInvalid, "`seconds` is nan"),
         ({"answer_tokens": 0}, SettingsInvalid, "`answer_tokens` is 0"),

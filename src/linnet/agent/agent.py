@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
 from linnet.agent.execute import Approve
 from linnet.agent.many import WatchMany, run_many
+from linnet.agent.permit import Permit, permit
 from linnet.agent.result import Result
 from linnet.agent.router import Router
 from linnet.agent.turn import Turn
@@ -40,15 +41,15 @@ if TYPE_CHECKING:
 class Agent:
     """Answers requests with tools, on a small model in a process of its own.
 
-    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below
-    it and nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard);
-    `only`, if given, names those to offer. `model` is a name, the path of a .gguf file,
-    or any Model, which stays the caller's to close. `allow` are permissions given beforehand; `approve(tool,
-    call)` is asked for others, and without it they are denied. `margin` is the log-odds over which a tool is
-    called, `router` holds intents that are known without a model, `seconds` the deadline of one turn's model
-    work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations are fitted to
-    the context, and `options` go to `open_local`. Processes start with the first request that needs the model, and
-    end with `close` or the `with` block.
+    `tools` are offered beside the calculator and, with a `root` folder, the file tools, which may read below it and
+    nowhere else, and take the place of their definitions without a function (linnet.agent.tools.standard); `only`, if
+    given, names those to offer. `model` is a name, the path of a .gguf file, or any Model, which stays the caller's
+    to close. `allow` are permissions given beforehand, or names of tools that have all of theirs; `approve(tool,
+    call)` is asked for others, and without it they are denied, as is whatever `deny` names. `margin` is the log-odds
+    over which a tool is called, `router` holds intents that are known without a model, `seconds` the deadline of one
+    turn's model work, `answer_tokens` the longest answer in the model's own words; `window` says how conversations
+    are fitted to the context, `closing` is called at the end, and `options` go to `open_local`. Processes start with
+    the first request that needs the model, and end with `close` or the `with` block.
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
@@ -61,7 +62,8 @@ class Agent:
         model: str | Path | Model = "default",
         *,
         root: str | Path | None = None,
-        allow: Iterable[Permission | str] = (),
+        allow: Iterable[str] = (),
+        deny: Iterable[str] = (),
         approve: Approve | None = None,
         only: str | Sequence[str] = (),
         margin: float | None = None,
@@ -70,6 +72,7 @@ class Agent:
         answer_tokens: int = LIMITS.answer_tokens,
         backup: Model | None = None,
         window: Window | None = None,
+        closing: Callable[[], None] | None = None,
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
@@ -84,10 +87,13 @@ class Agent:
         self._under_way: WeakSet[Cancelling] = WeakSet()
         self._loops: Loops | None = None
         with ExitStack() as held:
+            if closing is not None:
+                held.callback(closing)
             self._memory = _remembering(memory, held)
             by_rule = _by_rule(self._memory)
-            self._tools = _offered(_merged(tuple(tools), (*_builtin(root), *by_rule)), only)
-            self._granted = frozenset({Permission.READ_FILES} if root else ()) | _permissions(allow)
+            self._tools = _offered(_merged(_bound(tuple(tools), root), (*_builtin(root), *by_rule)), only)
+            names = [tool.name for tool in self._tools]
+            self._granted = permit(allow, deny, names, always=[Permission.READ_FILES] if root else [])
             bare = _opened(model, options, held)
             self._bare = bare = bare if backup is None else Cascade(bare, backup)
             asked = tuple(tool for tool in self._tools if tool not in by_rule)
@@ -99,6 +105,11 @@ class Agent:
     @property
     def tools(self) -> tuple[Tool, ...]:
         return self._tools
+
+    @property
+    def permit(self) -> Permit:
+        """What may be done unasked, and what may not be done at all."""
+        return self._granted
 
     @property
     def model(self) -> Model:
@@ -217,6 +228,19 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     return (calculator, *(files(Path(root)) if root else ()))
 
 
+def _bound(tools: Sequence[Tool], root: str | Path | None) -> Sequence[Tool]:
+    """With a root, what is defined to change files can do it there; that it may is another matter."""
+    unbound = {tool.name for tool in tools if isinstance(tool, Tool) and tool.function is None}
+    if root is None or not unbound & {"write_file", "delete_file"}:
+        return tools
+    from linnet.agent.tools.own import places
+    from linnet.agent.tools.writing import writing
+
+    doing = {tool.name: tool for tool in writing(Path(root), places(tools))}
+    defined = {tool.name: tool.parameters for tool in doing.values()}
+    return [doing[t.name] if t.name in unbound and defined.get(t.name) == t.parameters else t for t in tools]
+
+
 def _merged(tools: Sequence[Tool], builtin: Sequence[Tool]) -> tuple[Tool, ...]:
     """Built-in tools once; a tool without a function gives way to the built-in one that it defines."""
     for other in tools:
@@ -283,13 +307,6 @@ def _caching(model: Model, cache: Cache | str | Path | bool, most_bytes: int, he
     opened = Cache(_place("cache", cache), most_bytes=most_bytes)
     held.callback(opened.close)
     return Cached(model, opened)
-
-
-def _permissions(allow: Iterable[Permission | str]) -> frozenset[Permission]:
-    try:
-        return frozenset(Permission(name) for name in allow)
-    except ValueError as error:
-        raise SettingsInvalid(f"`allow`: {error}", hint=f"Known are {', '.join(Permission)}.") from error
 
 
 def _check_numbers(seconds: float, answer_tokens: int) -> None:

@@ -5,39 +5,57 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from linnet.agent.permit import Permit
 from linnet.errors import LinnetError, ToolDenied, ToolFailed, ToolTimeout
 from linnet.messages import ToolCall, ToolResult
 from linnet.tools import Permission, Tool
 
 Approve = Callable[[Tool, ToolCall], bool]
-"""Asked before a call whose permissions were not given beforehand."""
+"""Asked before a call whose permissions were not given beforehand. The tool that it is shown has all permissions that
+this call needs, `network.tainted` too where the session has read what nobody vouches for."""
 
 
 def execute(
-    tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None = None
+    tool: Tool,
+    call: ToolCall,
+    granted: Collection[Permission] | Permit,
+    approve: Approve | None = None,
+    because: str = "",
 ) -> ToolResult:
-    """The outcome of a call, errors included; never raises an error of the tool.
+    """The outcome of a call, errors included; never raises an error of the tool. With `because` it needs the
+    permission `network.tainted` too, for that reason.
 
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
     the error says so. Its thread never keeps the program from ending.
     """
     started = time.monotonic()
+    permit = granted if isinstance(granted, Permit) else Permit(frozenset(granted))
     try:
-        value = _permitted(tool, call, granted, approve)
-        return ToolResult(call, value, seconds=time.monotonic() - started)
+        _permit(tool, call, permit, approve, because)
+        return ToolResult(call, _run(tool, call), seconds=time.monotonic() - started)
     except LinnetError as error:
         return ToolResult(call, error=error.describe(), seconds=time.monotonic() - started)
 
 
-def _permitted(tool: Tool, call: ToolCall, granted: Collection[Permission], approve: Approve | None) -> Any:
-    missing = sorted(tool.permissions - set(granted))
-    if missing and not (approve is not None and tool.function is not None and approve(tool, call)):
-        message = f"{tool.name} needs the permission {', '.join(missing)}"
-        hint = f"Nothing was run: it has no function either. {tool.how_to_bind}" if tool.function is None else None
-        raise ToolDenied(message, hint=hint, tool=tool.name, missing=missing)
+def _permit(tool: Tool, call: ToolCall, permit: Permit, approve: Approve | None, because: str) -> None:
+    """Raises ToolDenied: what is denied is not asked for, nor what could not run."""
+    wanted = replace(tool, permissions=tool.permissions | {Permission.SEND_TAINTED}) if because else tool
+    if denied := permit.denied(wanted):
+        message = f"{tool.name} is denied: {', '.join(denied)}"
+        raise ToolDenied(message, hint="Take it from what is denied (`deny`).", tool=tool.name, denied=denied)
+    missing = permit.missing(wanted)
+    if not missing or (approve is not None and tool.function is not None and approve(wanted, call)):
+        return
+    hint = f"Nothing was run: it has no function either. {tool.how_to_bind}" if tool.function is None else None
+    message = f"{tool.name} needs the permission {', '.join(missing)}{f', because {because}' if because else ''}"
+    raise ToolDenied(message, hint=hint, tool=tool.name, missing=missing)
+
+
+def _run(tool: Tool, call: ToolCall) -> Any:
     outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def work() -> None:

@@ -14,9 +14,11 @@ from linnet.agent.context.fit import Fitter
 from linnet.agent.events import Teller, Watch
 from linnet.agent.execute import Approve, execute
 from linnet.agent.guard import Guard
+from linnet.agent.permit import Permit
 from linnet.agent.record import Record
 from linnet.agent.result import Result
 from linnet.agent.router import Decision, Router
+from linnet.agent.taint import Taint
 from linnet.agent.within import Within
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.way import Caller
@@ -43,7 +45,7 @@ class Turn:
         model: Within,
         guide: Caller | None,
         tools: Sequence[Tool],
-        granted: frozenset[Permission],
+        granted: Permit,
         approve: Approve | None,
         answer_tokens: int,
         *,
@@ -61,6 +63,7 @@ class Turn:
         self._granted, self._approve = granted, approve
         self._ids = count(1)
         self._guard = Guard()
+        self._taint = Taint("")
         self._teller = Teller(watch)
         self._started = time.monotonic()
         self._steps: list[Step] = []
@@ -73,6 +76,7 @@ class Turn:
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
         self._record.begin(text)
+        self._taint = Taint(text, history)
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
         return result
@@ -144,7 +148,11 @@ class Turn:
         self._teller.steps(self._steps)
         self._teller.tell(call)
         self._record.intend(call)
-        done = execute(tool, call, self._granted, self._approve)
+        because = self._taint.because(tool, call)
+        done = execute(tool, call, self._granted, self._approve, because)
+        if because:
+            self._steps.append(Step("taint", f"{call.name} needed {Permission.SEND_TAINTED}: {because}"))
+        self._taint.read(tool, done)
         self._record.outcome(done)
         self._calls.append(done)
         self._teller.tell(done)

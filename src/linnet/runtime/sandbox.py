@@ -81,6 +81,11 @@ def for_rendering(*, required: bool = False) -> Sandbox:
     return Sandbox(required=_required(required))
 
 
+def for_page(memory: int, *, required: bool = False) -> Sandbox:
+    """For finding the text of a web page, which it was handed: nothing beside."""
+    return Sandbox(memory=memory, required=required)
+
+
 def for_python(memory: int) -> Sandbox:
     """For Python that a model wrote: nothing at all, and never with less than that."""
     return Sandbox(memory=memory, required=True)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from linnet.errors import DeadlineExceeded, EngineError, RequestTooLarge
+from linnet.errors import EngineError, RequestTooLarge
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Record, Trial, Tried
+from linnet.protocol import Trial, Tried
 from linnet.runtime import job as one_job
 from linnet.runtime import sandbox
 
@@ -34,7 +34,7 @@ def run(pieces: Sequence[str], seconds: float = LIMITS.python_seconds) -> Ran:
     started = time.monotonic()
     asked = Trial(tuple(pieces), sandbox.for_python(LIMITS.python_memory))
     try:
-        answer = one_job.do(asked, (), LIMITS.start_seconds + seconds, _clock(seconds))
+        answer = one_job.do(asked, (), LIMITS.start_seconds + seconds, one_job.once_ready(seconds, "the pieces"))
     except EngineError as error:
         ended = error.message.replace("the engine", "its process")
         return Ran((ended,) * len(pieces), ended=ended, seconds=time.monotonic() - started)
@@ -42,20 +42,6 @@ def run(pieces: Sequence[str], seconds: float = LIMITS.python_seconds) -> Ran:
         ended = "the child answered what was not asked"
         return Ran((ended,) * len(pieces), ended=ended, seconds=time.monotonic() - started)
     return Ran(answer.errors, answer.printed, answer.cut, seconds=time.monotonic() - started)
-
-
-def _clock(seconds: float) -> one_job.Look:
-    """Ends the work so long after the child has said that it is ready."""
-    end: list[float] = []
-
-    def look(record: Record | None) -> float:
-        if isinstance(record, Beat) and not end:  # the first one is ours, further ones may be the pieces' own
-            end.append(time.monotonic() + seconds)
-        if end and time.monotonic() > end[0]:
-            raise DeadlineExceeded(f"the pieces took longer than {seconds:g} s", seconds=seconds)
-        return 0.0
-
-    return look
 
 
 def _check(pieces: Sequence[str]) -> None:

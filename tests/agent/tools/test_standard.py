@@ -10,6 +10,7 @@ import pytest
 
 from linnet import Agent, Permission, Tool
 from linnet.agent.execute import execute
+from linnet.agent.tools import search as module
 from linnet.agent.tools import standard
 from linnet.agent.tools.calculator import calculator
 from linnet.errors import ToolArgumentsInvalid, ToolInvalid
@@ -60,8 +61,8 @@ def test_names_are_taken_in_order_and_once() -> None:
 
 def test_arguments_are_checked() -> None:
     search = standard.tool("web_search")
-    assert search.validate({"query": "ferries", "max_results": standard.RESULTS_MOST})
-    for wrong in (0, standard.RESULTS_MOST + 1, "3"):
+    assert search.validate({"query": "ferries", "max_results": module.RESULTS_MOST})
+    for wrong in (0, module.RESULTS_MOST + 1, "3"):
         with pytest.raises(ToolArgumentsInvalid, match="max_results"):
             search.validate({"query": "ferries", "max_results": wrong})
     with pytest.raises(ToolArgumentsInvalid, match="command"):
@@ -97,7 +98,7 @@ def test_a_supplied_function_gets_every_argument() -> None:
         return [query] * max_results
 
     tool = standard.tool("web_search", run=search)
-    assert outcome(tool, Permission.NETWORK, query="x") == (["x"] * standard.RESULTS_DEFAULT, "")
+    assert outcome(tool, Permission.NETWORK, query="x") == (["x"] * module.RESULTS_DEFAULT, "")
     assert outcome(tool, Permission.NETWORK, query="x", max_results=2) == (["x", "x"], "")
     assert standard.tool("web_search").function is None, "the definition stays as it was"
     assert standard.tool("list_files", run=lambda folder, pattern: [folder, pattern]).run({}) == [".", "*"]
@@ -118,7 +119,9 @@ def test_a_function_that_does_not_fit_is_refused_at_once() -> None:
 def test_with_a_root_reading_is_done(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("milk")
     read, write = standard.tools(["read_file", "write_file"], root=tmp_path)
-    assert read.run({"path": "a.txt"})["text"] == "milk" and write.function is None
+    assert read.run({"path": "a.txt"})["text"] == "milk"
+    assert write.run({"path": "b.txt", "text": "eggs"})["bytes"] == 4, "who calls it himself need not allow it"
+    assert outcome(write, path="c.txt", text="x")[1] == "tool_denied"
     with pytest.raises(ToolInvalid):
         standard.tools(["read_file"], root=tmp_path / "away")
 

@@ -28,14 +28,18 @@ def invoke(*arguments: str) -> Result:
 def test_the_list_says_what_can_run(tmp_path: Path) -> None:
     told = json.loads(invoke("tools", "list", "--standard", "--json").stdout)["tools"]
     assert sorted(tool["name"] for tool in told) == sorted(standard.NAMES)
-    assert [tool["name"] for tool in told if tool["runs"]] == ["calculator"]
-    rooted = json.loads(invoke("tools", "list", "--standard", "--root", str(tmp_path), "--json").stdout)["tools"]
-    runs = {tool["name"] for tool in rooted if tool["runs"]}
-    assert runs == {"calculator", "read_file", "list_files", "search_files"} and len(rooted) == len(told)
+    states = {tool["name"]: tool["state"] for tool in told}
+    assert states["calculator"] == "runs" and states["shell"] == states["web_fetch"] == "asks"
+    off = {"read_file", "write_file", "delete_file", "list_files", "search_files", "web_search"}
+    assert {name for name, state in states.items() if state == "off"} == {*off, "query_database", "list_tables"}
+    given = ("--root", str(tmp_path), "--allow", "files.write,shell", "--deny", "delete_file", "--json")
+    rooted = json.loads(invoke("tools", "list", "--standard", *given).stdout)["tools"]
+    states = {tool["name"]: tool["state"] for tool in rooted}
+    assert len(rooted) == len(told) and states["delete_file"] == "denied"
+    assert {states[name] for name in ("write_file", "read_file", "list_files", "shell")} == {"runs"}
     lines = invoke("tools", "list", "--standard").stdout.splitlines()
-    assert lines[0].split() == ["tool", "arguments", "what", "it", "does", "permissions", "runs"]
-    assert next(line for line in lines if line.startswith("shell")).rstrip().endswith("no")
-    assert "runs" not in invoke("tools", "list").stdout.splitlines()[0], "where all of them do"
+    assert lines[0].split() == ["tool", "arguments", "what", "it", "does", "permissions", "state"]
+    assert next(line for line in lines if line.startswith("web_search")).rstrip().endswith("off")
 
 
 def test_a_call_is_shown_and_not_run(tmp_path: Path) -> None:
@@ -45,7 +49,7 @@ def test_a_call_is_shown_and_not_run(tmp_path: Path) -> None:
     assert "shell needs the permission programs.run" in done.stdout
     lines = done.stderr.splitlines()
     assert lines[0] == f'not run: shell(command="touch {made}")'
-    assert lines[1].startswith("hint: Nothing was run") and "standard.tool('shell', run=my_function)" in lines[1]
+    assert lines[1].startswith("hint: Allow the permission by name")
     told = json.loads(invoke("run", "--standard", "shell", "shell: id", "--json").stdout)
     assert [(call["name"], call["arguments"]) for call in told["calls"]] == [("shell", {"command": "id"})]
     assert told["calls"][0]["error"]["code"] == "tool_denied"

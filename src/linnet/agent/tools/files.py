@@ -24,6 +24,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field
 
+from linnet.agent.tools.define import note
 from linnet.agent.tools.root import PIECE, Root, printable
 from linnet.errors import LinnetError, ToolFailed
 from linnet.limits import LIMITS
@@ -81,21 +82,21 @@ def _tools(root: Root | None) -> tuple[Tool, ...]:
 
 # Rules are for requests that can mean one thing only; others go to the model.
 
-_BEFORE, _AFTER = r"(?:please )?(?:can you )?", r"(?: for me)?(?: please)?[.?!]?"
+BEFORE, AFTER = r"(?:please )?(?:can you )?", r"(?: for me)?(?: please)?[.?!]?"
 _ENDING = r"txt|md|rst|csv|tsv|json|jsonl|toml|ya?ml|ini|cfg|log|py|js|ts|html|css|xml|sql|sh|c|h"
 _PLAIN = r"[^\s\"'`]+"
-_FILE = rf"(?P<path>{_PLAIN}\.(?:{_ENDING}))"
+FILE = rf"(?P<path>{_PLAIN}\.(?:{_ENDING}))"
 _PATH = rf"(?P<path>{_PLAIN}[./]{_PLAIN}(?<![.?!])|readme|license|makefile|dockerfile)"
 _FOLDER = rf"(?!(?:here|there|it|this|that|order)\b)(?P<folder>{_PLAIN}?)"
 _TEXT = rf"(?!.*\b(?:and|or|then)\b)(?P<text>{_PLAIN}(?: {_PLAIN}){{0,4}}?)(?<![.?!])"
 
 
-def _quoted(name: str) -> str:
+def quotation(name: str) -> str:
     return rf"[\"'`](?P<{name}>[^\"'`]+)[\"'`]"
 
 
 def _rules(before: str, *forms: str, after: str = "") -> list[Rule]:
-    return [Rule(pattern=f"{_BEFORE}{before}{form}{after}{_AFTER}") for form in forms]
+    return [Rule(pattern=f"{BEFORE}{before}{form}{after}{AFTER}") for form in forms]
 
 
 def _list_rules() -> list[Rule]:
@@ -106,14 +107,14 @@ def _list_rules() -> list[Rule]:
         Rule(pattern=r"ls(?: (?P<folder>[^\s-]\S*))?"),
         Rule(extract=_kind_of_file),
         *_rules(listing, "", " here", " there", " in (?:this|the current) (?:folder|directory)"),
-        *_rules(inside, _FOLDER, _quoted("folder"), after="(?: folder| directory)?"),
+        *_rules(inside, _FOLDER, quotation("folder"), after="(?: folder| directory)?"),
     ]
 
 
 def _kind_of_file(text: str) -> dict[str, str] | None:
     """`Are there any csv files?` asks for the pattern `*.csv`."""
     asks = r"(?:are there(?: any)?|list(?: all)?(?: the| my)?|show(?: me)?(?: all)?(?: the| my)?|which|what)"
-    form = rf"{_BEFORE}{asks} \.?({_ENDING}) files(?: are)?(?: here| there)?{_AFTER}"
+    form = rf"{BEFORE}{asks} \.?({_ENDING}) files(?: are)?(?: here| there)?{AFTER}"
     found = re.fullmatch(form, text, re.IGNORECASE)
     return found and {"pattern": f"*.{found[1].lower()}"}
 
@@ -124,8 +125,8 @@ def _read_rules() -> list[Rule]:
     show = rf"(?:{show}|{what})(?: the)?"
     return [
         Rule(prefix="read:", to="path"),
-        *_rules(f"(?:{show}|cat) ", _FILE),
-        *_rules(f"{show} file ", _PATH, _quoted("path")),
+        *_rules(f"(?:{show}|cat) ", FILE),
+        *_rules(f"{show} file ", _PATH, quotation("path")),
     ]
 
 
@@ -134,9 +135,9 @@ def _search_rules() -> list[Rule]:
     which = r"(?:which|what)(?: of(?: the| my))? files? (?:mentions?|contains?)"
     return [
         Rule(prefix="search:", to="text"),
-        *_rules(f"search(?: in)?{files} for {word}", _TEXT, _quoted("text")),
-        *_rules(f"(?:find|search for) {word}", _TEXT, _quoted("text"), after=f" in{files}"),
-        *_rules(f"{which} {word}", _TEXT, _quoted("text")),
+        *_rules(f"search(?: in)?{files} for {word}", _TEXT, quotation("text")),
+        *_rules(f"(?:find|search for) {word}", _TEXT, quotation("text"), after=f" in{files}"),
+        *_rules(f"{which} {word}", _TEXT, quotation("text")),
     ]
 
 
@@ -156,7 +157,7 @@ def _list(root: Root, folder: str, pattern: str) -> dict[str, Any]:
         "entries": kept,
         "count": len(names),
         "truncated": bool(cuts),
-        "note": _note(cuts),
+        "note": note(cuts),
     }
 
 
@@ -174,7 +175,7 @@ def _read(root: Root, path: str) -> dict[str, Any]:
         "text": decoder.decode(kept, final=not cut),  # no half character where it was cut
         "bytes": size,
         "truncated": cut,
-        "note": _note([f"the first {len(kept):,} of {size:,} bytes"] if cut else []),
+        "note": note([f"the first {len(kept):,} of {size:,} bytes"] if cut else []),
     }
 
 
@@ -197,7 +198,7 @@ class _Search:
             "matches": matches,
             "count": len(matches),
             "truncated": bool(self.cuts),
-            "note": _note([*self.cuts, *skipped]),
+            "note": note([*self.cuts, *skipped]),
         }
 
     def cut(self, reason: str) -> None:
@@ -287,11 +288,6 @@ def _first(items: Iterable[Any], when_cut: Callable[[int], None] = lambda count:
             break
         kept.append(item)
     return kept
-
-
-def _note(parts: list[str]) -> str:
-    """What an answer says after the content; nothing when all of it is there."""
-    return f"\n({'; '.join(parts)})" if parts else ""
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -1,4 +1,4 @@
-"""One folder whose content may be read, and nothing outside it.
+"""One folder whose content may be opened, and nothing outside it.
 
 Hides how a path is kept inside. One descriptor of the root is held; every open starts from it and is resolved
 by the kernel with openat2 (Linux 5.6), RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: there is no check before
@@ -51,7 +51,7 @@ class Root:
             self.descriptor = os.open(path, _HOLD)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            message = f"{_called(str(path))} cannot be the root of file tools: {reason}"
+            message = f"{called(str(path))} cannot be the root of file tools: {reason}"
             raise ToolInvalid(message, hint="Give an existing folder as the root.") from error
         weakref.finalize(self, os.close, self.descriptor)
         self.opener: Opener = _openat2 if _has_openat2(self.descriptor) else _walk
@@ -60,7 +60,7 @@ class Root:
     def read(self, path: str) -> Iterator[BufferedReader[FileIO]]:
         """A regular file. Raises ToolDenied if the path leads out, ToolFailed if it cannot be read."""
         descriptor = self._open(path, 0)
-        with BufferedReader(FileIO(descriptor), PIECE) as file, _told(path):
+        with BufferedReader(FileIO(descriptor), PIECE) as file, told(path):
             yield file
 
     @contextmanager
@@ -68,31 +68,48 @@ class Root:
         """The entries of a folder, in no order. Raises as `read` does."""
         descriptor = self._open(folder, os.O_DIRECTORY)
         try:
-            with _told(folder), os.scandir(descriptor) as entries:
+            with told(folder), os.scandir(descriptor) as entries:
                 yield entries
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def parent(self, path: str) -> Iterator[tuple[int, bytes]]:
+        """The opened folder that a path is in, and its last name, for calls that follow no link there. Raises as
+        `read` does, also for what goes wrong inside."""
+        folder, _, name = path.rstrip("/").rpartition("/")
+        if name in ("", ".", ".."):
+            raise ToolFailed(f"{called(path)} names no file")
+        if path.startswith("/"):
+            raise ToolDenied(f"{called(path)} {_OUTSIDE[errno.EXDEV]}", hint=_INSIDE)
+        with told(path, "changed"):
+            last = os.fsencode(name)
+        descriptor = self._open(folder or ".", os.O_DIRECTORY)
+        try:
+            yield descriptor, last
         finally:
             os.close(descriptor)
 
     def _open(self, path: str, flags: int) -> int:
         """A descriptor of a folder with O_DIRECTORY, and of a regular file without."""
         if "\0" in path:
-            raise ToolDenied(f"{_called(path)} has a NUL character", hint=_INSIDE)
-        with _told(path):
+            raise ToolDenied(f"{called(path)} has a NUL character", hint=_INSIDE)
+        with told(path):
             descriptor = self.opener(self.descriptor, os.fsencode(path), _READ | flags)
         mode = os.fstat(descriptor).st_mode
         if flags or stat.S_ISREG(mode):
             return descriptor
         os.close(descriptor)
         kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise ToolFailed(f"{_called(path)} is {kind}")
+        raise ToolFailed(f"{called(path)} is {kind}")
 
 
 _INSIDE = "Name a path inside the folder that the agent was given."
 _OUTSIDE = {errno.EXDEV: "leads out of the folder", errno.ELOOP: "goes through a link that is not followed"}
 _REASONS = {
     errno.ENOENT: "does not exist",
-    errno.EACCES: "may not be read",
-    errno.EPERM: "may not be read",
+    errno.EACCES: "may not be {}",
+    errno.EPERM: "may not be {}",
     errno.ENOTDIR: "is not a folder, or goes through a file",
     errno.ENAMETOOLONG: "has too long a name",
     errno.ENXIO: "is not a regular file",
@@ -100,23 +117,23 @@ _REASONS = {
 }
 
 
-def _called(path: str) -> str:
+def called(path: str) -> str:
     return printable(path)[:200] or "the empty path"
 
 
 @contextmanager
-def _told(path: str) -> Iterator[None]:
+def told(path: str, doing: str = "read") -> Iterator[None]:
     """The system's errors in words that name the path as it was given, and no other."""
     try:
         yield
     except UnicodeEncodeError as error:
-        raise ToolFailed(f"{_called(path)} is not a file name") from error
+        raise ToolFailed(f"{called(path)} is not a file name") from error
     except OSError as error:
         number = error.errno or 0
         if number in _OUTSIDE:
-            raise ToolDenied(f"{_called(path)} {_OUTSIDE[number]}", hint=_INSIDE) from error
-        reason = _REASONS.get(number, f"cannot be read: {os.strerror(number)}")
-        raise ToolFailed(f"{_called(path)} {reason}") from error
+            raise ToolDenied(f"{called(path)} {_OUTSIDE[number]}", hint=_INSIDE) from error
+        reason = _REASONS.get(number, f"cannot be {{}}: {os.strerror(number)}").format(doing)
+        raise ToolFailed(f"{called(path)} {reason}") from error
 
 
 class _How(ctypes.Structure):

@@ -39,6 +39,8 @@ def batch(
     model: options.Model = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
@@ -52,7 +54,7 @@ def batch(
     there as soon as there are any, and in the order of the requests at the end. Exit code 1: some failed.
     """
     with output.reporting(as_json):
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         how = {"retry": retry, "at_once": at_once, "tools_in_order": tools_in_order}
         started = time.monotonic()
         counts = _answered(requests, out, resume or retry, chosen, (tools or [], standard or []), how)
@@ -77,13 +79,14 @@ def _answered(
     from linnet.agent.batch.batch import answer_file
     from linnet.agent.batch.ledger import Ledger
     from linnet.app import open_agent
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.tool_files import sorted_out
 
     total = len(lines.keys(requests))
+    files, names = sorted_out(*named)
     # What a tool prints is not the outcome.
     with (
         contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, named_tools(*named)) as agent,
+        open_agent(settings, files, names, told=output.complain) as agent,
         contextlib.closing(Ledger(out, resume=resume)) as ledger,
         _bar(total) as ended,
     ):

@@ -39,11 +39,18 @@ Folder = Annotated[
 
 ToolFiles = Annotated[
     list[str] | None,
-    typer.Option("--tools", metavar="FILE,...", help="Python files; every Tool in them is offered."),
+    typer.Option("--tools", metavar="FILE,NAME,...", help="Python files with tools; web, search, database, ..."),
 ]
 Standard = Annotated[
     list[str] | None,
     typer.Option("--standard", metavar="NAME,...", help="Standard tools to offer, such as web_search,shell."),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="NAME,...", help="Permissions, or tools, that need not be asked for."),
+]
+Deny = Annotated[
+    list[str] | None, typer.Option("--deny", metavar="NAME,...", help="Permissions, or tools, that are refused.")
 ]
 RequireSandbox = Annotated[bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")]
 Timeout = Annotated[
@@ -59,6 +66,8 @@ def chosen(
     encoding: Encoding,
     require_sandbox: RequireSandbox,
     timeout: Timeout,
+    allow: Allow = None,
+    deny: Deny = None,
 ) -> dict[str, Any]:
     """What of a command's options stands for a setting, by the setting's name."""
     return {
@@ -69,7 +78,14 @@ def chosen(
         "encoding": encoding and encoding.value,
         "require_sandbox": require_sandbox or None,
         "request_seconds": timeout,
+        "allow": split(allow),
+        "deny": split(deny),
     }
+
+
+def split(names: list[str] | None) -> list[str] | None:
+    """`["a,b", "c"]` -> the three names; None for none."""
+    return [part.strip() for name in names or () for part in name.split(",") if part.strip()] or None
 
 
 def settings(**arguments: Any) -> Settings:

@@ -15,7 +15,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -122,19 +122,24 @@ def note(text: str, *, verbose: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def working(on: str) -> Iterator[None]:
-    """A spinner on stderr while something is worked on; none in a pipe, and none for what is quick."""
+def working(on: str) -> Iterator[Callable[[], None]]:
+    """A spinner on stderr while something is worked on; none in a pipe, and none for what is quick. Yields what ends
+    it before its time, for who wants to ask something."""
     if not _terminal(sys.stderr):
-        yield
+        yield lambda: None
         return
     done = threading.Event()
     spinner = threading.Thread(target=_spin, args=(on, done), daemon=True)
     spinner.start()
-    try:
-        yield
-    finally:
+
+    def calm() -> None:
         done.set()
         spinner.join()
+
+    try:
+        yield calm
+    finally:
+        calm()
 
 
 def _spin(on: str, done: threading.Event) -> None:

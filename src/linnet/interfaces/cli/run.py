@@ -24,6 +24,8 @@ def run(
     model: options.Model = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
     as_json: options.Json = False,
     context: options.Context = None,
     threads: options.Threads = None,
@@ -36,7 +38,7 @@ def run(
 ) -> None:
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout)
+        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         result = _answer(text, tools or [], standard or [], chosen)
         if as_json:
             output.say_json(result.describe())
@@ -48,15 +50,14 @@ def run(
 def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
-    from linnet.interfaces.cli.tool_files import named_tools
+    from linnet.interfaces.cli.approval import asker
+    from linnet.interfaces.cli.tool_files import sorted_out
 
     # What a tool prints is not the answer.
-    with (
-        contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, named_tools(tools, standard)) as agent,
-        output.working("thinking"),
-    ):
-        return agent.run(request)
+    with contextlib.redirect_stdout(sys.stderr), output.working("thinking") as calm:
+        files, named = sorted_out(tools, standard)
+        with open_agent(settings, files, named, asker(calm), output.complain) as agent:
+            return agent.run(request)
 
 
 # --- the request ---------------------------------------------------------------------------------

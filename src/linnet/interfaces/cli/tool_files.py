@@ -38,9 +38,13 @@ def standard_tools(names: Iterable[str] | None = None) -> tuple[Tool, ...]:
     return standard.tools(part.strip() for name in names for part in name.split(",") if part.strip())
 
 
-def named_tools(files: Iterable[str], standard: Iterable[str]) -> tuple[Tool, ...]:
-    """What `--tools` and `--standard` name. Raises as `load_tools` and `standard_tools` do."""
-    return (*load_tools(split(files)), *standard_tools(standard))
+def sorted_out(named: Iterable[str], standard: Iterable[str]) -> tuple[tuple[Tool, ...], list[str]]:
+    """The tools of the Python files that `--tools` names, and the names of tools and groups beside them, those of
+    `--standard` too. What is neither a file nor looks like one is a name. Raises as `load_tools` does."""
+    given = split(named)
+    names = [str(path) for path in given if not (path.suffix or len(path.parts) > 1 or path.is_file())]
+    files = load_tools(path for path in given if str(path) not in names)
+    return files, [*names, *(str(path) for path in split(standard))]
 
 
 def split(names: Iterable[str]) -> list[Path]:

@@ -17,7 +17,8 @@ from linnet.interfaces.cli.eval import common
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from linnet import Tool
+    from linnet import Agent, Settings, Tool
+    from linnet.agent.permit import Permit
     from linnet.evals.toolcheck import Tried
     from linnet.requests import Capabilities
 
@@ -37,15 +38,23 @@ app = typer.Typer(no_args_is_help=True, help="Which tools there are, and are the
 
 @app.command("list", epilog="Example: linnet tools list --tools examples/tools.py")
 def list_tools(
-    tools: Files = None, standard: Standard = False, root: options.Folder = None, as_json: options.Json = False
+    tools: options.ToolFiles = None,
+    standard: Standard = False,
+    root: options.Folder = None,
+    allow: options.Allow = None,
+    deny: options.Deny = None,
+    as_json: options.Json = False,
 ) -> None:
-    """The tools on offer: those of the files, and the built-in ones. Those without a function cannot run."""
+    """The tools on offer: those of the files, those that the settings turn on, and the built-in ones, each with what
+    it would do now: run, ask, be refused, or nothing, for it is off until it is configured."""
     with output.reporting(as_json):
-        offered = _offered(_loaded(tools, standard), root)
+        settings = options.settings(root=root, allow=options.split(allow), deny=options.split(deny))
+        with contextlib.redirect_stdout(sys.stderr), _looked_at(settings, tools, standard) as agent:
+            told = [_described(tool, agent.permit) for tool in agent.tools]
         if as_json:
-            output.say_json({"tools": [_described(tool) for tool in offered]})
+            output.say_json({"tools": told})
         else:
-            output.show(_tools_table(offered))
+            output.show(_tools_table(told))
 
 
 @app.command(epilog=EXAMPLE)
@@ -101,6 +110,23 @@ def _offered(tools: Sequence[Tool], root: Path | None) -> tuple[Tool, ...]:
     return Agent(tools, _Unasked(), root=settings.root, only=settings.tools).tools
 
 
+@contextlib.contextmanager
+def _looked_at(settings: Settings, tools: Sequence[str] | None, standard: bool) -> Iterator[Agent]:
+    """The agent of these settings, without a model."""
+    from linnet.agent.agent import Agent
+    from linnet.agent.tools.standard import NAMES
+    from linnet.app import open_toolbox
+    from linnet.interfaces.cli.tool_files import sorted_out
+
+    files, named = sorted_out(tools or (), NAMES if standard else ())
+    toolbox = open_toolbox(settings, named, files)
+    with contextlib.closing(toolbox):
+        for note in toolbox.notes:
+            output.complain(note)
+        given = {"root": settings.root, "only": settings.tools, "allow": settings.allow, "deny": settings.deny}
+        yield Agent((*files, *toolbox.tools), _Unasked(), **given)  # type: ignore[arg-type]
+
+
 class _Unasked:
     """The Model of an agent that is only looked at."""
 
@@ -139,26 +165,33 @@ def _tried(
 # --- telling -------------------------------------------------------------------------------------
 
 
-def _described(tool: Tool) -> dict[str, Any]:
+def _described(tool: Tool, permit: Permit) -> dict[str, Any]:
     told = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {
         **told,
         "permissions": sorted(tool.permissions),
         "runs": tool.function is not None,
+        "state": _state(tool, permit),
         "rules": len(tool.rules),
         "examples": list(tool.examples),
     }
 
 
-def _tools_table(tools: Sequence[Tool]) -> Table:
-    """With a column more where a tool has no function."""
-    bound = all(tool.function is not None for tool in tools)
-    table = output.table("tool", "arguments", "what it does", "permissions", *(() if bound else ("runs",)))
+def _state(tool: Tool, permit: Permit) -> str:
+    """`off` until it is configured, `denied`, `asks` first (which without a terminal is no), or `runs`."""
+    if tool.function is None:
+        return "off"
+    if permit.denied(tool):
+        return "denied"
+    return "asks" if permit.missing(tool) else "runs"
+
+
+def _tools_table(tools: Sequence[Mapping[str, Any]]) -> Table:
+    table = output.table("tool", "arguments", "what it does", "permissions", "state")
     for tool in tools:
-        required = tool.parameters["required"]
-        names = [name if name in required else f"[{name}]" for name in tool.parameters["properties"]]
-        runs = () if bound else ("no" if tool.function is None else "yes",)
-        cells = (tool.name, ", ".join(names), tool.description, ", ".join(sorted(tool.permissions)), *runs)
+        parameters = tool["parameters"]
+        names = [name if name in parameters["required"] else f"[{name}]" for name in parameters["properties"]]
+        cells = (tool["name"], ", ".join(names), tool["description"], ", ".join(tool["permissions"]), tool["state"])
         table.add_row(*map(output.cell, cells))
     return table
 

@@ -1,0 +1,53 @@
+"""Asking whoever sits at the terminal whether a call may be made. Without a terminal, it may not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from linnet.interfaces.cli import output
+
+if TYPE_CHECKING:
+    from linnet import Tool
+    from linnet.agent.execute import Approve
+    from linnet.messages import ToolCall
+
+_SHOWN = 2_000
+"""Characters of a call that are shown; a longer one is not asked for but refused."""
+
+
+def asker(calm: Callable[[], None] = lambda: None) -> Approve | None:
+    """Who is asked; None without a terminal for both the question and the answer. `calm` clears the line first."""
+    ends = (sys.stdin, sys.stderr)
+    return Asker(calm) if all(end is not None and end.isatty() for end in ends) else None
+
+
+class Asker:
+    """Shows the exact call and reads y, n or a: always in this run, for this tool with these permissions."""
+
+    def __init__(self, calm: Callable[[], None] = lambda: None, read: Callable[[], str] | None = None) -> None:
+        self._calm, self._read = calm, read or sys.stdin.readline
+        self._always: set[tuple[str, frozenset[str]]] = set()
+
+    def __call__(self, tool: Tool, call: ToolCall) -> bool:
+        wanted = (tool.name, frozenset(map(str, tool.permissions)))
+        if wanted in self._always:
+            return True
+        self._calm()
+        shown = f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})"
+        if len(shown) > _SHOWN:
+            output.complain(f"refused, for it is too long to be shown: {shown[:200]}...")
+            return False
+        output.complain(f"{shown}\nwants {', '.join(sorted(wanted[1]))}")
+        while True:
+            output.complain("May it? [y]es, [n]o, [a]lways in this run: ")
+            answer = self._read()
+            if not answer or answer.strip().lower() in ("n", "no", ""):
+                return False
+            if answer.strip().lower() in ("y", "yes"):
+                return True
+            if answer.strip().lower() in ("a", "always"):
+                self._always.add(wanted)
+                return True
