@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from linnet.interfaces.cli import batch, bench, doctor, limits, memory, options, output, parse, router, run, tools
+from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
 
@@ -39,6 +40,7 @@ def linnet(
 
 
 app.command(epilog=run.EXAMPLE)(run.run)
+app.command(epilog=chat.EXAMPLE)(chat.chat)
 app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))

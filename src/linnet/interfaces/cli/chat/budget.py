@@ -48,9 +48,7 @@ def sections(sizes: Mapping[str, int]) -> tuple[Section, ...]:
         "choosing": max(0, window - room - answer),
         "free": max(0, room - sum(said.values())),
     }
-    return tuple(
-        Section(name, tokens, STYLES[name]) for name, tokens in found.items() if tokens or name in _ALWAYS
-    )
+    return tuple(Section(name, tokens, STYLES[name]) for name, tokens in found.items() if tokens or name in _ALWAYS)
 
 
 _BAR = 40

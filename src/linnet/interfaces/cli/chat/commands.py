@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a command found: `data` as JSON has it, `parts` as people read it. `retry`: the last request is to be asked
-    again; `over`: the chat ends."""
+    """What a command found: `data` as JSON has it, `parts` as people read it. `retry`: the last request is to be
+    asked again; `over`: the chat ends."""
 
     data: dict[str, Any] = field(default_factory=dict)
     parts: Sequence[RenderableType] = ()

@@ -32,7 +32,7 @@ def help_table(rows: Sequence[tuple[str, str]]) -> list[RenderableType]:
 
 
 def tools(agent: Agent) -> list[dict[str, Any]]:
-    """`may` is what becomes of a call: `run`, `ask` whoever may be asked, `denied`, or `unbound` without a function."""
+    """`may` is what becomes of a call: `run`, `ask` who may be asked, `denied`, or `unbound` without a function."""
     return [
         {
             "name": tool.name,
@@ -122,7 +122,6 @@ def trace_table(data: Mapping[str, Any]) -> list[RenderableType]:
         column.justify, column.no_wrap = "right", True
     for step in data["steps"]:
         table.add_row(output.cell(step["kind"]), *_numbers(step), output.cell(step["detail"]))
-    table.add_section()
     table.add_row(output.cell("in all"), *_numbers(data), output.cell(data["how"]))
     return [table]
 
