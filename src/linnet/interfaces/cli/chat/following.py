@@ -6,21 +6,22 @@ nowhere else, so that a question never outlives its turn.
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from linnet.errors import LinnetError
+from linnet.messages import ToolCall
 
 if TYPE_CHECKING:
     from linnet.agent.events import TurnEvent
     from linnet.agent.underway import Streaming
-    from linnet.messages import ToolCall
     from linnet.tools import Tool
+
+Begin = Callable[[], "Streaming"]
+"""Begins a turn: not before there is somebody to follow it, for it may ask at once."""
 
 PATIENCE = 0.3
 """Seconds without an event after which `Quiet` is told: a rule has answered by then."""
@@ -44,15 +45,14 @@ class Following:
     events, after `interrupt`."""
 
     def __init__(self) -> None:
-        self._inbox: SimpleQueue[TurnEvent | Question | BaseException] = SimpleQueue()
+        self._inbox: SimpleQueue[TurnEvent | Question | Quiet | BaseException] = SimpleQueue()
         self._verdicts: SimpleQueue[bool] = SimpleQueue()
-        self._stream: Streaming | None = None
         self._over = False
         self.interrupted = False
 
-    def events(self, stream: Streaming) -> Iterator[TurnEvent | Question | Quiet]:
-        """Ends with the Result. Closing this ends the turn, and frees the engine at once."""
-        self._stream = stream
+    def events(self, begin: Begin) -> Iterator[TurnEvent | Question | Quiet]:
+        """Begins the turn, and ends with its Result. Closing this ends the turn, and frees the engine at once."""
+        stream = begin()
         threading.Thread(target=self._pump, args=(stream,), name="linnet-chat", daemon=True).start()
         try:
             yield from self._taken()
@@ -70,20 +70,29 @@ class Following:
             self._inbox.put(error)
 
     def _taken(self) -> Iterator[TurnEvent | Question | Quiet]:
-        while True:
-            try:
-                event = self._inbox.get(timeout=PATIENCE)
-            except Empty:
-                event = None
-            if self.interrupted:
-                raise KeyboardInterrupt
-            if isinstance(event, StopIteration):
-                return
-            if isinstance(event, LinnetError):
-                raise event
-            if isinstance(event, BaseException):
-                raise LinnetError(f"unexpected {type(event).__name__}: {event}") from event
-            yield Quiet() if event is None else event
+        """A question comes by a shorter way than events do, and waits here for the call that it is about."""
+        called: ToolCall | None = None
+        waiting: Question | None = None
+        while not isinstance(event := self._next(), StopIteration):
+            if isinstance(event, Question) and event.call != called:
+                waiting = event
+                continue
+            called = event if isinstance(event, ToolCall) else called
+            yield event
+            if waiting is not None and (waiting.call == called or isinstance(event, Quiet)):
+                yield waiting
+                waiting = None
+
+    def _next(self) -> TurnEvent | Question | Quiet | StopIteration:
+        try:
+            event = self._inbox.get(timeout=PATIENCE)
+        except Empty:
+            event = Quiet()
+        if self.interrupted:
+            raise KeyboardInterrupt
+        if isinstance(event, BaseException) and not isinstance(event, StopIteration):
+            raise unforeseen(event)
+        return event
 
     # --- from the turn's thread, and from a signal -------------------------------------------------
 
@@ -103,14 +112,11 @@ class Following:
         self._inbox.put(KeyboardInterrupt())
 
 
-@contextmanager
-def on_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C does this and raises nothing, however often it is pressed."""
-    before = signal.signal(signal.SIGINT, lambda *_: act())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def unforeseen(error: BaseException) -> BaseException:
+    """As an error of ours, so that it costs a turn and not the conversation."""
+    if isinstance(error, LinnetError | KeyboardInterrupt):
+        return error
+    return LinnetError(f"unexpected {type(error).__name__}: {error}")
 
 
 class Desk:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 
 from linnet.errors import LinnetError
 from linnet.interfaces.cli.chat.commands import Reply, parse
+from linnet.interfaces.cli.chat.following import Begin
 from linnet.interfaces.cli.chat.talk import Talk
 
 if TYPE_CHECKING:
     from linnet.agent.result import Result
-    from linnet.agent.underway import Streaming
 
 
 class Face(Protocol):
     def read(self) -> str | None:
         """The next entry, None at the end. Raises LinnetError for one that cannot be used."""
 
-    def follow(self, stream: Streaming) -> Result:
-        """Shows a turn, up to its end. Raises what it raises, and KeyboardInterrupt for one that was cancelled."""
+    def follow(self, begin: Begin) -> Result:
+        """Begins a turn, and shows it up to its end. Raises what it raises; KeyboardInterrupt if it was cancelled."""
 
     def show(self, command: str, reply: Reply) -> None: ...
 
@@ -51,12 +51,12 @@ def _take(talk: Talk, face: Face, entry: str) -> bool:
         return True
     taken = parse(entry)
     if isinstance(taken, str):
-        talk.answered(face.follow(talk.ask(taken)))
+        talk.answered(face.follow(lambda: talk.ask(taken)))
         return True
     command, argument = taken
     reply = command.do(talk, argument)
     if reply.retry:
-        talk.answered(face.follow(talk.ask_again()))
+        talk.answered(face.follow(talk.ask_again))
     elif not reply.over:
         face.show(command.name, reply)
     return not reply.over

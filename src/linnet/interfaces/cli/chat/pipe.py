@@ -12,6 +12,7 @@ from linnet.agent.result import Result
 from linnet.errors import InputInvalid, LinnetError
 from linnet.interfaces.cli import output, telling
 from linnet.interfaces.cli.chat.commands import Reply
+from linnet.interfaces.cli.chat.following import Begin, unforeseen
 from linnet.interfaces.cli.chat.lines import read_entry
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class Pipe:
             unread = InputInvalid(f"standard input cannot be read: {error.strerror}", hint="Give requests as text.")
             raise typer.Exit(output.report(unread, self._as_json)) from error
 
-    def follow(self, stream: Streaming) -> Result:
+    def follow(self, begin: Begin) -> Result:
         with contextlib.redirect_stdout(sys.stderr):  # what a tool prints is no answer
-            result = _last(stream)
+            result = _last(begin())
         if self._as_json:
             output.say_json(result.describe())
         else:
@@ -64,8 +65,6 @@ def _last(stream: Streaming) -> Result:
         for event in stream:
             if isinstance(event, Result):
                 return event
-    except (LinnetError, KeyboardInterrupt):
-        raise
     except Exception as error:
-        raise LinnetError(f"unexpected {type(error).__name__}: {error}") from error
+        raise unforeseen(error) from error
     raise LinnetError("the turn had no end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 
@@ -13,13 +13,11 @@ from linnet.agent.result import Result
 from linnet.errors import LinnetError
 from linnet.interfaces.cli import output
 from linnet.interfaces.cli.approval import Asker
+from linnet.interfaces.cli.chat.busy import busy
 from linnet.interfaces.cli.chat.commands import COMMANDS, Reply
-from linnet.interfaces.cli.chat.following import Desk, Following, Question, on_interrupt
+from linnet.interfaces.cli.chat.following import Begin, Desk, Following, Question
 from linnet.interfaces.cli.chat.keys import Keys
 from linnet.interfaces.cli.chat.screen import Screen
-
-if TYPE_CHECKING:
-    from linnet.agent.underway import Streaming
 
 
 class Terminal:
@@ -36,12 +34,12 @@ class Terminal:
     def read(self) -> str | None:
         return self._keys.read()
 
-    def follow(self, stream: Streaming) -> Result:
+    def follow(self, begin: Begin) -> Result:
         following = self.approve.following = Following()
         with (
             contextlib.redirect_stdout(sys.stderr),  # what a tool prints is no answer
-            on_interrupt(following.interrupt),
-            contextlib.closing(following.events(stream)) as events,
+            busy(following.interrupt),
+            contextlib.closing(following.events(begin)) as events,
             Screen(self._console) as screen,
         ):
             for event in events:
