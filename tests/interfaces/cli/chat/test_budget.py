@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linnet.interfaces.cli.chat.budget import Section, bars, sections
@@ -27,6 +27,7 @@ def test_what_is_not_there_is_left_out_but_for_the_five() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 80, 300])
+@settings(max_examples=30)
 @given(counts=st.lists(st.integers(0, 500), min_size=1, max_size=8))
 def test_bars_are_to_scale_and_what_is_there_is_seen(width: int, counts: list[int]) -> None:
     window = max(1, sum(counts))

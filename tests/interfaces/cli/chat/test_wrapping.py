@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -38,6 +38,7 @@ def test_examples(text: str, shown: str) -> None:
     assert wrapped(text) == shown
 
 
+@settings(max_examples=60)
 @given(TEXT, st.integers(3, 30))
 def test_no_line_is_too_long_and_nothing_is_lost(text: str, columns: int) -> None:
     shown = wrapped(text, columns)
@@ -45,6 +46,7 @@ def test_no_line_is_too_long_and_nothing_is_lost(text: str, columns: int) -> Non
     assert "".join(shown.split()) == "".join(text.split())
 
 
+@settings(max_examples=60)
 @given(TEXT, st.lists(st.integers(0, 120), max_size=6))
 def test_pieces_make_no_difference(text: str, cuts: list[int]) -> None:
     assert wrapped(text, cuts=tuple(min(cut, len(text)) for cut in cuts)) == wrapped(text)

@@ -49,8 +49,8 @@ class Wrapping:
             return ""
         word, space, self._word, self._space = self._word, self._space, "", ""
         taken = self._at + cell_len(space) + cell_len(word)
-        if taken > width and self._at:
-            self._at = cell_len(word)
-            return "\n" + word
+        if taken > width:
+            begin, self._at = "\n" if self._at else "", cell_len(word)
+            return begin + word
         self._at = taken
         return space + word
