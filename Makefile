@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test fuzz lint check format eval clean
+.PHONY: install run test torture soak fuzz lint check format eval clean
 
 install: $(INSTALLED)
 
@@ -39,10 +39,19 @@ run: install
 test: install
 	$(BIN)/pytest
 
+# Every case of PROMISES.md in full, one after the other, and the table in docs/reliability.md; SCALE=0.1 for a tenth.
+torture: SCALE ?= 1
+torture: SEED ?= 1
+torture: install
+	$(BIN)/python tests/torture/run.py --all --scale $(SCALE) --seed $(SEED) --table docs/reliability.md
+
+# A worker is killed every minute, and the caller's memory watched.
+soak: install
+	$(BIN)/python tests/torture/run.py soak --tries $(or $(MINUTES),60)
+
 # The properties of tests/fuzz, each pass with another seed, until the time is up or one fails (the seed is printed).
-MINUTES ?= 10
 fuzz: install
-	@end=$$(($$(date +%s) + 60 * $(MINUTES))); while [ $$(date +%s) -lt $$end ]; do \
+	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \
 		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "seed $$seed"; \
 		HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -x -m fuzz --hypothesis-seed=$$seed tests/fuzz || exit 1; \
 	done

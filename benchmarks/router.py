@@ -1,9 +1,10 @@
 """The classifier of intents beside a plain one, both trained and tried in the same run.
 
-    python benchmarks/router.py --data ../shared/data/clinc150/data_full.json [--each 20] [--keep FILE]
+    python benchmarks/router.py --data ../shared/data/clinc150/data_full.json [--each 20] [--keep FILE] [--vectors]
 
 The plain one is TF-IDF over words 1-2 and characters 2-5 with a linear SVM, whose margin is on the best score and is
 chosen on the same validation rows by the same rule: the highest that gives up 0.015 of what is right in scope.
+With `--vectors` ours is trained once more, with the default model's vectors beside the n-grams.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from linnet.agent.intents.examples import Example, few, load
+from linnet.agent.embedding import Embedding
+from linnet.agent.intents.examples import Example, Examples, few, load
 from linnet.agent.intents.file import load as read
 from linnet.agent.intents.file import save
 from linnet.agent.intents.training import train
+from linnet.agent.semantic import Embedded, embedding_cache
 from linnet.evals.router import Answer, Asked, evaluate, margin_of, totals
+from linnet.runtime.local import open_local
 
 GIVE_UP = 0.015
 
@@ -65,6 +69,27 @@ def speed_of(asked: Asked, test: Sequence[Example]) -> str:
     return f"{statistics.median(times):.2f} ms, p99 {statistics.quantiles(times, n=100)[98]:.2f}"
 
 
+def with_vectors(examples: Sequence[Example], rows: Examples) -> None:
+    """All texts are embedded first, so that the time of a decision is without that."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        embedding_cache(path=Path(folder) / "e.db", most_entries=50_000) as cache,
+    ):
+        model = open_local("default", context=512)
+        embed = Embedded(Embedding(model), cache)
+        started = time.perf_counter()
+        count = len(embed([row.text for row in (*examples, *rows.validation, *rows.test)]))
+        print(f"{count:,} texts embedded, {1e3 * (time.perf_counter() - started) / count:.1f} ms each", flush=True)
+        classifier = train(examples, rows.validation, give_up=GIVE_UP, embed=embed)
+
+        def ours(text: str) -> Answer:
+            reading = classifier.read(text)
+            return Answer(reading.nearest, reading.confidence)
+
+        report("vectors", ours, classifier.margin, rows.test, "")
+        model.close()
+
+
 def timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
@@ -76,6 +101,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--each", type=int)
     options.add_argument("--keep", type=Path)
+    options.add_argument("--vectors", action="store_true")
     given = options.parse_args()
     rows = load(given.data)
     examples = few(rows.train, given.each) if given.each else rows.train
@@ -97,6 +123,8 @@ def main() -> None:
         return Answer(reading.nearest, reading.confidence)
 
     report("linnet", ours, kept.margin, rows.test, f"{speed_of(ours, rows.test)}; {seconds:.0f} s")
+    if given.vectors:
+        with_vectors(examples, rows)
     started = time.process_time()
     alone, tabled = plain(examples, [row.text for row in (*rows.validation, *rows.test)])
     seconds = time.process_time() - started

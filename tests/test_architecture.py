@@ -133,6 +133,7 @@ def test_the_values_that_workers_import_are_the_few_they_need() -> None:
         "script",
         "channel",
         "storage",
+        "vectors",
         "hardware",
         "worker",
     }
@@ -194,7 +195,7 @@ def test_native_code_is_loaded_by_workers_only() -> None:
 def test_one_file_names_llama_cpp() -> None:
     """By import, attribute or string; the package on the index has another name, with dashes."""
     naming = {module for module in MODULES if any("llama_cpp" in name for name in names_in(module))}
-    assert naming == {"linnet.worker.llama"}
+    assert naming == {"linnet.worker.library"}
 
 
 def names_in(module: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ from linnet.requests import (
     Copy,
     Count,
     Done,
+    Embed,
     Fixed,
     Generate,
     Hole,
@@ -38,6 +39,7 @@ from linnet.requests import (
     Usage,
 )
 from linnet.script import Die, Flood, Garble, Hang, Say, Script
+from linnet.vectors import Pooling, Vectors
 
 PROMPT = (Segment("<|im_start|>", True), Segment("wörld \U0001f600\u2028\x00", False))
 CALL = ToolCall("f", {"a": [1, None]}, "7", "rule", ("x",))
@@ -62,11 +64,13 @@ SCRIPT = Script((Say("00ff"), Die(11, 0), Hang(0.5), Flood(3), Garble("ff")), (D
 SANDBOX = Sandbox(files=False, network=False, processes=False, memory=5, file_bytes=6, required=True)
 SNAPSHOT = p.Snapshot("k", 8, 4096, 23, "ff", (1, 49151), ((5, 17.25), (6, -0.1)), "home")
 
+POOLING = Pooling("last", 64, 128, 7, True, True, b"\x01\x02", b"\x03\x04")
 TO_CHILD = [
-    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0", (SNAPSHOT,), 9),
+    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0", (SNAPSHOT,), 9, POOLING),
     p.Submit(7, GENERATE, (1, 2, 49151), "home"),
     p.Submit(8, SCORE, (5,), "home"),
     p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,), "home"),
+    p.Submit(10, Embed(("a text", "é\U0001f600"), 1.5), (5,), "home"),
     p.Cancel(7),
     p.Freed(64),
     p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
@@ -74,6 +78,7 @@ TO_CHILD = [
     p.Encode(3, 4, "q4_k_m", 2, SANDBOX),
     p.Compare(p.Load(3), ("a text", "é\U0001f600"), 5, True),
     p.Launch(("grep", "-r", "é"), {"PATH": "/bin"}, 3, 1.5, (4,), (5, 6), 10, 1 << 20, True, False),
+    p.Extract(3, "utf-8", 9, SANDBOX),
     p.Trial(("x = 1", "assert x == 'é\U0001f600'"), SANDBOX),
     p.Threads(3, 5),
     p.Stop(),
@@ -83,12 +88,14 @@ FROM_CHILD = [
     p.Beat("decode", 12.5),
     p.Emitted(3, "é\U0001f600", (1, 2)),
     p.Ended(3, Done("t", "length", Usage(1, 2, 3, 4), {"n": "4"}, ((-0.5, 2),), 6, ("resumed",))),
+    p.Ended(4, Done(vectors=Vectors(2, bytes(range(16))))),
     p.Saved(64, 23, "ff", (1, 49151), ((5, 17.25),), "home"),
     p.Restored("k", False, 0.25),
     p.Looped(3, 0.5, 0.25, 1.5),
     p.Recoded(0.5, ("files",)),
     p.Compared(7, 49152, 12.5, 0.75, p.Distance(0.1, 0.01, 0.5, 0.75, 0.9, 11.5), ("memory",)),
     p.Exited(None, "deadline", ("aGk=", ""), (2, 0), 1, 0.5, ("files",)),
+    p.Extracted("é", "text\n", True, True, ("memory",)),
     p.Tried(("", "NameError: x"), "printed\n", True, ("memory",)),
     p.Rendered(2, PROMPT, ("something is left out",)),
     p.failed(5, ContextOverflow("too long", prompt_tokens=9, context=8)),
@@ -141,7 +148,7 @@ def framed(record: Any) -> bytes:
 
 def test_every_record_is_tried_here() -> None:
     assert {type(record) for record in TO_CHILD + FROM_CHILD} == set(get_args(p.Record))
-    assert {type(s.request) for s in TO_CHILD if isinstance(s, p.Submit)} == {Generate, Score, Count}
+    assert {type(s.request) for s in TO_CHILD if isinstance(s, p.Submit)} == {Generate, Score, Count, Embed}
 
 
 @pytest.mark.parametrize("record", TO_CHILD + FROM_CHILD, ids=lambda r: r.record)

@@ -237,3 +237,18 @@ def test_every_schema_of_the_leaderboard_can_be_written_out() -> None:
                 assert '"type": "dict"' not in written and '"type": "float"' not in written
                 count += 1
     assert count > 1_000
+
+
+# --- found by fuzzing ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("required", [[{}], [["a"]], [1], ["x"]], ids=str)
+def test_what_is_required_is_a_property_s_name(required: list[object]) -> None:
+    with pytest.raises(ToolInvalid, match="require"):
+        plain({"type": "object", "required": required}, "t")
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_misplaced_choices_beside_items_that_are_no_schema(items: bool) -> None:
+    written = one({"type": "array", "items": items, "enum": ["a", "b"]})
+    assert written["items"] == {"enum": ["a", "b"]}

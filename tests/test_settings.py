@@ -99,6 +99,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_ENCODING": "original",
         "LINNET_SNAPSHOTS": "off",
         "LINNET_ROOT": "/notes",
+        "LINNET_LOG": "/var/log/linnet.log",
         "LINNET_TOOLS": "files, calculator,",
         "LINNET_ALLOW": "network, write_file",
         "LINNET_DENY": "files.write,",
@@ -106,6 +107,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REQUEST_SECONDS": "1.5",
         "LINNET_ANSWER_TOKENS": "64",
         "LINNET_MARGIN": "0.25",
+        "LINNET_ROUTER": "/cafe.toml",
         "LINNET_MEMORY": "yes",
         "LINNET_RESPONSE_CACHE_MIB": "16",
         "LINNET_ENDPOINT": "https://hub.example",
@@ -128,6 +130,7 @@ def test_every_field_from_the_environment() -> None:
     assert found.tools == ("files", "calculator")
     assert (found.memory_mib, found.idle_seconds, found.preload) == (2048, 60.0, ("default", "other"))
     assert (found.memory, found.response_cache_mib) == (True, 16)
+    assert found.router == Path("/cafe.toml")
     assert (found.root, found.require_sandbox, found.request_seconds) == (Path("/notes"), True, 1.5)
     assert (found.remote_url, found.remote_model) == ("https://models.example/v1", "big")
     assert (found.remote_context, found.allow_remote) == (32_768, True)
@@ -337,3 +340,23 @@ def test_what_a_remote_server_cannot_have(given: dict[str, Any]) -> None:
     """A key is no setting: it has no place in a file."""
     with pytest.raises(SettingsInvalid):
         Settings(**given)
+
+
+def test_the_router_of_a_file_lies_beside_it(toml: Path) -> None:
+    toml.write_text('router = "cafe.toml"')
+    assert load(toml, {}).router == toml.parent / "cafe.toml"
+
+
+@pytest.mark.parametrize("router", ["", 5])
+def test_a_router_is_a_file(router: Any) -> None:
+    with pytest.raises(SettingsInvalid, match="`router`"):
+        load(environ={}, router=router)
+
+
+def test_hints_for_arguments_do_not_speak_of_files() -> None:
+    with pytest.raises(SettingsInvalid) as found:
+        load(environ={}, threads=0)
+    assert "--help" in found.value.hint
+    with pytest.raises(SettingsInvalid) as found:
+        load(environ={"LINNET_THREADS": "0"})
+    assert "environment" in found.value.hint

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from linnet import log
 from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
 from linnet.agent.execute import Approve
+from linnet.agent.router_file import load_router
 from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
@@ -35,6 +37,7 @@ def open_agent(
     """An Agent as the settings say, with further tools: `tools` themselves, and those `named` (`web_fetch`, or a
     group such as `web`). `told` hears of tools that were left out. Raises a LinnetError for what cannot be used."""
     settings = settings or Settings()
+    _start_log(settings)
     toolbox = open_toolbox(settings, named, tools)
     try:
         for note in toolbox.notes:
@@ -47,7 +50,9 @@ def open_agent(
 
 def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
     """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
-    return Toolbox(settings.tool_tables, settings.root, named, tools)
+    templates = (own.template for own in settings.models.values())
+    files = [file for file in (settings.router, *templates) if file is not None]
+    return Toolbox(settings.tool_tables, settings.root, named, tools, files)
 
 
 def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
@@ -60,6 +65,7 @@ def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, t
         closing=toolbox.close,
         root=settings.root,
         margin=settings.margin,
+        router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,
@@ -76,11 +82,19 @@ def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, t
     )
 
 
+def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Where events go from now on, for the whole process: as the settings say that were used last."""
+    environ = os.environ if environ is None else environ
+    secrets = tuple(environ.get(name, "") for name in (REMOTE_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
+    log.write_to(settings.log, secrets)
+
+
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
     """The model of that name (None: the settings' own) as the settings say; `special` goes to `open_local` as it is.
 
     Raises what `open_local` raises.
     """
+    _start_log(settings)
     return open_local(
         name or settings.model,
         context=settings.context,

@@ -8,6 +8,7 @@
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
+    |   |-- KindUnsupported      the model does not take requests of this kind
     |   |-- RemoteUnsupported    a server cannot be asked for this
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
@@ -25,6 +26,7 @@
     |   |-- WorkerStartFailed    it never said it was ready
     |   |-- WorkerCrashed        it died, and restarting did not help
     |   |-- WorkerHung           it stopped making progress
+    |   |-- PoisonRefused        the same input has ended two workers lately
     |   |-- ProtocolBroken       it sent what is not a record
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
@@ -131,6 +133,10 @@ class ToolsUnsupported(RequestError):
     default_hint = "Let Linnet guide the model through the call (`linnet run`), or use a model made for tools."
 
 
+class KindUnsupported(RequestError):
+    default_hint = "Use another model: `linnet models list` has their names, docs/embed.md says which of them embed."
+
+
 class RemoteUnsupported(RequestError):
     default_hint = "Ask a local model for it, or ask the server in messages and within a JSON Schema."
 
@@ -211,6 +217,11 @@ class WorkerCrashed(EngineError):
 
 class WorkerHung(EngineError):
     default_hint = "The machine may be overloaded: give it fewer threads, or the request more time."
+
+
+class PoisonRefused(EngineError):
+    exit_code = REFUSED
+    default_hint = "Change the input, or wait as long as the message says; `linnet limits` shows the time."
 
 
 class ProtocolBroken(EngineError):

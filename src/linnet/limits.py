@@ -25,6 +25,9 @@ class Limits:
     grammar_fuel: int = _limit(2_000_000, "steps", "of the lexer for one token, about 0.15 s of them")
     stops: int = _limit(16, "strings", "stop strings of one request")
     continuations: int = _limit(64, "texts", "continuations scored in one request")
+    embedded_texts: int = _limit(256, "texts", "embedded in one request")
+    embedded_tokens: int = _limit(512, "tokens", "of a text that are embedded as one; longer ones are read in parts")
+    vector_width: int = _limit(8_192, "numbers", "of one embedding")
     answer_tokens: int = _limit(1_024, "tokens", "answer, unless the request says otherwise")
     request_seconds: float = _limit(600.0, "s", "deadline of one request, unless it says otherwise")
     queue: int = _limit(512, "requests", "accepted and not yet finished, per worker")
@@ -47,6 +50,15 @@ class Limits:
     restarts: int = _limit(5, "restarts", "without a new token within the window, before a worker is given up")
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
+    request_crashes: int = _limit(16, "deaths", "of workers in the course of one request, new tokens or not")
+    poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
+    poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
+    health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
+    probe_seconds: float = _limit(5.0, "s", "for the one token by which a worker shows that it is ready")
+    # the log
+    log_bytes: int = _limit(8 * MIB, "bytes", "one file of the log; then another one is begun")
+    logs_kept: int = _limit(4, "files", "of the log, the newest")
+    log_line_bytes: int = _limit(16 * KIB, "bytes", "one event of the log")
     # computed prefixes of prompts on disk
     snapshot_bytes: int = _limit(
         128 * MIB, "bytes", "computed prefixes of a worker that wait to be stored; longer ones are cut"
@@ -143,6 +155,8 @@ class Limits:
     recalled_facts: int = _limit(4, "facts", "that one request has recalled, unless its caller says otherwise")
     memory_turns: int = _limit(1_000, "turns", "in the journal of a memory, the newest")
     journal_chars: int = _limit(16_384, "characters", "one request, answer or list of steps in the journal")
+    run_id_chars: int = _limit(128, "characters", "the id of a run that can be continued")
+    runs_kept: int = _limit(10_000, "runs", "that can be continued, the newest")
     cache_bytes: int = _limit(64 * MIB, "bytes", "answers in one cache, unless set otherwise")
     cache_entries: int = _limit(100_000, "answers", "in one cache")
     embeddings_kept: int = _limit(10_000, "embeddings", "in one cache, the last used")

@@ -17,6 +17,7 @@ from linnet.page import Extract, Extracted
 from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
+from linnet.vectors import Pooling
 
 # --- caller to child -----------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ class Load:
     more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
     `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
     `scratch` is an inherited descriptor of memory to which the worker writes prefixes that it has computed; without
-    it none is kept.
+    it none is kept. Without `pooling` nothing is embedded.
     """
 
     model_fd: int = -1
@@ -79,6 +80,7 @@ class Load:
     cache: CacheType = "f16"
     snapshots: tuple[Snapshot, ...] = Field(default=(), max_length=LIMITS.snapshots_open)
     scratch: int = -1
+    pooling: Pooling | None = None
     record: Literal["load"] = "load"
 
     @property

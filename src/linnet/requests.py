@@ -1,7 +1,7 @@
 """What can be asked of a model, and what comes back: values only, so that Models wrap Models.
 
-A request goes down as `Generate`, `Score`, `Count` (or, later, `Embed`); `Event`s come back up, and the
-last one is always `Done`; a failure is raised as an error of `linnet.errors`.
+A request goes down as `Generate`, `Score`, `Count` or `Embed`; `Event`s come back up, and the last one is always
+`Done`; a failure is raised as an error of `linnet.errors`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message, Step, ToolSpec
+from linnet.vectors import Embeds, Vectors
 
 # --- prompts -------------------------------------------------------------------------------------
 
@@ -178,7 +179,20 @@ class Count:
     kind: Literal["count"] = Field(default="count", repr=False)
 
 
-Request = Annotated[Generate | Score | Count, Field(discriminator="kind")]
+@dataclass(frozen=True, config=STRICT)
+class Embed:
+    """A vector for each text. Vectors of one Model that are near each other belong to texts that mean nearly the
+    same, as far as that Model can tell: `Capabilities.embeds` says where they come from."""
+
+    texts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=LIMITS.embedded_texts)
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["embed"] = Field(default="embed", repr=False)
+
+
+Prompted = Generate | Score | Count
+"""Requests that have a prompt."""
+
+Request = Annotated[Generate | Score | Count | Embed, Field(discriminator="kind")]
 
 # --- what comes back -----------------------------------------------------------------------------
 
@@ -224,10 +238,10 @@ class Done:
     """The end of a request that worked.
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
-    natural-log likelihood and token count of each continuation; `degraded` what was not as it should be; `cached`
-    how an answer that was remembered was found: "" says that it was computed. `how` is "" for a model's own answer,
-    else what a Model around Models had it from (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for
-    it.
+    natural-log likelihood and token count of each continuation, and `vectors`, for `Embed`, a row for each text;
+    `degraded` what was not as it should be; `cached` how an answer that was remembered was found: "" says that it
+    was computed. `how` is "" for a model's own answer, else what a Model around Models had it from
+    (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for it.
     """
 
     text: str = ""
@@ -240,6 +254,7 @@ class Done:
     cached: str = ""
     how: str = ""
     steps: tuple[Step, ...] = ()
+    vectors: Vectors | None = None
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.
@@ -267,6 +282,8 @@ class Infill:
 class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
+    `answers` is false for a model that embeds and does nothing else; `embeds` is None for one that does not.
+
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
     file as it is. `infill` is None for a model that was not taught to fill gaps.
     """
@@ -277,6 +294,8 @@ class Capabilities:
     scores: bool = True
     encoding: str = ""
     infill: Infill | None = None
+    answers: bool = True
+    embeds: Embeds | None = None
 
 
 def check_size(texts: Iterable[str]) -> int:

@@ -1,4 +1,4 @@
-"""What the engine without a model is to do, as values: say bytes, die, hang, flood, garble."""
+"""What the engine without a model is to do, as values: say bytes, die, hang, flood, eat, garble."""
 
 from __future__ import annotations
 
@@ -44,6 +44,21 @@ class Flood:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Echo:
+    """Emit the bytes of the request's own prompt, so that an answer shows whose it is."""
+
+    do: Literal["echo"] = "echo"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Eat:
+    """Take so many MiB of memory, and give them back."""
+
+    mib: int
+    do: Literal["eat"] = "eat"
+
+
+@dataclass(frozen=True, config=STRICT)
 class Garble:
     """Send these raw bytes (hexadecimal) in place of a record."""
 
@@ -59,14 +74,14 @@ class Deed:
     do: Literal["deed"] = "deed"
 
 
-Action = Annotated[Say | Die | Hang | Flood | Garble | Deed, Field(discriminator="do")]
+Action = Annotated[Say | Echo | Die | Hang | Flood | Eat | Garble | Deed, Field(discriminator="do")]
 
 
 @dataclass(frozen=True, config=STRICT)
 class Script:
     """What the scripted engine does for every request, in order.
 
-    Everything but `Say` and `Flood` happens only in the workers whose start number is listed in `generations`
+    Everything but what is said happens only in the workers whose start number is listed in `generations`
     (1 is the first start; empty means in all), and `poison`, if set, only to requests that contain it.
     `load` happens while loading.
     """

@@ -97,6 +97,7 @@ class Settings(BaseModel):
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
     encoding: WhichEncoding = Field("auto", description="of the weights: made for this machine, or the original")
     snapshots: bool = Field(True, description="keep computed beginnings of prompts in the cache folder")
+    log: Path | None = Field(None, description="file that events are written to, as lines of JSON; unset: none")
     root: Path | None = Field(None, description="folder that the file tools may see; unset: none")
     tools: tuple[Name, ...] = Field((), description="names of the tools on offer; empty: all")
     tool_tables: ToolTables = Field(ToolTables(), description="`[tools.web]` and so on: tools that are turned on")
@@ -107,6 +108,7 @@ class Settings(BaseModel):
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
     memory: bool = Field(False, description="recall what `linnet memory` keeps, and keep a journal of each turn")
     response_cache_mib: int = Field(0, ge=0, description="MiB of answers that are given again if asked for; 0: none")
+    router: Path | None = Field(None, description="TOML file with intents that are known without a model")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")
     endpoint: Name | None = Field(None, description="address of the model hub; unset: HF_ENDPOINT, huggingface.co")
     offline: bool = Field(False, description="never ask the hub, not even for `models pull`")
@@ -121,6 +123,13 @@ class Settings(BaseModel):
     remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
+    @field_validator("log", mode="before")
+    @classmethod
+    def _log_file(cls, log: Any) -> Any:
+        if log is not None and (not isinstance(log, str | Path) or log == ""):
+            raise PydanticCustomError("file", "should be a file")
+        return log and _expanded(log, "file")
+
     @field_validator("root", mode="before")
     @classmethod
     def _folder(cls, root: Any) -> Any:
@@ -129,6 +138,13 @@ class Settings(BaseModel):
         if not isinstance(root, str | Path | None):
             raise PydanticCustomError("folder", "should be a folder")
         return root and _expanded(root, "folder")
+
+    @field_validator("router", mode="before")
+    @classmethod
+    def _of_intents(cls, router: Any) -> Any:
+        if router is not None and (not isinstance(router, str | Path) or router == ""):
+            raise PydanticCustomError("file", "should be a file")
+        return router and _expanded(router, "file")
 
     @field_validator("tools", "preload", "allow", "deny", mode="before")
     @classmethod
@@ -165,9 +181,13 @@ class _Source(NamedTuple):
 
     place: str
     variables: bool = False
+    hint: str | None = None
 
     def spell(self, key: str) -> str:
         return f"{PREFIX}{key.upper()}" if self.variables else f"`{key}`"
+
+
+_GIVEN = _Source("arguments", hint="Give another value: --help tells which there are.")
 
 
 def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
@@ -184,7 +204,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None, **a
     layers = [
         _from_file(file, environ),
         _set(Settings.model_validate(_variables(environ), context=_Source("environment", variables=True))),
-        _set(Settings.model_validate(given, context=_Source("arguments"))),
+        _set(Settings.model_validate(given, context=_GIVEN)),
     ]
     merged = {key: value for layer in layers for key, value in layer.items()}
     overruled = {key: None for key in ("context", "encoding") if any(key in layer for layer in layers[1:])}
@@ -212,8 +232,9 @@ def _from_file(file: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
     path = file or settings_file(environ)[0]
     table = _read(path, optional=file is None and "LINNET_SETTINGS" not in environ)
     values = _set(Settings.model_validate(table, strict=True, context=_Source(str(path))))
-    if values.get("root"):
-        values["root"] = path.parent / values["root"]
+    for key in ("root", "log", "router"):
+        if values.get(key):
+            values[key] = path.parent / values[key]
     if "tool_tables" in values:
         values["tool_tables"] = values["tool_tables"].beside(path.parent)
     for name, own in values.get("models", {}).items():
@@ -253,7 +274,7 @@ def _invalid(error: ValidationError, source: _Source) -> SettingsInvalid:
     faults = error.errors(include_url=False, include_context=False)
     keys = [".".join(map(str, _path(fault["loc"]))) for fault in faults]
     told = "; ".join(_fault(fault, source) for fault in faults)
-    return SettingsInvalid(f"{source.place}: {told}", place=source.place, keys=keys)
+    return SettingsInvalid(f"{source.place}: {told}", hint=source.hint, place=source.place, keys=keys)
 
 
 def _path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

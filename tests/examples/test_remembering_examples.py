@@ -31,6 +31,11 @@ def test_a_memory() -> None:
     ]
 
 
+def test_vectors_of_texts() -> None:
+    said = lines("embed.py")
+    assert len(said) == 4 and said[0].endswith("How long does a delivery take?")
+
+
 def test_a_cache() -> None:
     first, second = (line for line in lines("cache.py") if line[:5] in ("model", "cache"))
     assert first.startswith("model ") and second.startswith("cache 0 ")

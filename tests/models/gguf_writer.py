@@ -140,9 +140,12 @@ def _encoded(kind: int, value: Any) -> tuple[int, bytes]:
 def small(architecture: str = "llama") -> Small:
     """A sound model of one of a few architectures."""
     tensors = {"token_embd.weight": ((WIDTH, len(TOKENS)), 0), "output_norm.weight": ((WIDTH,), 0)}
+    blocks = {**_BLOCKS, **_ENCODING_BLOCKS}[architecture]
     for block in range(BLOCKS):
-        for name, sizes in _BLOCKS[architecture](block).items():
+        for name, sizes in blocks(block).items():
             tensors[f"blk.{block}.{name}"] = (sizes, 0)
+    if architecture in _ENCODERS:
+        return _encoder(architecture, tensors)
     if architecture == "lfm2":
         tensors["token_embd_norm.weight"] = tensors.pop("output_norm.weight")
     named = architecture.removesuffix("-experts")
@@ -245,6 +248,41 @@ _TOKENIZER: dict[str, Field] = {
     "tokenizer.ggml.add_bos_token": (BOOL, 1),
 }
 
+_MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+PIECES = [*_MARKS, *(f"▁{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789,."), *TOKENS[-26:], "▁hello"]
+_ENCODERS = {"bert": 1, "nomic-bert": 1}
+
+
+def _encoder(architecture: str, tensors: dict[str, tuple[tuple[int, ...], int]]) -> Small:
+    """A model that embeds: its header says how (1: the mean)."""
+    del tensors["output_norm.weight"]
+    tensors["token_embd.weight"] = ((WIDTH, len(PIECES)), 0)
+    tensors["token_types.weight"] = ((WIDTH, 2), 0)
+    for end in ("weight", "bias"):
+        tensors[f"token_embd_norm.{end}"] = ((WIDTH,), 0)
+    if architecture == "bert":
+        tensors["position_embd.weight"] = ((WIDTH, 64), 0)
+    names = ("block_count", "embedding_length", "feed_forward_length", "attention.head_count")
+    own: dict[str, Any] = {name: _COMMON[name] for name in names}
+    own |= {
+        "context_length": (U32, 64),
+        "attention.layer_norm_epsilon": (F32, 1e-5),
+        "attention.causal": (BOOL, 0),
+        "pooling_type": (U32, _ENCODERS[architecture]),
+    }
+    ids = {"padding": 0, "unknown": 1, "bos": 2, "cls": 2, "seperator": 3, "mask": 4}
+    tokenizer: dict[str, Field] = {
+        "tokenizer.ggml.model": (STRING, "bert"),
+        "tokenizer.ggml.pre": (STRING, "default"),
+        "tokenizer.ggml.tokens": (STRING, PIECES),
+        "tokenizer.ggml.token_type": (I32, [3] * 5 + [1] * (len(PIECES) - 5)),
+        "tokenizer.ggml.token_type_count": (U32, 2),
+        **{f"tokenizer.ggml.{name}_token_id": (U32, id) for name, id in ids.items()},
+    }
+    named = {f"{architecture}.{key}": value for key, value in own.items()}
+    return Small({"general.architecture": (STRING, architecture), **named, **tokenizer}, tensors)
+
+
 Sizes = dict[str, tuple[int, ...]]
 _KV = SHARED * WIDTH // HEADS
 
@@ -339,6 +377,27 @@ def _state(block: int) -> Sizes:
         "ssm_out.weight": (inner, WIDTH),
     }
 
+
+def _both_ways(block: int) -> Sizes:
+    matrices = {
+        **{f"attn_{name}": (WIDTH, WIDTH) for name in ("q", "k", "v", "output")},
+        "ffn_up": (WIDTH, INNER),
+        "ffn_down": (INNER, WIDTH),
+    }
+    norms = {
+        f"{name}.{end}": (WIDTH,) for name in ("attn_output_norm", "layer_output_norm") for end in ("weight", "bias")
+    }
+    weights = {f"{name}.weight": sizes for name, sizes in matrices.items()}
+    return {**weights, **norms, **{f"{name}.bias": sizes[1:] for name, sizes in matrices.items()}}
+
+
+_ENCODING_BLOCKS = {
+    "bert": _both_ways,
+    "nomic-bert": lambda b: {
+        **{name: sizes for name, sizes in _both_ways(b).items() if "norm" in name or name.endswith("weight")},
+        "ffn_gate.weight": (WIDTH, INNER),
+    },
+}
 
 _BLOCKS = {
     "llama": lambda b: {**_attention(b), **_feed(b)},

@@ -213,3 +213,7 @@ def test_a_file_that_leaves_no_name() -> None:
 def test_digests(text: str) -> None:
     assert naming.is_digest(text)
     assert not any(map(naming.is_digest, (text[1:], text + "0", text.upper() + "A", f"../{text[3:]}", text + "\n")))
+
+
+def test_a_home_that_nobody_can_have_is_a_path() -> None:
+    assert naming.parse("~\0") == OnDisk(Path("~\0"))

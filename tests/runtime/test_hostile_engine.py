@@ -186,8 +186,10 @@ def test_a_hostile_engine_gets_nothing(world: tuple[Any, ...]) -> None:
 
 
 def test_the_limit_follows_the_prediction() -> None:
-    predicted = Footprint(55, 7, 1_000, 100, 50, 0, 30, 10, 20, 5)
-    private = 55 + 7 + 100 + 50 + 30 + 10 + 20
+    parts = {"process": 55, "tables": 7, "copied": 100, "cache": 50, "states": 1, "compute": 30, "logits": 10}
+    parts |= {"scoring": 20, "parked": 8}
+    predicted = Footprint(weights=1_000, idle=5, **parts)
+    private = sum(parts.values())
     assert sandbox.memory_of(predicted, threads=2) == private * 3 // 2 + 288 * MIB
     confined = sandbox.for_model(100 * MIB)
     assert sandbox.with_more(confined, 3 * MIB).memory == 106 * MIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 
 import pytest
@@ -14,7 +15,7 @@ from linnet.errors import (
     WorkerHung,
     WorkerStartFailed,
 )
-from linnet.runtime.postmortem import explain, from_outside
+from linnet.runtime.postmortem import KILLED_FOR_MEMORY, WAYS, explain, from_outside, unstarted, way
 
 DEADLY = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTERM", "SIGKILL", "SIGSYS", "SIGXCPU"]
 
@@ -82,3 +83,60 @@ def test_every_error_can_be_told_as_json() -> None:
         told = explain(code, "load", "words").describe()
         assert told["details"]["status"] == code
         assert issubclass(WorkerStartFailed, EngineError) and told["retryable"]
+
+
+# --- the table is complete -----------------------------------------------------------------------
+
+
+def test_every_signal_and_every_status_has_a_row_and_an_error_in_every_phase() -> None:
+    for code in range(-64, 256):
+        assert way(code) in WAYS
+        for phase in ("load", "prefill", "decode", "idle"):
+            error = explain(code, phase, "")
+            assert error.details["phase"] == phase and error.hint and phase in error.message
+
+
+def test_every_row_is_reached() -> None:
+    told = {way(code) for code in range(-64, 256)}
+    told |= {way(-9, hung=True), way(-9, broken=True), way(1, "MemoryError"), way(-9, KILLED_FOR_MEMORY)}
+    assert set(WAYS) - told == {"descriptors"}, "which is that of a child that never was"
+    unborn = unstarted(OSError(errno.EMFILE, "Too many open files"))
+    assert type(unborn) is WorkerStartFailed and unborn.hint == WAYS["descriptors"].advice
+
+
+def test_every_row_that_is_a_signal_is_one_and_deadly_signals_have_rows() -> None:
+    names = {member.name for member in signal.Signals}
+    rows = {name for name in WAYS if name.startswith("SIG")}
+    assert rows <= names
+    core = {"SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGSEGV", "SIGXCPU", "SIGXFSZ", "SIGSYS"}
+    assert core <= rows, "those that signal(7) lists as ending a process with a core dump"
+
+
+def test_the_errors_of_the_ways_to_die_are_all_used_by_the_table_or_said_by_the_worker_itself() -> None:
+    """What is left are refusals and ends that no process has to die for."""
+    used = {row.kind for row in WAYS.values()} | {WorkerStartFailed}
+    alive = {"QueueFull", "DeadlineExceeded", "Cancelled", "PoisonRefused"}
+    assert {kind.__name__ for kind in EngineError.__subclasses__()} - {kind.__name__ for kind in used} == alive
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 1", "Cannot allocate memory"],
+)
+def test_the_engines_own_words_for_want_of_memory(words: str) -> None:
+    assert type(explain(-signal.SIGABRT, "load", words)) is OutOfMemory
+    assert type(explain(-signal.SIGKILL, "load", words)) is WorkerStartFailed, "what killed it was somebody else"
+
+
+def test_a_kill_by_the_kernel_for_memory_is_told_and_blames_nobody() -> None:
+    assert type(explain(-signal.SIGKILL, "decode", KILLED_FOR_MEMORY)) is OutOfMemory
+    assert from_outside(-signal.SIGKILL, KILLED_FOR_MEMORY)
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EBADF, errno.EACCES])
+def test_what_waiting_does_not_mend_is_not_waited_for(number: int) -> None:
+    assert unstarted(OSError(number, "no")) is None
+
+
+def test_an_assertion_is_quoted() -> None:
+    assert "GGML_ASSERT(x)" in explain(-signal.SIGABRT, "load", "llama.cpp:1: GGML_ASSERT(x) failed").message

@@ -85,3 +85,10 @@ def test_time_grows_with_the_bytes_and_no_faster() -> None:
         events.feed(Counting(b"x"))
     assert joined <= 5_000
     assert len(events._parts) == 5_000
+
+
+@pytest.mark.parametrize("line", [b":" + b"x" * 64, b"data:" + b"x" * 60, b"event:" + b"x" * 60], ids=ascii)
+def test_a_line_is_too_large_however_it_arrives(line: bytes) -> None:
+    for blocks in ([line + b"\n\n"], [bytes([byte]) for byte in line + b"\n\n"]):
+        with pytest.raises(RemoteInvalid):
+            told(*blocks, limit=64)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -23,7 +24,9 @@ from linnet.errors import (
     DeadlineExceeded,
     EngineError,
     ModelInvalid,
+    PoisonRefused,
     ProtocolBroken,
+    QueueFull,
     RequestError,
     RequestTooLarge,
     WorkerCrashed,
@@ -47,6 +50,7 @@ from linnet.requests import (
     Score,
     Segment,
 )
+from linnet.runtime import blame
 from linnet.runtime import supervisor as module
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Die, Flood, Garble, Hang, Say
@@ -92,7 +96,12 @@ def dead(pid: int) -> bool:
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`limits(progress_seconds=1.5)`: other limits than those of the house, for this test."""
-    return lambda **changed: monkeypatch.setattr(module, "LIMITS", replace(LIMITS, **changed))
+
+    def change(**changed: Any) -> None:
+        for of in (module, blame):
+            monkeypatch.setattr(of, "LIMITS", replace(LIMITS, **changed))
+
+    return change
 
 
 # --- one death -----------------------------------------------------------------------------------
@@ -213,7 +222,7 @@ def test_a_hang_is_found_and_the_stream_goes_on(scripted: Any, outcome: Any, lim
 
 
 def test_what_always_hangs_fails_with_the_phase(scripted: Any, outcome: Any, limits: Any) -> None:
-    limits(progress_seconds=0.9, start_seconds=1.5)
+    limits(progress_seconds=0.9, start_seconds=4.0)
     decode = scripted(say("ab"), Hang(60.0)).stream(ask())
     load = scripted(say("ab"), load=(Hang(60.0),)).stream(ask())
     for stream, phase, text in ((decode, "decode", "ab"), (load, "load", "")):
@@ -373,6 +382,24 @@ def test_dropping_a_suspect_lets_the_others_in(scripted: Any, outcome: Any, limi
     assert [outcome(one).done.text for one in others] == ["ab"] * 3
 
 
+def test_the_same_poison_is_refused_for_a_while_and_costs_no_worker(scripted: Any, outcome: Any) -> None:
+    engine = scripted(Die(11), say("ab"), poison="BAD")
+    assert isinstance(outcome(engine.stream(ask("BAD"))).error, WorkerCrashed)
+    starts = engine._starts
+    with pytest.raises(PoisonRefused) as caught:
+        engine.stream(ask("BAD", max_tokens=7))
+    assert engine._starts == starts and engine._tickets == {}
+    assert 0 < caught.value.details["retry_after"] <= LIMITS.poison_seconds
+    assert outcome(engine.stream(ask("good"))).done.text == "ab"
+
+
+def test_kills_from_outside_poison_nothing(scripted: Any, outcome: Any, limits: Any) -> None:
+    limits(restarts=1)
+    engine = scripted(Die(int(signal.SIGTERM)), say("ab"), generations=(1, 2))
+    assert isinstance(outcome(engine.stream(ask())).error, WorkerCrashed)
+    assert outcome(engine.stream(ask())).done.text == "ab"
+
+
 # --- kills from outside --------------------------------------------------------------------------
 
 
@@ -508,7 +535,7 @@ def test_answers_between_deaths_keep_the_worker(scripted: Any, outcome: Any, lim
     for i in range(3):
         assert outcome(engine.stream(ask(f"good {i}"))).done.text == "ab"
         good = engine.stream(ask(f"beside {i}"))
-        assert isinstance(outcome(engine.stream(ask("BAD"))).error, WorkerCrashed)
+        assert isinstance(outcome(engine.stream(ask(f"BAD {i}"))).error, WorkerCrashed)
         assert outcome(good).done.text == "ab"
 
 
@@ -517,6 +544,51 @@ def test_after_giving_up_a_new_request_gets_a_new_worker(scripted: Any, outcome:
     loop = scripted(Die(int(signal.SIGTERM)), say("ab"), generations=(1, 2))
     assert isinstance(outcome(loop.stream(ask())).error, WorkerCrashed)
     assert outcome(loop.stream(ask())).done.text == "ab"
+
+
+def test_without_descriptors_a_worker_is_waited_for(scripted: Any, outcome: Any) -> None:
+    """It was once the end of every request that waited."""
+    engine = scripted(say("ab"))
+    held = exhaust()
+    try:
+        stream = engine.stream(ask())
+        time.sleep(0.3)
+    finally:
+        for fd in held:
+            os.close(fd)
+    assert outcome(stream).done.text == "ab"
+
+
+def test_without_descriptors_for_good_there_is_a_typed_error(scripted: Any, outcome: Any, limits: Any) -> None:
+    limits(restarts=2)
+    engine = scripted(say("ab"))
+    held = exhaust()
+    try:
+        error = outcome(engine.stream(ask())).error
+    finally:
+        for fd in held:
+            os.close(fd)
+    assert isinstance(error, WorkerStartFailed) and "ulimit" in error.hint
+    assert outcome(engine.stream(ask())).done.text == "ab"
+
+
+def exhaust() -> list[int]:
+    """Every descriptor that this process may still have."""
+    held = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    with contextlib.suppress(OSError):
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(held) and max(held) + 1, hard))
+    return held
+
+
+@pytest.fixture(autouse=True)
+def as_many_descriptors_as_before() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -547,6 +619,20 @@ def test_a_request_that_cannot_be_sent_harms_nobody(
     assert engine._tickets == {}
 
 
+def test_a_queue_that_is_full_refuses_the_overflow_and_nothing_else(scripted: Any, outcome: Any, limits: Any) -> None:
+    limits(queue=5)
+    engine = scripted(say("ab" * 20), seconds_per_token=0.01)
+    streams = []
+    for _ in range(5):
+        streams.append(engine.stream(ask()))
+    for _ in range(3):
+        with pytest.raises(QueueFull) as caught:
+            engine.stream(ask())
+    assert caught.value.details == {"queue": 5} and caught.value.retryable
+    assert [outcome(stream).done.text for stream in streams] == ["ab" * 20] * 5
+    assert outcome(engine.stream(ask())).done.text == "ab" * 20
+
+
 def test_a_deadline_counts_from_submission(scripted: Any, outcome: Any) -> None:
     engine = scripted(say("x" * 100), seconds_per_token=0.05)
     stream = engine.stream(ask(deadline=0.6))
@@ -559,7 +645,7 @@ def test_a_deadline_counts_from_submission(scripted: Any, outcome: Any) -> None:
 
 
 def test_a_deadline_holds_while_the_worker_hangs(scripted: Any, outcome: Any) -> None:
-    got = outcome(scripted(say("a"), Die(int(signal.SIGSTOP))).stream(ask(deadline=0.8)))
+    got = outcome(scripted(say("a"), Die(int(signal.SIGSTOP))).stream(ask(deadline=3.0)))
     assert isinstance(got.error, DeadlineExceeded) and got.text == "a"
 
 

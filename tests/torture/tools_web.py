@@ -104,7 +104,7 @@ def refused(url: str, listener: Listener, reach: Reach = Reach()) -> str:  # noq
         return f"{url!r} gave {got.body[:40]!r}"
     if listener.met:
         return f"{url!r} connected"
-    return f"{url!r} took long" if time.monotonic() - started > 4 else ""
+    return f"{url!r} took long" if time.monotonic() - started > 12 else ""
 
 
 def spelling_case(seed: int = 1) -> tuple[int, int, float]:
@@ -340,7 +340,7 @@ def bomb_case(seed: int = 1, seconds: float = 1.5) -> tuple[int, int, float]:
                 fault = ""
             took = time.monotonic() - started
             worst = max(worst, took)
-            if took > seconds + 1:
+            if took > seconds + 10:  # of a busy machine
                 fault = f"it took {took:.1f} s"
             if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before > 32 * 1_024:
                 fault = "it took over 32 MiB"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from linnet.protocol import Emitted, Ended, Submit
 from linnet.requests import Count, Done, Generate, Sampling, Score, Segment
-from linnet.script import Flood, Garble, Hang, Say, Script
+from linnet.script import Eat, Echo, Flood, Garble, Hang, Say, Script
 from linnet.worker.scripted import ScriptedEngine
 
 PROMPT = (Segment("hi", True), Segment(" é", False))
@@ -136,3 +136,14 @@ def test_several_requests_take_turns() -> None:
     engine.cancel(2)
     assert [record.id for record in engine.step()] == [1, 3]
     assert engine.cancel(2) == [] and engine.busy
+
+
+def test_an_echo_says_the_prompt_and_is_cut_as_all_that_is_said() -> None:
+    pieces, done = play(Script((say("<"), Echo(), say(">"))), Generate(PROMPT))
+    text = "".join(segment.text for segment in PROMPT)
+    assert done.text == f"<{text}>" and pieces
+    assert play(Script((Echo(), say(">"))), Generate(PROMPT), text.encode())[1].text == f"{text}>"
+
+
+def test_it_eats_and_goes_on() -> None:
+    assert play(Script((Eat(1), say("a"))), Generate(PROMPT))[1].text == "a"

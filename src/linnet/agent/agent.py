@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from linnet.agent.asynchronous import AsyncStreaming, Loops
     from linnet.agent.cache import Cache
     from linnet.agent.memory import Memory
+    from linnet.agent.runs import Run, Runs
 
 
 class Agent:
@@ -54,6 +55,9 @@ class Agent:
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
     and keeps a journal of each turn; from a cache comes what the model has been asked before.
+
+    `runs` is the journal in which requests with a `run_id` are kept, so that a program that was ended goes on where
+    it was: None is the file in the user's folders, opened with the first such request.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Agent:
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
+        runs: Runs | str | Path | None = None,
         **options: Any,
     ) -> None:
         self._approve, self._router = approve, router
@@ -83,6 +88,7 @@ class Agent:
         _check_numbers(seconds, answer_tokens)
         _check_kinds(router=(router, Router), window=(window, Window))
         self._closed = False
+        self._runs = runs
         self._lock = threading.Lock()
         self._under_way: WeakSet[Cancelling] = WeakSet()
         self._loops: Loops | None = None
@@ -116,16 +122,20 @@ class Agent:
         """The one that was given or opened, without the cache around it."""
         return self._bare
 
-    def run(self, text: str, history: Sequence[Message] = ()) -> Result:
+    def run(self, text: str, history: Sequence[Message] = (), *, run_id: str = "") -> Result:
         """Answer one request. Raises a LinnetError for a request, model or engine at fault; what a tool does
-        wrong is in the result, and so is whatever fails once a tool has run."""
-        return self._prepared(text, history).begin()
+        wrong is in the result, and so is whatever fails once a tool has run.
 
-    def stream(self, text: str, history: Sequence[Message] = ()) -> Streaming:
+        With a `run_id` each call is on the disk before it is made and after: asked again under the same id, whatever
+        ended the program, no tool runs a second time, and one of which it is not known whether it ran is told of.
+        """
+        return self._prepared(text, history, run_id=run_id).begin()
+
+    def stream(self, text: str, history: Sequence[Message] = (), *, run_id: str = "") -> Streaming:
         """Answer one request, and tell of it as it happens: `Said` pieces of the answer, Steps, ToolCalls before they
         are made and ToolResults after, at last the Result. Closing or dropping it ends the turn, and frees the engine
         at once. Raises as `run` does, here for a request at fault."""
-        return Streaming(lambda watch: self._prepared(text, history, watch))
+        return Streaming(lambda watch: self._prepared(text, history, watch, run_id))
 
     def run_many(
         self,
@@ -157,11 +167,14 @@ class Agent:
         self._loops = self._loops or Loops()
         return self._loops.stream(lambda watch: self._prepared(text, history, watch))
 
-    def _prepared(self, text: str, history: Sequence[Message], watch: Watch | None = None) -> Prepared:
+    def _prepared(
+        self, text: str, history: Sequence[Message], watch: Watch | None = None, run_id: str = ""
+    ) -> Prepared:
         """Its time begins when it does."""
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
+        noted = self._journalled(run_id, text.strip()) if run_id else None
         model = Cancelling(self._model)
         with self._lock:
             self._under_way.add(model)
@@ -187,6 +200,7 @@ class Agent:
                 router=self._router,
                 fitter=self._fitter,
                 memory=self._memory,
+                run=noted,
                 watch=seen,
             )
             return turn.run(text.strip(), history)
@@ -198,6 +212,16 @@ class Agent:
         by section; `about` is what memory is asked for. Starts the processes, to count."""
         known = None if self._memory is None else [fact.text for fact in self._memory.recall(about)]
         return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
+
+    def _journalled(self, run_id: str, text: str) -> Run:
+        from linnet.agent.runs import Runs
+
+        with self._lock:
+            if not isinstance(self._runs, Runs):
+                self._runs = Runs(None if self._runs is None else Path(self._runs))
+                self._held.callback(self._runs.close)
+            runs = self._runs
+        return runs.run(run_id, text)
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""

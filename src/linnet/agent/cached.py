@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 from linnet.agent.cache import Cache
 from linnet.errors import SettingsInvalid, StoreError
 from linnet.messages import Message
-from linnet.requests import Capabilities, Count, Done, Event, Model, Piece, Request, Usage
+from linnet.requests import Capabilities, Count, Done, Embed, Event, Model, Piece, Prompted, Request, Usage
 
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 _NOT_ASKED = ("deadline", "stable")
@@ -57,7 +57,7 @@ class Cached:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        if isinstance(request, Count):
+        if isinstance(request, Count | Embed):  # vectors have a cache of their own (linnet.agent.semantic)
             return self._model.stream(request)
         key, text = self._key(request), last_text(request)
         notes: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Cached:
             return iter(hit(kept.done, "exact" if kept.text == text else "normalised", standing(self._model)))
         return Noting(self._model.stream(request), lambda done: self._note(key, Kept(text, done)), notes)
 
-    def _key(self, request: Request) -> bytes:
+    def _key(self, request: Prompted) -> bytes:
         said = normal(last_text(request)) if self._normalised else None
         return key_of(request, self._which(), said)
 
@@ -101,7 +101,7 @@ class Noting:
 # --- which requests are the same -----------------------------------------------------------------
 
 
-def key_of(request: Request, digest: str, said: str | None = None) -> bytes:
+def key_of(request: Prompted, digest: str, said: str | None = None) -> bytes:
     """32 bytes for everything that an answer depends on; `said` stands for the last untrusted text, if given."""
     asked = _REQUEST.dump_python(request, mode="json")
     for name in _NOT_ASKED:
@@ -114,7 +114,7 @@ def key_of(request: Request, digest: str, said: str | None = None) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def last_text(request: Request) -> str:
+def last_text(request: Prompted) -> str:
     """The last untrusted text of a prompt: what was asked."""
     place = _last(request)
     if place is None:
@@ -123,7 +123,7 @@ def last_text(request: Request) -> str:
     return part.content if isinstance(part, Message) else part.text
 
 
-def _last(request: Request) -> int | None:
+def _last(request: Prompted) -> int | None:
     places = (i for i in range(len(request.prompt) - 1, -1, -1) if not request.prompt[i].trusted)
     return next(places, None)
 

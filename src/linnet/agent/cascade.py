@@ -19,7 +19,7 @@ from linnet.agent.guard import Guard
 from linnet.errors import Cancelled, DeadlineExceeded, EmptyRequest, LinnetError, SettingsInvalid, Unanswered
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step
-from linnet.requests import Capabilities, Done, Event, Generate, Model, Piece, Request, Score, Usage
+from linnet.requests import Capabilities, Done, Embed, Event, Generate, Model, Piece, Prompted, Request, Score, Usage
 
 Ask = Callable[[Generate], Generate]
 """How a request is put to one attempt."""
@@ -76,8 +76,8 @@ class Cascade:
     """Asks its attempts in turn. Bare Models are attempts named after themselves.
 
     `seconds` is the time of all attempts together, beside the request's own deadline. A `Score` or `Count` goes to
-    the first that has an answer. Raises Unanswered where none had one, DeadlineExceeded where the time is up;
-    Cancelled and EmptyRequest end it at once. Closes none of its Models.
+    the first that has an answer, an `Embed` to the first attempt and no other. Raises Unanswered where none had one,
+    DeadlineExceeded where the time is up; Cancelled and EmptyRequest end it at once. Closes none of its Models.
     """
 
     def __init__(self, *attempts: Attempt | Model, seconds: float = math.inf) -> None:
@@ -94,7 +94,8 @@ class Cascade:
     def capabilities(self) -> Capabilities:
         """Those of the first attempt, and what any of them can do."""
         able = [attempt.model.capabilities for attempt in self._attempts]
-        return replace(able[0], constraints=any(c.constraints for c in able), scores=any(c.scores for c in able))
+        constraints, scores = any(c.constraints for c in able), any(c.scores for c in able)
+        return replace(able[0], constraints=constraints, scores=scores)
 
     @property
     def family(self) -> Any:
@@ -168,6 +169,8 @@ class _Run:
             raise self._over()
         if isinstance(self._request, Score) and not attempt.model.capabilities.scores:
             return Unanswered("it scores nothing")
+        if isinstance(self._request, Embed) and attempt is not self._attempts[0]:
+            return Unanswered("vectors of one model are not comparable with those of another")
         try:
             stream = attempt.model.stream(replace(self._asked(attempt), deadline=min(left, attempt.seconds)))
             self._now = stream
@@ -275,15 +278,16 @@ class Rules:
         return Capabilities(self._name, LIMITS.request_bytes, constraints=False, scores=False)
 
     def stream(self, request: Request) -> Iterator[Event]:
-        text = asked_last(request)
-        answer = next((said for rule in self._rules if (said := rule(text)) is not None), None)
-        if answer is None or not isinstance(request, Generate):
+        text = asked_last(request) if isinstance(request, Generate) else None
+        says = (rule(text) for rule in self._rules) if text is not None else ()
+        answer = next((said for said in says if said is not None), None)
+        if answer is None:
             raise Unanswered(f"no rule of {self._name} has an answer")
         done = Done(answer, how="rule", steps=(Step("rule", f"a rule of {self._name} answers"),))
         return iter((Piece(answer, ()), done))
 
 
-def asked_last(request: Request) -> str:
+def asked_last(request: Prompted) -> str:
     """The last thing the user said; the untrusted text of a prompt that is rendered already."""
     said = [part.content for part in request.prompt if isinstance(part, Message) and part.role == "user"]
     if said:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from linnet import log
 from linnet.agent.permit import Permit
 from linnet.errors import LinnetError, ToolDenied, ToolFailed, ToolTimeout
 from linnet.messages import ToolCall, ToolResult
@@ -32,13 +33,16 @@ def execute(
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
     the error says so. Its thread never keeps the program from ending.
     """
-    started = time.monotonic()
+    started, code = time.monotonic(), ""
     permit = granted if isinstance(granted, Permit) else Permit(frozenset(granted))
     try:
         _permit(tool, call, permit, approve, because)
         return ToolResult(call, _run(tool, call), seconds=time.monotonic() - started)
     except LinnetError as error:
+        code = error.code
         return ToolResult(call, error=error.describe(), seconds=time.monotonic() - started)
+    finally:
+        log.note("tool", name=tool.name, call=call.id, error=code, seconds=round(time.monotonic() - started, 3))
 
 
 def _permit(tool: Tool, call: ToolCall, permit: Permit, approve: Approve | None, because: str) -> None:

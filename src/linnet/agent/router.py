@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linnet.agent.wording import Wording
-from linnet.errors import RequestTooLarge, SettingsInvalid, ToolInvalid
+from linnet.errors import LinnetError, RequestTooLarge, SettingsInvalid, ToolInvalid
 from linnet.limits import LIMITS
 from linnet.tools import Rule, Tool
 
 if TYPE_CHECKING:
-    from linnet.agent.intents.classifier import Classifier, Reading
+    from linnet.agent.intents.classifier import Classifier, Embed, Reading
 
 Values = Mapping[str, Any] | Callable[[str], Mapping[str, Any]]
 """What the fields of a template are filled with, or a function of the request that says so."""
@@ -136,7 +136,8 @@ class Router:
     """Rules of tools, rules of intents, then the classifier of intents; the first that understands decides.
 
     `classifier` is one trained before, or its file. Without one, intents that have examples are learnt at once,
-    which wants `linnet[intents]`; `save` keeps what was learnt. `margin` overrides the confidence that the
+    which wants `linnet[intents]`; `save` keeps what was learnt. With `embed`, such as an Embedding, they are learnt
+    by vectors too, and every request that no rule understands is embedded. `margin` overrides the confidence that the
     classifier asks for. An Agent asks the rules of its own tools, not of these. Raises SettingsInvalid for intents
     that do not go together.
     """
@@ -149,6 +150,7 @@ class Router:
         classifier: Classifier | Path | str | None = None,
         out_of_scope: Sequence[str] = (),
         margin: float | None = None,
+        embed: Embed | None = None,
     ) -> None:
         self._tools = tuple(tools)
         self._intents: dict[str, Intent] = {}
@@ -159,7 +161,7 @@ class Router:
             most = f"the limit is {LIMITS.intents:,}"
             raise RequestTooLarge(f"{len(self._intents):,} intents are too many for a router; {most}", hint=_FEWER)
         self._margin = margin
-        self.classifier = _classifier(classifier, tuple(self._intents.values()), out_of_scope)
+        self.classifier = _classifier(classifier, tuple(self._intents.values()), out_of_scope, embed)
 
     def over(self, tools: Iterable[Tool]) -> Router:
         """This router with the rules of these tools in place of its own."""
@@ -203,7 +205,10 @@ class Router:
     def _by_classifier(self, text: str) -> Decision:
         if self.classifier is None:
             return Decision()
-        reading = self.classifier.read(text, self._margin)
+        try:
+            reading = self.classifier.read(text, self._margin)
+        except LinnetError as error:  # of the model that embeds
+            return Decision(why=f"no rule matches; intents were not looked at: {error.message}")
         if reading.intent is None:
             return Decision(why=f"no rule matches; {reading.why}", reading=reading)
         return replace(_worded(self._intents[reading.intent], text, {}, reading.why), reading=reading)
@@ -225,7 +230,10 @@ def _worded(intent: Intent, text: str, found: Mapping[str, str], why: str) -> De
 
 
 def _classifier(
-    given: Classifier | Path | str | None, intents: Sequence[Intent], out_of_scope: Sequence[str]
+    given: Classifier | Path | str | None,
+    intents: Sequence[Intent],
+    out_of_scope: Sequence[str],
+    embed: Embed | None,
 ) -> Classifier | None:
     """The one that was given, read or trained, if there is anything to classify."""
     if isinstance(given, Path | str):
@@ -233,10 +241,26 @@ def _classifier(
 
         given = load(Path(given))
     if given is None and any(intent.examples for intent in intents):
-        given = _trained(intents, out_of_scope)
+        given = _trained(intents, out_of_scope, embed)
     if given is not None:
         _check_names(given, intents)
+        given = _with_vectors(given, embed)
     return given
+
+
+def _with_vectors(classifier: Classifier, embed: Embed | None) -> Classifier:
+    """With the embedding that it was trained with, if with any."""
+    from linnet.agent.intents.classifier import name_of
+
+    wanted, there = classifier.about.get("vectors"), embed or classifier.embed
+    if wanted and there is None:
+        raise SettingsInvalid(
+            "the classifier was trained with vectors", hint="Give `embed`, the same as in training."
+        )
+    if wanted and there is not None and name_of(there) != wanted:
+        hint = "Give the same as in training, or train again."
+        raise SettingsInvalid("the classifier was trained with other vectors than those of `embed`", hint=hint)
+    return replace(classifier, embed=there if wanted else None)
 
 
 def _check_names(classifier: Classifier, intents: Sequence[Intent]) -> None:
@@ -250,12 +274,12 @@ def _check_names(classifier: Classifier, intents: Sequence[Intent]) -> None:
         raise SettingsInvalid(f"{min(unlearnt)!r} has examples, and the classifier does not know it", hint=hint)
 
 
-def _trained(intents: Sequence[Intent], out_of_scope: Sequence[str]) -> Classifier:
+def _trained(intents: Sequence[Intent], out_of_scope: Sequence[str], embed: Embed | None) -> Classifier:
     from linnet.agent.intents.examples import example
     from linnet.agent.intents.training import train
 
     known = [example(text, intent.name) for intent in intents for text in intent.examples]
-    return train([*known, *(example(text, None) for text in out_of_scope)])
+    return train([*known, *(example(text, None) for text in out_of_scope)], embed=embed)
 
 
 def _asked(work: Callable[[str], Any], text: str, whose: str, **details: Any) -> Any:

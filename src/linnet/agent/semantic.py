@@ -1,7 +1,7 @@
 """Semantic: a Model around a Model that answers a request with the answer to one that means nearly the same.
 
-Nearly the same is what an embedding says, and a small model's embedding often says it wrongly (docs/cache.md):
-nothing uses this unless it is asked to.
+Nearly the same is what an embedding says, and that of the default model says it wrongly (docs/embed.md: in 39 of 40
+cases a question after something else was nearer than the same question): nothing uses this unless it is asked to.
 """
 
 from __future__ import annotations
@@ -33,19 +33,23 @@ class Semantic:
     def __init__(
         self, model: Model, embed: Embed, cache: Cache, *, threshold: float = 0.97, digest: str = "", name: str = ""
     ) -> None:
-        """`name` stands for the embedding: vectors of different ones are not compared. Raises SettingsInvalid."""
+        """`name` stands for the embedding, if that does not say it itself: vectors of different ones are not
+        compared. Raises SettingsInvalid."""
         if not 0 < threshold <= 1:
             raise SettingsInvalid(f"the threshold is {threshold}: it should be over 0, at most 1")
         self._model, self._embed, self._cache = model, embed, cache
-        self._threshold, self._which, self._name = threshold, Which(model, digest), name
+        self._threshold, self._which = threshold, Which(model, digest)
+        self._name = name or str(getattr(embed, "name", ""))
 
     @property
     def capabilities(self) -> Capabilities:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
+        if not isinstance(request, Generate) or request.constraint is not None:
+            return self._model.stream(request)
         text = last_text(request)
-        if not isinstance(request, Generate) or request.constraint is not None or not text.strip():
+        if not text.strip():
             return self._model.stream(request)
         which = f"{self._which()} {self._name}"
         kin, key = key_of(request, which, ""), key_of(request, which, text)
@@ -80,11 +84,16 @@ class Semantic:
 class Embedded:
     """An embedding that remembers: the last used `most` texts are not embedded again.
 
-    `name` stands for the embedding that is inside. Vectors come back as they were, to the bit.
+    `name` stands for the embedding that is inside, if that does not say it itself. Vectors come back as they were, to
+    the bit.
     """
 
-    def __init__(self, embed: Embed, cache: Cache, *, name: str) -> None:
-        self._embed, self._cache, self._name = embed, cache, name
+    def __init__(self, embed: Embed, cache: Cache, *, name: str = "") -> None:
+        """Raises SettingsInvalid for an embedding without a name."""
+        self.name = name or str(getattr(embed, "name", ""))
+        if not self.name:
+            raise SettingsInvalid("the cache has to know which embedding it is", hint="Give `name`.")
+        self._embed, self._cache = embed, cache
 
     def __call__(self, texts: Sequence[str]) -> Vectors:
         """Raises what `embed` raises. A cache that cannot be used is passed over."""
@@ -101,14 +110,14 @@ class Embedded:
         import numpy as np
 
         try:
-            body = self._cache.get(digest(self._name, text))
+            body = self._cache.get(digest(self.name, text))
         except StoreError:
             return None
         return None if body is None or len(body) % 4 else np.frombuffer(body, np.float32)
 
     def _note(self, text: str, vector: Any) -> None:
         try:
-            self._cache.put(digest(self._name, text), vector.tobytes())
+            self._cache.put(digest(self.name, text), vector.tobytes())
         except StoreError:
             return
 

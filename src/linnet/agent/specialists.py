@@ -18,6 +18,7 @@ from linnet.requests import (
     Capabilities,
     Constraint,
     Done,
+    Embed,
     Event,
     Generate,
     Model,
@@ -87,6 +88,8 @@ class Prompted:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
+        if isinstance(request, Embed):
+            return self._model.stream(request)
         said = tuple(part for part in request.prompt if isinstance(part, Message) and part.role != "system")
         if not said:
             return self._model.stream(request)

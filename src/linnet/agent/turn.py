@@ -30,6 +30,7 @@ from linnet.tools import Permission, Tool, spoken
 
 if TYPE_CHECKING:
     from linnet.agent.memory import Memory
+    from linnet.agent.runs import Run
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
@@ -52,10 +53,12 @@ class Turn:
         router: Router | None = None,
         fitter: Fitter | None = None,
         memory: Memory | None = None,
+        run: Run | None = None,
         watch: Watch | None = None,
     ) -> None:
-        """`guide` is None where the model is not to call anything; `memory` is told of the turn, and asked."""
-        self._record = Record(memory)
+        """`guide` is None where the model is not to call anything; `memory` is told of the turn, and asked; `run` is
+        the journal in which no call is made twice."""
+        self._record, self._run = Record(memory), run
         self._fitter = fitter.over(model) if fitter else Fitter(model)
         self._model, self._guide, self._router = model, guide, (router or Router()).over(tools)
         self._tools = {tool.name: tool for tool in tools}
@@ -75,10 +78,14 @@ class Turn:
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
         """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
+        if self._run is not None and self._run.result is not None:
+            return self._run.result
         self._record.begin(text)
         self._taint = Taint(text, history)
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
+        if self._run is not None and self._failure is None:  # else it can go on under the same id
+            self._run.end(result)
         return result
 
     def _taken(self, parts: Sequence[str], history: Sequence[Message]) -> Result:
@@ -146,20 +153,34 @@ class Turn:
             self._degraded += (why,)
             return f"{call.name} was done already."
         self._teller.steps(self._steps)
-        self._teller.tell(call)
-        self._record.intend(call)
-        because = self._taint.because(tool, call)
-        done = execute(tool, call, self._granted, self._approve, because)
-        if because:
-            self._steps.append(Step("taint", f"{call.name} needed {Permission.SEND_TAINTED}: {because}"))
+        done = self._once(tool, call)
         self._taint.read(tool, done)
-        self._record.outcome(done)
         self._calls.append(done)
         self._teller.tell(done)
-        self._steps.append(Step("tool", call.name, done.seconds))
+        self._steps.append(Step("tool", done.call.name, done.seconds))
         if done.error is not None:
-            return f"{call.name} did not work: {done.error['message']}"
+            return f"{done.call.name} did not work: {done.error['message']}"
+        tool = self._tools.get(done.call.name, tool)
         return tool.render_answer(done.call.arguments, done.value) or spoken(done.value)
+
+    def _once(self, tool: Tool, call: ToolCall) -> ToolResult:
+        """The outcome of a call, from the run's journal where it was begun before: then it is not made."""
+        self._teller.tell(call)
+        self._record.intend(call)
+        done = self._run.enter(call) if self._run is not None else None
+        if done is None:
+            because = self._taint.because(tool, call)
+            done = execute(tool, call, self._granted, self._approve, because)
+            if because:
+                self._steps.append(Step("taint", f"{call.name} needed {Permission.SEND_TAINTED}: {because}"))
+            if self._run is not None:
+                self._run.leave(done)
+        else:
+            self._degraded += (f"{done.call.name} was begun before the program ended, and was not run again",)
+            if (done.call.name, done.call.arguments) != (call.name, call.arguments):
+                self._degraded += (f"{call.name} was wanted in its place now; the earlier decision stands",)
+        self._record.outcome(done)
+        return done
 
     def _say(self, text: str, history: Sequence[Message], *, held: bool = False) -> tuple[str, str]:
         """The model's own words, where no tool is wanted; `held` back where a check may refuse them."""
@@ -215,6 +236,10 @@ class Turn:
     def _error(self) -> dict[str, Any] | None:
         return self._failure or (self._calls[-1].error if self._calls else None)
 
+    @property
+    def _unnoted(self) -> tuple[str, ...]:
+        return self._run.degraded if self._run is not None else ()
+
     def _result(self, answer: str, how: str) -> Result:
         cached = self._model.cached
         if cached:
@@ -230,7 +255,7 @@ class Turn:
             usage=self._usage,
             seconds=time.monotonic() - self._started,
             dropped=self._dropped,
-            degraded=(*self._model.degraded, *self._degraded, *self._record.degraded),
+            degraded=(*self._model.degraded, *self._degraded, *self._record.degraded, *self._unnoted),
             model=self._model.capabilities.name if asked else "",
             encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,

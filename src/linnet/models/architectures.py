@@ -1,7 +1,7 @@
 """The architectures that the engine runs, and what it takes for granted of some of them.
 
 As llama.cpp has them that comes with llama-cpp-python 0.3.36 (`src/llama-arch.cpp`, `src/models/`). What is
-missing here cannot be run: encoders, vision and sound models, diffusion, drafts for other models.
+missing here cannot be run: most encoders, vision and sound models, diffusion, drafts for other models.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ RUNNABLE = frozenset(
     step35 maincoder kimi-linear mellum
     """.split()
 )
+
+ENCODERS = frozenset("bert nomic-bert".split())
+"""They embed texts and say nothing. Others that the engine has were not tried, not even on made-up files."""
 
 WHOLE_ROTARY = frozenset(
     """

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from linnet.errors import ModelInvalid
-from linnet.models import adapters, dimensions, vocabulary, weights
+from linnet.models import adapters, dimensions, encoders, vocabulary, weights
 from linnet.models.adapters import AdapterInfo
-from linnet.models.architectures import RUNNABLE
+from linnet.models.architectures import ENCODERS, RUNNABLE
 from linnet.models.faults import Broken, Fault, Faults, shown
 from linnet.models.fields import Fields
 from linnet.models.gguf import Header, ModelFile, read_header, survey
@@ -94,7 +94,10 @@ def faults_of(header: Header) -> tuple[Fault, ...]:
         fields = Fields(header, faults)
         _check_kind(fields)
         dimensions.check(fields)
-        weights.check(fields, faults, vocabulary.check(fields))
+        known = vocabulary.check(fields)
+        weights.check(fields, faults, known)
+        if header.architecture in ENCODERS:
+            encoders.check(fields, known)
     except Broken as end:
         faults.end(end)
     return faults.found()
@@ -105,7 +108,7 @@ def _check_kind(fields: Fields) -> None:
     kind = fields.text("general.type")
     if kind is not None and kind != "model":
         fields.blame("general.type", f"it is a file of type {shown(kind)}, not a model")
-    if fields.header.architecture not in RUNNABLE:
+    if fields.header.architecture not in RUNNABLE | ENCODERS:
         key = "general.architecture"
         fields.blame(key, f"the engine does not run the architecture {shown(fields.header.architecture)}")
     fields.text("general.name")

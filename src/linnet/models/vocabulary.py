@@ -10,19 +10,21 @@ import math
 import re
 
 from linnet.limits import LIMITS
+from linnet.models.architectures import ENCODERS
 from linnet.models.faults import shown
 from linnet.models.fields import Fields
 from linnet.models.texts import Texts
 
 MODELS = ("llama", "gpt2", "gemma4", "rwkv")
-"""Tokenizers by the engine's names. Others are those of encoders and of tests, and one whose table grows with
-the square of a token's length."""
+"""Tokenizers by the engine's names. Others are those of tests, and one whose table grows with the square of a token's
+length; "bert" is that of encoders, and of nobody else."""
 
 
 def check(fields: Fields) -> int | None:
     """Faults of the tokenizer's fields. Returns the number of tokens, None if that cannot be said."""
     fields.require("tokenizer.ggml.model")
-    model = fields.text("tokenizer.ggml.model", MODELS)
+    encodes = fields.header.architecture in ENCODERS
+    model = fields.text("tokenizer.ggml.model", ("bert",) if encodes else MODELS)
     fields.text("tokenizer.ggml.pre")
     fields.text("tokenizer.chat_template")
     fields.require(_TOKENS)

@@ -9,16 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
+from linnet import log
 from linnet.channel import Channel
+from linnet.hardware import reading
 from linnet.protocol import Record
+from linnet.runtime.postmortem import KILLED_FOR_MEMORY
 
 _ENVIRONMENT = {
     # A thread that sleeps at every wait decodes at a third of the speed on a quiet machine; one that spins for long
@@ -55,6 +61,8 @@ class Child:
         self._stderr = stderr
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._postman: threading.Thread | None = None
+        self._killed = False  # by us
+        self._memory_kills = _memory_kills()
 
     @property
     def pid(self) -> int:
@@ -78,6 +86,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once. Safe to call again, and after its end."""
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
@@ -93,7 +102,11 @@ class Child:
         with contextlib.suppress(OSError):
             words = os.read(self._stderr, 1 << 16)
         self.close()
-        return code, words.decode(errors="replace")[-_LAST_WORDS:].strip()
+        told = words.decode(errors="replace")[-_LAST_WORDS:].strip()
+        if code == -signal.SIGKILL and not self._killed and _memory_kills() > self._memory_kills:
+            told = f"{told}\n{KILLED_FOR_MEMORY}".strip()
+        log.note("child_ended", child=self.pid, status=code, stopped=self._killed, last_words=told[-200:])
+        return code, told
 
     def close(self) -> None:
         """Let go of the pipe of a child that has ended."""
@@ -117,7 +130,12 @@ def start(module: str, descriptors: Sequence[int] = ()) -> Child:
 
 def _start(module: str, descriptors: Sequence[int]) -> Child:
     ours, theirs = socket.socketpair()
-    words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        words, stderr = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
@@ -137,7 +155,14 @@ def _start(module: str, descriptors: Sequence[int]) -> Child:
         theirs.close()
         os.close(stderr)
     _running.add(process.pid)
+    log.note("child_started", child=process.pid, module=module)
     return Child(process, Channel(ours, child=False), words)
+
+
+def _memory_kills() -> int:
+    """How many processes the kernel has ended for want of memory, in whatever group; 0 if it does not say."""
+    found = re.search(r"^oom_kill (\d+)$", reading.text(Path("/proc/vmstat")) or "", re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def _ensure_nursery() -> None:

@@ -65,9 +65,13 @@ FOREIGN: dict[str, type[RemoteError]] = {
 """What the client raises, by the name of the class or of one of its parents -> what it means here."""
 
 
+EVENTS = "text/event-stream"
+
+
 @dataclass(frozen=True)
 class Post:
-    """What is sent. `secret` is in a header, and in nothing that anybody is told. `direct` passes proxies by."""
+    """What is sent. `secret` is in a header, and in nothing that anybody is told. `direct` passes proxies by. `kind`
+    is the type of a good answer."""
 
     url: str
     body: bytes
@@ -75,6 +79,7 @@ class Post:
     secret: str = field(default="", repr=False)
     direct: bool = False
     silence: float = LIMITS.remote_silence_seconds
+    kind: str = EVENTS
 
     def clean(self, text: str) -> str:
         """A foreign text as it may be shown."""
@@ -235,10 +240,9 @@ def _check(response: httpx2.Response, post: Post) -> None:
     if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise RemoteInvalid("the server packs its answer though asked not to")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "text/event-stream":
-        raise RemoteInvalid(
-            f"the server answers with {post.clean(kind)[:60] or 'no type'}, not with a stream of events"
-        )
+    if kind != post.kind:
+        wanted = "a stream of events" if post.kind == EVENTS else post.kind
+        raise RemoteInvalid(f"the server answers with {post.clean(kind)[:60] or 'no type'}, not with {wanted}")
 
 
 def _refusal(status: int, after: float | None, post: Post, said: bytes) -> RemoteError:

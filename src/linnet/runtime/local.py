@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from linnet.errors import Cancelled, EmptyRequest, OutOfMemory, RequestError
+from linnet.errors import Cancelled, EmptyRequest, KindUnsupported, OutOfMemory, RequestError
 from linnet.hardware import budget, governor, probe
 from linnet.hardware.accelerators import degraded
 from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.models import adapters, naming, store
+from linnet.models import adapters, embedding, naming, store
 from linnet.models.configuration import DEFAULT_CONTEXT as DEFAULT_CONTEXT
 from linnet.models.configuration import Configuration, configure, layers
 from linnet.models.family import Family
@@ -27,9 +27,22 @@ from linnet.models.gguf import Header, ModelFile, open_model, read_header
 from linnet.models.integrity import checked_header
 from linnet.models.shape import shape_of
 from linnet.protocol import Load
-from linnet.requests import Capabilities, Count, Done, Event, Generate, Prompt, Request, Segment, check_size
+from linnet.requests import (
+    Capabilities,
+    Count,
+    Done,
+    Embed,
+    Event,
+    Generate,
+    Prompt,
+    Prompted,
+    Request,
+    Segment,
+    check_size,
+)
 from linnet.runtime import governed, sandbox
 from linnet.runtime.adapters import Adapters
+from linnet.runtime.health import Health, Prober
 from linnet.runtime.pool.residency import Need
 from linnet.runtime.renderer import RENDERER_BYTES, Renderer
 from linnet.runtime.snapshots import Snapshots
@@ -90,6 +103,7 @@ def open_local(
             decode_threads=counts.decode,
             prefill_threads=counts.prefill,
             sandbox=confined,
+            pooling=embedding.pooling_of(header, located.sha256 or store.recognised(file)),
         )
         shared = None if threads else governed.SHARED
         kept = Snapshots(store.recognised(file)) if snapshots else None
@@ -139,11 +153,12 @@ class LocalModel:
         self._adapters = Adapters(file)
         self._degraded = degraded
         self._closed = Flag()
-        self._context = load.context
+        self._context, self._pooling = load.context, load.pooling
         self._file = file
         self._instead = instead
         self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno(), shared, snapshots)
+        self._prober = Prober(self.supervisor.health, self.supervisor.stream)
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 
@@ -154,7 +169,19 @@ class LocalModel:
     @property
     def capabilities(self) -> Capabilities:
         encoding = self._instead.label if self._instead else ""
-        return Capabilities(self._name, self._context, encoding=encoding, infill=self.family.infill)
+        pooling = None if self._adapter else self._pooling  # an adapter changes the states that it was fitted to
+        embeds = embedding.embeds(pooling) if pooling else None
+        answers = not (pooling and pooling.only)
+        return Capabilities(
+            self._name,
+            self._context,
+            encoding=encoding,
+            infill=self.family.infill,
+            constraints=answers,
+            scores=answers,
+            answers=answers,
+            embeds=embeds,
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded: hashed once, and remembered until the file changes.
@@ -237,10 +264,27 @@ class LocalModel:
         """Events of one request. Raises what `linnet.errors` has for each way to fail."""
         if self._closed.is_set():
             raise Cancelled("the model is closed", hint="Open it again.")
+        if isinstance(request, Embed):
+            return self._embedded(request)
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
         return _Noted(self.supervisor.stream(rendered, self._adapter), lambda: (*self.notes, *notes))
+
+    def _embedded(self, request: Embed) -> Iterator[Event]:
+        can = self.capabilities
+        if can.embeds is None:
+            hint = (
+                "Use an embedding model, or the default one." if not self._adapter else "Use it without the adapter."
+            )
+            raise KindUnsupported(f"{can.name} does not embed texts", hint=hint)
+        check_size(request.texts)
+        return _Noted(self.supervisor.stream(request), lambda: self.notes)
+
+    def health(self, *, probe: bool = False) -> Health:
+        """How its worker is: `ready` is true only where a token was produced within the last
+        `LIMITS.health_seconds`, or on the probe. Without `probe` this waits for nobody and starts nothing."""
+        return self._prober.probed() if probe else self.supervisor.health()
 
     def close(self) -> None:
         """End both children and let go of the file. Closing again does nothing."""
@@ -250,14 +294,14 @@ class LocalModel:
         self._adapters.close()
         self._file.close()
 
-    def _check(self, request: Request) -> None:
+    def _check(self, request: Prompted) -> None:
         texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
         beside = [part for part in request.prompt if isinstance(part, Message) and (part.calls or part.reasoning)]
         told = [*beside, *request.tools, *([request.template_options] if request.template_options else [])]
         if not check_size([*texts, *(to_json(part).decode() for part in told)]):
             raise EmptyRequest("the prompt holds no text")
 
-    def _rendered(self, request: Request) -> tuple[Request, tuple[str, ...]]:
+    def _rendered(self, request: Prompted) -> tuple[Prompted, tuple[str, ...]]:
         """The request with its prompt in segments, and what the chat template could not say."""
         start = "" if isinstance(request, Count) else request.answer_start
         messages = tuple(part for part in request.prompt if isinstance(part, Message))

@@ -1,19 +1,18 @@
 """RemoteModel: the Model protocol over any server that speaks OpenAI's chat completions.
 
-The only file outside `interfaces/` that knows OpenAI's JSON. What the server cannot do is an error
-(`RemoteUnsupported`: likelihoods, rendered prompts, answers begun by the caller, patterns) or is told in `degraded`
-(tokens that are estimated, options that are not sent), never passed over. Nothing is opened until a request comes,
-and nothing but the address that was configured.
+With `remote_vectors.py` the only file outside `interfaces/` that knows OpenAI's JSON. What the server cannot do is an
+error (`RemoteUnsupported`: likelihoods, rendered prompts, answers begun by the caller, patterns) or is told in
+`degraded` (tokens that are estimated, options that are not sent), never passed over. Nothing is opened until a
+request comes, and nothing but the address that was configured.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,19 +25,32 @@ from linnet.errors import (
     RemoteInvalid,
     RemoteRefused,
     RemoteUnsupported,
-    SettingsInvalid,
 )
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step, ToolCall
-from linnet.requests import Capabilities, Count, Done, Event, Finish, Generate, Piece, Request, Usage, check_size
+from linnet.requests import (
+    Capabilities,
+    Count,
+    Done,
+    Embed,
+    Event,
+    Finish,
+    Generate,
+    Piece,
+    Prompted,
+    Request,
+    Usage,
+    check_size,
+)
+from linnet.runtime import remote_vectors
+from linnet.runtime.address import LOOPBACK, address_of, check_key
 from linnet.runtime.exchange import Exchange, Post
 from linnet.runtime.shapes import Shape, shape_of
 from linnet.runtime.sse import Events
+from linnet.vectors import Embeds
 
 _STOPS = 4
 """Stop strings that the protocol takes."""
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class RemoteModel:
@@ -52,14 +64,16 @@ class RemoteModel:
     def __init__(
         self, url: str, model: str, *, key: str = "", context: int = 8_192, silence: float | None = None
     ) -> None:
-        address = _address(url)
+        address = address_of(url)
         parts = urlsplit(address)
-        self._direct = parts.hostname in _LOOPBACK
-        _check_key(key, parts.scheme == "https" or self._direct)
+        self._direct = parts.hostname in LOOPBACK
+        check_key(key, parts.scheme == "https" or self._direct)
         self._url, self._model, self._key = f"{address}/chat/completions", model, key
+        self._vectors_url = f"{address}/embeddings"
         self._silence = LIMITS.remote_silence_seconds if silence is None else silence
         self.host = parts.netloc
-        self._capabilities = Capabilities(f"{model}@{self.host}", context, scores=False)
+        embeds = Embeds(0, "the server, if it has such a model", True)
+        self._capabilities = Capabilities(f"{model}@{self.host}", context, scores=False, embeds=embeds)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,6 +85,10 @@ class RemoteModel:
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. A constrained answer comes in one piece, once it is known to keep to the
         constraint."""
+        if isinstance(request, Embed):
+            body = remote_vectors.body(self._model, request)
+            post = replace(self._post(self._vectors_url, body), kind="application/json")
+            return remote_vectors.events(Exchange(post, request.deadline), request, post)
         messages = _messages(request)
         match request:
             case Count():
@@ -79,41 +97,20 @@ class RemoteModel:
                 )
             case Generate():
                 asked = _Asked(self._model, request, messages)
-                headers = {"Content-Type": "application/json"}
-                if self._key:
-                    headers["Authorization"] = f"Bearer {self._key}"
-                body = json.dumps(asked.body()).encode()
-                post = Post(self._url, body, headers, self._key, self._direct, self._silence)
+                post = self._post(self._url, json.dumps(asked.body()).encode())
                 # Made here, not in the generator: to stream is to submit.
                 return _events(Exchange(post, request.deadline), asked, post)
             case _:
                 raise RemoteUnsupported("a chat server gives no likelihoods of texts that it has not written")
 
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        plain = False
-    if not plain or re.search(r"[^\x21-\x7e]", url) or parts.username is not None or parts.query or parts.fragment:
-        hint = "Write it as https://host/v1 or http://host:port/v1; a key belongs in LINNET_REMOTE_KEY."
-        told = re.split("[?#]", url.rpartition("@")[2])[0][:80]  # beside that may stand a password
-        raise SettingsInvalid(f"{told!r} is not the address of a server", hint=hint, place="remote_url")
-    return url.rstrip("/")
+    def _post(self, url: str, body: bytes) -> Post:
+        headers = {"Content-Type": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return Post(url, body, headers, self._key, self._direct, self._silence)
 
 
-def _check_key(key: str, safe: bool) -> None:
-    if not re.fullmatch(r"[\x21-\x7e]*", key):
-        raise SettingsInvalid(
-            "the key of the remote server has characters that no key has", place="LINNET_REMOTE_KEY"
-        )
-    if key and not safe:
-        hint = "Use https, or leave LINNET_REMOTE_KEY unset if the server needs none."
-        raise SettingsInvalid("a key is not sent over plain http to another machine", hint=hint, place="remote_url")
-
-
-def _messages(request: Request) -> tuple[Message, ...]:
+def _messages(request: Prompted) -> tuple[Message, ...]:
     """The conversation. Raises for a prompt that is rendered already, is begun, is empty or is too large."""
     messages = tuple(part for part in request.prompt if isinstance(part, Message))
     if len(messages) < len(request.prompt):
@@ -129,7 +126,7 @@ def _messages(request: Request) -> tuple[Message, ...]:
     return messages
 
 
-def _estimate(request: Request) -> int:
+def _estimate(request: Prompted) -> int:
     """Tokens, rather too many: a third of the ASCII characters, two for any other, some for each message."""
     texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
     texts += [json.dumps([tool.name, tool.description, tool.parameters]) for tool in request.tools]

@@ -117,7 +117,9 @@ class SnapshotStore:
                     if sent == 0:
                         raise OSError("the scratch is shorter than what was saved in it")
                     done += sent
+                os.fsync(fd)
             Path(name).replace(path)
+            storage.sync_folder(self._folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()

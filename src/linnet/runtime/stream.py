@@ -17,7 +17,8 @@ class Ticket:
     """A request that was accepted and has not ended.
 
     `sent` says that the running worker has it, `fresh` that a token came from this worker, `shown` how many
-    characters the caller has. `deaths` counts the workers that ended with it before a new token came.
+    characters the caller has. `deaths` counts the workers that ended with it before a new token came, `crashes` all
+    that ended with it by themselves.
     """
 
     submit: Submit
@@ -25,6 +26,7 @@ class Ticket:
     emitted: list[int] = field(default_factory=list)
     shown: int = 0
     deaths: int = 0
+    crashes: int = 0
     sent: bool = False
     fresh: bool = False
     resumed: bool = False

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 
+from linnet import log
 from linnet.channel import check
 from linnet.errors import EngineError, LinnetError, ProtocolBroken, WorkerCrashed
 from linnet.limits import LIMITS
@@ -34,14 +34,19 @@ from linnet.protocol import (
     Submit,
     Threads,
 )
-from linnet.requests import Done, Event, Piece, Request
-from linnet.runtime import child, postmortem, sandbox
+from linnet.requests import Count, Done, Event, Piece, Request
+from linnet.runtime import child, health, postmortem, sandbox
+from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
+from linnet.runtime.lent import lent
 from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stream import Stream, Ticket
 
 _TICK = 0.2
 """Seconds between two looks at the clock; the limits it watches are tens of times longer."""
+
+_ALL_BUT = 0.95
+"""Of a limit on silence, after which a worker is stopped: found within it, the time between two looks included."""
 
 _GRACE = 1.0
 """Seconds that a worker has to leave when it is told to, before it is killed."""
@@ -84,13 +89,18 @@ class Supervisor:
         self._outside = False  # the last death was ordered by somebody else
         self._confession: LinnetError | None = None  # why the worker says that it must leave
         self._productive = False  # a token or an answer came since the last start
-        self._lost_starts = 0  # workers in a row that died by themselves before they were ready
-        self._barren: deque[float] = deque()  # times of deaths without a new token since the start before
+        self._spoke: float | None = None  # when the running worker's last token or answer came
+        self._blame = Blame()
+        self._given_up: LinnetError | None = None  # why, until somebody asks again
 
     # --- what the caller sees --------------------------------------------------------------------
 
     def stream(self, request: Request, adapter: str = "") -> Stream:
-        """Submit a request and return its events. Closing the stream early cancels it."""
+        """Submit a request and return its events. Closing the stream early cancels it.
+
+        Raises QueueFull where `LIMITS.queue` requests have not ended, and PoisonRefused for an input that has ended
+        workers lately.
+        """
         return Stream(self.drop, self._accept(request, adapter), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
@@ -118,6 +128,13 @@ class Supervisor:
     def ready(self) -> Ready | None:
         """What the running worker said of itself; None while there is none."""
         return self._ready
+
+    def health(self) -> health.Health:
+        """A look at the worker, without waiting for it; nothing is started and nothing computed."""
+        with self._lock:
+            counts = (len(self._tickets), self._starts, self._blame.barren)
+            facts = {"running": bool(self._child or self._tickets or self._wanted), "loaded": bool(self._ready)}
+            return health.look(self._spoke, counts, failure=self._given_up, **facts)
 
     @property
     def threads(self) -> Threads:
@@ -151,6 +168,7 @@ class Supervisor:
         ticket = Ticket(Submit(next(self._ids), request, adapter=adapter))
         check(ticket.submit)
         with self._lock:
+            self._blame.admit(ticket.submit, len(self._tickets))
             if not self._tickets:
                 self._advanced = time.monotonic()
             self._tickets[ticket.submit.id] = ticket
@@ -204,7 +222,7 @@ class Supervisor:
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
-            self._closed = False
+            self._closed, self._given_up = False, None
             self._thread = threading.Thread(target=self._run, name="linnet-supervisor", daemon=True)
             self._thread.start()
 
@@ -212,7 +230,7 @@ class Supervisor:
         going_on = True
         while going_on:
             try:
-                error = self._watch(self._start())
+                error = self._life()
                 going_on = self._recover(error)
             except LinnetError as failure:
                 error, going_on = failure, False
@@ -220,34 +238,33 @@ class Supervisor:
                 error, going_on = EngineError(f"the worker could not be run: {failure!r}"), False
         self._fail_all(error)
 
+    def _life(self) -> LinnetError:
+        """Of one worker, from its start to its end: why it ended, or could not begin."""
+        try:
+            running = self._start()
+        except OSError as failure:
+            if (error := postmortem.unstarted(failure)) is None:
+                raise
+            self._outside = True
+            return error
+        return self._watch(running)
+
     def _start(self) -> child.Child:
         self._starts += 1
         self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
-        self._confession, self._productive, self._wanted, self._renewing = None, False, False, False
+        self._confession, self._productive, self._renewing, self._spoke = None, False, False, None
         self._given = self._load.adapters
         self._threads = Threads(self._load.decode_threads, self._load.prefill_threads)
         with ExitStack() as opened:
-            load = self._inherited(opened)
+            load = lent(replace(self._load, generation=self._starts), self._model_fd, self._given, opened)
+            load = self.snapshots.lend(load, opened) if self.snapshots else load
             running = child.start("linnet.worker.main", load.descriptors)
         with self._lock:
-            self._child = running
+            self._child, self._wanted = running, False
             self._send(load)
             if self._closed:
                 running.kill()
         return running
-
-    def _inherited(self, opened: ExitStack) -> Load:
-        """The load with descriptors for one worker, which are closed here with `opened`."""
-
-        def again(fd: int) -> int:
-            copy = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-            opened.callback(os.close, copy)
-            return copy
-
-        adapters = tuple(replace(adapter, fd=again(adapter.fd)) for adapter in self._given)
-        model_fd = again(self._model_fd) if self._model_fd >= 0 else -1
-        load = replace(self._load, model_fd=model_fd, adapters=adapters, generation=self._starts)
-        return self.snapshots.lend(load, opened) if self.snapshots else load
 
     def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
@@ -273,12 +290,12 @@ class Supervisor:
             phase = self._phase()
             self._child = self._ready = None
             self._govern()
-        self._outside = postmortem.from_outside(code) and not hung and broken is None
+        self._outside = postmortem.from_outside(code, words) and not hung and broken is None
         return self._confession or postmortem.explain(code, phase, words, hung=hung, broken=broken)
 
     def _stuck(self) -> bool:
         limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
-        return time.monotonic() - self._advanced > limit
+        return time.monotonic() - self._advanced > limit * _ALL_BUT
 
     def _phase(self) -> str:
         """What the worker was at, from what it was given and what came back: its beats may be late."""
@@ -299,7 +316,7 @@ class Supervisor:
             case Ready():
                 with self._lock:
                     self._ready, self._beat, self._advanced = record, Beat("idle", 0.0), time.monotonic()
-                    self._lost_starts = 0
+                    self._blame.loaded()
                     self._dispatch()
             case Emitted(id=id):
                 self._deliver(id, Piece(record.text, record.tokens))
@@ -323,11 +340,13 @@ class Supervisor:
             if isinstance(event, Piece):
                 ticket.emitted += event.tokens
                 ticket.shown += len(event.text)
-                ticket.deaths, ticket.fresh, self._productive = 0, True, True
+                ticket.deaths, ticket.fresh = 0, True
+                self._productive, self._spoke = True, self._advanced
             else:
                 del self._tickets[id]
             if isinstance(event, Done):
                 self._productive = True
+                self._spoke = self._spoke if isinstance(ticket.submit.request, Count) else self._advanced
                 event = self._ended(ticket, event)
             ticket.events.put(event)
             self._dispatch()
@@ -350,51 +369,32 @@ class Supervisor:
             for ticket in list(self._tickets.values()):
                 ticket.resumed = ticket.resumed or ticket.sent
                 ticket.sent = ticket.fresh = False
-            if not self._renewing and self._spent():
+            if not self._renewing and self._blame.spent(productive=self._productive):
                 return False
-            # Back-off doubles with every barren start. Nothing is started for nobody.
-            self._wake.wait_for(lambda: self._closed, timeout=0.05 * 2 ** len(self._barren) if self._barren else 0)
-            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)
+            self._wake.wait_for(lambda: self._closed, timeout=self._blame.pause)
+            self._wake.wait_for(lambda: self._closed or self._wanted or self._tickets)  # none is started for nobody
             return not self._closed
 
     def _charge(self, error: LinnetError) -> None:
-        """Count a death against the requests that may have caused it; end those that are convicted.
-
-        Company makes suspects. Only one that was alone can be convicted, so the suspects are tried alone.
-        """
-        if error.details.get("phase") == "load":
-            self._lost_starts += 1
+        """End the requests that this death convicts, and remember their input."""
         given = [ticket for ticket in list(self._tickets.values()) if ticket.sent]
-        for ticket in given:
-            if not ticket.fresh and (not ticket.deaths or len(given) == 1):
-                ticket.deaths += 1
-            if ticket.deaths >= LIMITS.request_deaths:
-                self._deliver(ticket.submit.id, error)
-
-    def _spent(self) -> bool:
-        """Whether the budget of restarts is used up."""
-        if self._productive:
-            self._barren.clear()
-        else:
-            self._barren.append(time.monotonic())
-        while self._barren and time.monotonic() - self._barren[0] > LIMITS.restart_window_seconds:
-            self._barren.popleft()
-        spent = len(self._barren) > LIMITS.restarts or self._lost_starts >= LIMITS.request_deaths
-        if spent:
-            self._barren.clear()
-            self._lost_starts = 0
-        return spent
+        for ticket in self._blame.charge(given, loading=error.details.get("phase") == "load"):
+            self._blame.remember(ticket.submit, error)
+            self._deliver(ticket.submit.id, error)
 
     def _fail_all(self, error: LinnetError) -> None:
         with self._lock:
-            self._ready = None
+            self._ready, self._wanted = None, False
             self._govern()
             if self._child is not None:
                 self._child.kill()
                 self._child.reap()
                 self._child = None
+            self._given_up = None if self._closed else error
             if self._closed:
                 error = WorkerCrashed("the engine was closed while the request ran", phase=self._beat.phase)
+            else:
+                log.note("worker_given_up", code=error.code, message=error.message)
             for id in list(self._tickets):
                 self._deliver(id, error)
             self._thread = None

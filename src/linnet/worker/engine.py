@@ -11,10 +11,12 @@ from typing import Literal
 from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
 from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
-from linnet.requests import Done
+from linnet.requests import Done, Embed
+from linnet.vectors import Pooling
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.boundaries import LEAST
 from linnet.worker.cells import Cells
+from linnet.worker.embed import Embedder
 from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
@@ -48,12 +50,14 @@ class Engine:
         sequences: int,
         snapshots: Snapshots | None = None,
         beat: Callable[[], None] = lambda: None,
+        pooling: Pooling | None = None,
     ) -> None:
         self._llama = llama
         self._beat = beat
         self._slow = True  # until a step has shown that it is not
         self._snapshots = snapshots or Snapshots(llama)
-        self._intake = Intake(llama)
+        self._intake = Intake(llama, answers=not (pooling and pooling.only))
+        self._embedder = Embedder(llama, pooling, self._tick)
         self._waiting: deque[Job] = deque()
         self._running: dict[int, Running] = {}
         self._cells = Cells(llama, sequences)
@@ -64,16 +68,18 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._running or self._snapshots.waiting)
+        return bool(self._waiting or self._running or self._snapshots.waiting or self._embedder.waiting)
 
     @property
     def phase(self) -> Phase:
         lanes = [len(lane.pending) for running in self._running.values() for lane in running.job.lanes()]
+        lanes += [LONG] if self._embedder.waiting else []
         return ("prefill" if max(lanes) > 1 else "decode") if lanes else "idle"
 
     def use_threads(self, decode: int, prefill: int) -> None:
         """Compute the next steps with so many threads."""
         self._llama.use_threads(decode, prefill)
+        self._embedder.use_threads(prefill)
 
     def rest(self) -> None:
         """Nothing has come for a while: do what would keep a request waiting."""
@@ -85,9 +91,11 @@ class Engine:
     def submit(self, submit: Submit) -> list[Outgoing]:
         """Take on a request; what can be said of it at once is returned."""
         self.progress += 1
-        if len(self._waiting) + len(self._running) >= LIMITS.queue:
+        if len(self._waiting) + len(self._running) + self._embedder.waiting >= LIMITS.queue:
             return [failed(submit.id, QueueFull(f"{LIMITS.queue} requests wait already", queue=LIMITS.queue))]
         try:
+            if isinstance(submit.request, Embed):
+                return self._embedder.submit(submit)
             job = self._intake.job(submit)
         except LinnetError as error:
             return [failed(submit.id, error)]
@@ -112,16 +120,18 @@ class Engine:
                 return [failed(id, Cancelled("cancelled while it waited"))]
         if id in self._running:
             self._release(id)
-            return [failed(id, Cancelled("cancelled by the caller"))]
-        return []
+        elif not self._embedder.cancel(id):
+            return []
+        return [failed(id, Cancelled("cancelled by the caller"))]
 
     # --- stepping --------------------------------------------------------------------------------
 
     def step(self) -> list[Outgoing]:
         """Compute one batch for running requests of one adapter, and return what it led to."""
+        out: list[Outgoing] = [*self._embedder.step(answering=bool(self._running))]
         if not (self._waiting or self._running):
-            return self.leave()
-        out: list[Outgoing] = [*self._restore()]
+            return out + self.leave()
+        out += self._restore()
         self._admit()
         jobs = self._next()
         room = self._llama.context - self._cells.tree.pinned - self._own()
@@ -132,9 +142,8 @@ class Engine:
         lanes = {id(lane): (job, lane) for job in jobs for lane in job.lanes() if job.id in self._running}
         # Large steps compute a prompt nearly twice as fast as small ones; small ones keep answers flowing.
         watched = any(running.job.watched for running in self._running.values())
-        seconds = LIMITS.chunk_seconds if watched else LIMITS.prefill_seconds
-        budget = min(self._sizer.budget(seconds), self._llama.context)
-        chosen = plan((lane for _, lane in lanes.values()), budget)
+        aim = LIMITS.chunk_seconds if watched else LIMITS.prefill_seconds
+        chosen = plan((lane for _, lane in lanes.values()), min(self._sizer.budget(aim), self._llama.context))
         if chosen:
             started = time.monotonic()
             rows = self._compute(chosen)

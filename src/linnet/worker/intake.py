@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from linnet.errors import ContextOverflow, EmptyRequest, RequestError
+from linnet.errors import ContextOverflow, EmptyRequest, KindUnsupported, RequestError
 from linnet.protocol import Submit
-from linnet.requests import Count, Done, Generate, Score, Usage
+from linnet.requests import Count, Done, Embed, Generate, Score, Usage
 from linnet.worker.generate import Generation
 from linnet.worker.job import Job
 from linnet.worker.llama import Llama
@@ -19,15 +19,18 @@ from linnet.worker.tokenise import tokenise
 class Intake:
     """Requests to one model."""
 
-    def __init__(self, llama: Llama) -> None:
-        self._llama = llama
+    def __init__(self, llama: Llama, *, answers: bool = True) -> None:
+        self._llama, self._answers = llama, answers
         self._stable = lru_cache(maxsize=64)(self.tokens)
 
     def job(self, submit: Submit) -> Job | Done:
         """The job that a request becomes, or what can be said of it at once. Raises a LinnetError for a wrong one."""
         request = submit.request
+        assert not isinstance(request, Embed), "those are an Embedder's"
         if submit.adapter and submit.adapter not in self._llama.adapters:
             raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
+        if not self._answers and not isinstance(request, Count):
+            raise KindUnsupported("this model embeds texts, and says nothing")
         prompt = self.tokens(request.prompt)
         stable = self._stable_tokens(request, prompt)
         match request:

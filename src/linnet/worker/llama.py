@@ -1,4 +1,4 @@
-"""llama.cpp behind Python types: the only file that touches its C API.
+"""llama.cpp behind Python types: with `states.py` and `library.py` the only files that touch its C API.
 
 Hidden here: loading from a descriptor, the batch structure, the vocabulary's attributes, and who owns which
 pointer. Nothing here decides anything; every call that can fail says so with an error of `linnet.errors`.
@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib.util
 import mmap
 import os
-import sys
-import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linnet.errors import ModelInvalid, OutOfMemory, WorkerCrashed
+from linnet.errors import OutOfMemory, WorkerCrashed
 from linnet.hardware.footprint import one_pass
 from linnet.protocol import Adapter, Kind, Load
 from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
+from linnet.worker.library import bindings, hearing, refused, silence
 
 Logits = NDArray[np.float32]
 
@@ -55,28 +52,6 @@ class Vocabulary:
         return frozenset(self.control.values())
 
 
-def _bindings() -> Any:
-    """The low-level module, without the package around it.
-
-    The package's `__init__` imports a pickle-backed cache, sqlite3 and chat handlers (150 ms, and more
-    than a locked-down child should hold); a stub in its place gives its submodule a path and nothing else.
-    """
-    if "llama_cpp" not in sys.modules:
-        spec = importlib.util.find_spec("llama_cpp")
-        if spec is None:
-            raise ModelInvalid("the package llama-cpp-python is not installed", hint="Run `make install`.")
-        stub = types.ModuleType("llama_cpp")
-        stub.__path__ = list(spec.submodule_search_locations or [])
-        sys.modules["llama_cpp"] = stub
-    return importlib.import_module("llama_cpp.llama_cpp")
-
-
-@cache
-def _silence() -> Any:
-    """What takes the library's log and says nothing. It keeps the bare pointer, whichever model set it."""
-    return _bindings().llama_log_callback(lambda level, text, data: None)
-
-
 class Llama:
     """One model with one context, and the memory (KV cache) of many sequences in it.
 
@@ -84,8 +59,8 @@ class Llama:
     """
 
     def __init__(self, load: Load, loading: Callable[[float], None]) -> None:
-        self._c = _bindings()
-        self._c.llama_log_set(_silence(), None)
+        self._c = bindings()
+        self._c.llama_log_set(silence(), None)
         self._model = self._load(load.model_fd, loading)
         self._vocab = self._c.llama_model_get_vocab(self._model)
         # before the context: it lays out its graphs with room for what adapters add
@@ -110,17 +85,17 @@ class Llama:
 
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
-        with tiles.used_well(self._c._lib), _hearing() as words:
+        with tiles.used_well(self._c._lib), hearing() as words:
             model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
         if not model:
-            raise _refused("llama.cpp refused the model file", words)
+            raise refused("llama.cpp refused the model file", words)
         return model
 
     def _adapt(self, adapter: Adapter) -> tuple[Any, float]:
-        with _hearing() as words:
+        with hearing() as words:
             loaded = self._c.llama_adapter_lora_init_from_file_ptr(self._model, _stream(adapter.fd))
         if not loaded:
-            raise _refused(f"llama.cpp refused the adapter {adapter.name}", words, adapter=adapter.name)
+            raise refused(f"llama.cpp refused the adapter {adapter.name}", words, adapter=adapter.name)
         return loaded, adapter.scale
 
     def _open(self, load: Load) -> Any:
@@ -173,6 +148,28 @@ class Llama:
         out = (ctypes.c_int32 * room)()
         count = self._c.llama_tokenize(self._vocab, data, len(data), out, room, False, False)
         return list(out[: max(count, 0)])
+
+    @property
+    def model(self) -> Any:
+        """The model that is loaded, for `linnet.worker.states`, which reads with a context of its own."""
+        return self._model
+
+    @cached_property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that the tokenizer sets before and behind a whole text."""
+        alone, out = self.tokenise("a"), (ctypes.c_int32 * 16)()
+        count = self._c.llama_tokenize(self._vocab, b"a", 1, out, 16, True, False)
+        marked = list(out[: max(count, 0)])
+        if not alone or alone[0] not in marked:
+            return [], []
+        at = marked.index(alone[0])
+        return marked[:at], marked[at + len(alone) :]
+
+    @cached_property
+    def beginning(self) -> list[int]:
+        """The token that begins texts, whether or not the tokenizer sets it by itself."""
+        bos = int(self._c.llama_vocab_bos(self._vocab))
+        return [bos] if bos >= 0 else []
 
     @cached_property
     def matcher_tokenizer(self) -> Any:
@@ -348,52 +345,16 @@ def quantise(source: int, target: int, kind: Kind, threads: int, rows_bytes: int
     descriptors. `rows_bytes` bounds what it holds of a tensor at once. Blocks until it is done; a target may be half
     written when this raises ModelInvalid, with llama.cpp's own last words, or OutOfMemory.
     """
-    c = _bindings()
+    c = bindings()
     params = c.llama_model_quantize_default_params()
     params.ftype = getattr(c, f"LLAMA_FTYPE_{_FILE_TYPES.get(kind, f'MOSTLY_{kind.upper()}')}")
     params.nthread, params.max_buf_size = threads, rows_bytes
     params.allow_requantize = True  # else only files with 32 and 16 bits are taken
-    with _hearing() as words:
+    with hearing() as words:
         names = [f"/proc/self/fd/{fd}".encode() for fd in (source, target)]
         status = c.llama_model_quantize(*names, params)
     if status:
-        raise _refused(f"llama.cpp did not re-encode the model as {kind}", words, told=True)
-
-
-@contextmanager
-def _hearing() -> Iterator[list[str]]:
-    """What the library says of errors meanwhile, the last lines of it."""
-    words: list[str] = []
-
-    def told(level: int, text: bytes, data: object) -> None:
-        if level == _LOG_ERROR:
-            words.append(text.decode(errors="replace").strip()[:_WORDS_CHARS])
-            del words[:-_WORDS]
-
-    log = _bindings().llama_log_callback(told)
-    _bindings().llama_log_set(log, None)
-    try:
-        yield words
-    finally:
-        _bindings().llama_log_set(_silence(), None)  # ours ends here
-
-
-def _refused(message: str, words: list[str], *, told: bool = False, **details: Any) -> ModelInvalid | OutOfMemory:
-    """The file's fault, unless the library said that there was no memory for it. `told` puts its words in ours."""
-    last = words[-1] if words else ""
-    if any(mark in line for line in words for mark in _NO_MEMORY):
-        return OutOfMemory(f"there was no memory for it: {message}", last_words=last, **details)
-    return ModelInvalid(f"{message}: {last[:300]}" if told else message, last_words=last, **details)
-
-
-_WORDS, _WORDS_CHARS = 16, 500
-_LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
-_NO_MEMORY = (
-    "bad_alloc",
-    "Resource temporarily unavailable",
-    "failed to allocate",
-    "unable to allocate",
-)  # for data, and for the stack of a thread
+        raise refused(f"llama.cpp did not re-encode the model as {kind}", words, told=True)
 
 
 def warm_imports() -> None:
@@ -402,7 +363,7 @@ def warm_imports() -> None:
     import numpy.ctypeslib
     import numpy.random
 
-    _bindings()
+    bindings()
     np.random.Generator(np.random.Philox(key=[0, 0])).random()
     hashlib.sha256(b"").digest()
     _ = (llguidance.LLMatcher, numpy.ctypeslib.as_array, numpy.random.Philox)

@@ -41,7 +41,9 @@ class Worker:
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
-            engine, name = Engine(model, load.sequences, Snapshots(model, load), self._ticked), "llama.cpp"
+            snapshots = Snapshots(model, load)
+            engine, name = Engine(model, load.sequences, snapshots, self._ticked, load.pooling), "llama.cpp"
+            engine.use_threads(load.decode_threads, load.prefill_threads)
             context, vocabulary = model.context, model.vocabulary.size
         self._engine = engine
         self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))

@@ -10,10 +10,10 @@ import os
 import time
 from collections.abc import Callable
 
-from linnet.errors import Cancelled
+from linnet.errors import Cancelled, KindUnsupported
 from linnet.protocol import Emitted, Ended, Submit, failed
-from linnet.requests import Count, Done, Generate, Score, Usage
-from linnet.script import Action, Deed, Die, Flood, Garble, Hang, Say, Script
+from linnet.requests import Count, Done, Embed, Generate, Score, Usage
+from linnet.script import Action, Deed, Die, Eat, Echo, Flood, Garble, Hang, Say, Script
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 
@@ -28,7 +28,7 @@ class ScriptedEngine:
         self._plays: dict[int, _Play] = {}
         self.progress = 0
         self.phase: Phase = "idle"
-        for action in script.load:
+        for action in script.load if self._misbehaves else ():
             self._misbehave(action)
 
     @property
@@ -47,6 +47,8 @@ class ScriptedEngine:
                 return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
+            case Embed():
+                return [failed(submit.id, KindUnsupported("a script embeds nothing"))]
 
     def cancel(self, id: int) -> list[Outgoing]:
         return [failed(id, Cancelled("cancelled by the caller"))] if self._plays.pop(id, None) else []
@@ -81,9 +83,11 @@ class ScriptedEngine:
                 os.kill(os.getpid(), number)
             case Hang(seconds=seconds):
                 time.sleep(seconds)
+            case Eat(mib=size):
+                bytearray(size << 20)
             case Garble(hex=text):
                 self._raw(bytes.fromhex(text))
-            case Say() | Flood() | Deed():
+            case Say() | Echo() | Flood() | Deed():
                 pass
 
 
@@ -114,10 +118,14 @@ class _Play:
         if self._bytes or not self._left:
             return None
         action = self._left.pop(0)
-        if isinstance(action, Say | Flood):
-            said = bytes.fromhex(action.hex) if isinstance(action, Say) else b"x" * action.pieces
-            self.begin(said)
-        return None if isinstance(action, Say) else action
+        match action:
+            case Say(hex=text):
+                self.begin(bytes.fromhex(text))
+            case Echo():
+                self.begin(self.prompt.encode())
+            case Flood(pieces=pieces):
+                self.begin(b"x" * pieces)
+        return None if isinstance(action, Say | Echo) else action
 
     def begin(self, said: bytes) -> None:
         self._bytes, self._skip = said[self._skip :], max(0, self._skip - len(said))
@@ -147,4 +155,5 @@ class _Play:
 
 
 def _length(submit: Submit) -> int:
+    assert isinstance(submit.request, Count)
     return sum(len(s.text.encode()) for s in submit.request.prompt if hasattr(s, "text"))

@@ -42,12 +42,20 @@ def test_a_fact_from_beginning_to_end(file: Path) -> None:
 
 
 def test_for_people(file: Path) -> None:
-    assert "Nothing is remembered." in ask(file, "list").output
     assert ask(file, "add", "I live in Oslo.").stdout.startswith("1: I live in Oslo. (user, 20")
     assert "I live in Oslo." in ask(file, "list").stdout
     assert ", changed 20" in ask(file, "edit", "1", "I live in Bergen.").stdout
     assert ask(file, "forget", "1").stdout == "forgotten: I live in Bergen.\n"
+    assert "Nothing is remembered." in ask(file, "list").output
     assert "There is nothing in the journal." in ask(file, "journal").output
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "1"), ("edit", "1", "x"), ("forget", "1"), ("journal",)])
+def test_a_mistyped_file_is_not_made_anew(file: Path, command: tuple[str, ...]) -> None:
+    found = ask(file, *command)
+    assert found.exit_code == 2 and "is not there" in found.output and "memory add" in found.output
+    assert not file.exists()
+    assert ask(file.parent, *command).exit_code == 2, "a folder is no memory"
 
 
 def test_the_journal(file: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from linnet.interfaces.cli.commands import app
 
-STARTING = ["run", "batch", "bench", "doctor", "models encode", "models probe"]
+STARTING = ["run", "batch", "bench", "doctor", "embed", "models encode", "models probe"]
 STARTING += [f"eval {kind}" for kind in ("examples", "bfcl", "tools", "spans", "router", "gsm8k")]
 
 OLD_KERNEL = """

@@ -96,3 +96,52 @@ def test_what_cannot_be_used(rows: Path, arguments: list[str], said: str) -> Non
 def test_help_says_which_forms_are_taken() -> None:
     told = " ".join(invoke("eval", "router", "--help").output.split())
     assert "data_full.json" in told and "null" in told and "validation" in told
+
+
+def test_examples_of_two_intents_are_told(rows: Path) -> None:
+    twice = json.dumps({"text": "When do  you open", "intent": "table"})
+    rows.write_text(f"{rows.read_text()}\n{twice}")
+    done = invoke("router", "train", "rows.jsonl", "--out", "intents.npz")
+    assert done.exit_code == 0 and "'when do you open' is an example of hours and of table" in done.output
+    told = json.loads(invoke("router", "train", "rows.jsonl", "--out", "intents.npz", "--json").stdout)
+    assert told["conflicts"] == [{"text": "when do you open", "intents": ["hours", "table"]}]
+
+
+ROUTER = """
+classifier = "intents.npz"
+[intents.hours]
+examples = ["when do you open"]
+answer = "At {opens}."
+values = { opens = "8:00" }
+[intents.table]
+answer = "Call us for {people}."
+values = { people = "any number" }
+rules = [{ pattern = "a table for (?P<people>\\\\d+)" }]
+"""
+
+
+def test_run_takes_a_router(rows: Path) -> None:
+    assert invoke("router", "train", "rows.jsonl", "--out", "intents.npz").exit_code == 0
+    rows.with_name("cafe.toml").write_text(ROUTER)
+    told = json.loads(invoke("run", "a table for 4", "--router", "cafe.toml", "--json").stdout)
+    assert (told["answer"], told["how"]) == ("Call us for 4.", "rule")
+    told = json.loads(invoke("run", "when do you open today", "--router", "cafe.toml", "--json").stdout)
+    assert (told["answer"], told["how"]) == ("At 8:00.", "intent")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (None, "cannot be read"),
+        ("intents = 3", "intents: "),
+        ("[intents.a]\nanswers = 'x'", "intents.a.answers"),
+        ("[intents.a]\nanswer = 'x'\nprompt = 'y'", "has both an answer and a prompt"),
+        ("[[[", "is not TOML"),
+        ("margin = 1", "intents: "),
+    ],
+)
+def test_a_router_that_cannot_be(rows: Path, body: str | None, said: str) -> None:
+    if body is not None:
+        rows.with_name("cafe.toml").write_text(body)
+    done = invoke("run", "hello", "--router", "cafe.toml")
+    assert done.exit_code == USAGE and said in done.output

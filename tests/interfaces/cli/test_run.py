@@ -53,6 +53,15 @@ def tools_file(folder: Path, text: str, name: str = "mine.py") -> str:
 # --- answers -------------------------------------------------------------------------------------
 
 
+def test_a_run_with_an_id_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    first, again = (process("run", "What is 17 times 24?", "--run-id", "r1") for _ in range(2))
+    assert (first.returncode, first.stdout, first.stderr) == (0, "17 * 24 = 408\n", "")
+    assert again.stdout == first.stdout and "the run r1 had ended before" in again.stderr
+    other = process("run", "What is 17 times 25?", "--run-id", "r1")
+    assert other.returncode == 2 and "another request" in other.stderr
+
+
 def test_the_answer_alone_on_stdout() -> None:
     done = process("run", "What is 17 times 24?")
     assert (done.returncode, done.stdout, done.stderr) == (0, "17 * 24 = 408\n", "")

@@ -5,7 +5,7 @@ Hides the arithmetic. NumPy is all it takes; scikit-learn is needed to train (`t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -13,10 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from linnet.agent.intents.ngrams import WORDS, readable, weighed, words
+from linnet.agent.intents.ngrams import WORDS, dense, readable, weighed, words
 from linnet.limits import LIMITS
 
 Floats: TypeAlias = "NDArray[np.float32]"
+
+Embed: TypeAlias = Callable[[Sequence[str]], Floats]
+"""Texts -> an array of shape (texts, width), rows of length 1."""
 
 NOTHING_KNOWN = 1e9
 """Log-odds against a text of which nothing was seen in training: under any margin, and a number in JSON."""
@@ -94,7 +97,8 @@ class Confidence:
 @dataclass(frozen=True, eq=False)
 class Classifier:
     """`weights` are whole numbers, a row for each n-gram and a column for each intent, to be multiplied with the
-    `scales` of the columns; `bias` is added. `seen` counts the training texts that an n-gram is in."""
+    `scales` of the columns; `bias` is added. `seen` counts the training texts that an n-gram is in. One that was
+    trained with vectors too wants the same `embed` again, which no file has; `about["vectors"]` names it."""
 
     intents: tuple[str, ...]
     ngrams: tuple[str, ...]
@@ -105,6 +109,7 @@ class Classifier:
     confidence: Confidence = Confidence()
     margin: float = 0.0
     about: Mapping[str, float | int | str] = field(default_factory=dict)
+    embed: Embed | None = None
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -143,7 +148,7 @@ class Classifier:
 
     def _parts(self, text: str) -> tuple[list[str], Floats]:
         """The known n-grams of a text, and what each adds to the score of each intent."""
-        found = {gram: amount for gram, amount in weighed(text).items() if gram in self._places}
+        found = {gram: amount for gram, amount in features(text, self.embed).items() if gram in self._places}
         grams, amounts = list(found), np.fromiter(found.values(), np.float32, len(found))
         rows = self.weights[[self._places[gram] for gram in grams]].astype(np.float32)
         return grams, rows * amounts[:, None] * self.scales
@@ -154,6 +159,17 @@ class Classifier:
         places = [self._places.get(WORDS + word) for word in said]
         rare = [1.0 if place is None else 1.0 / (1.0 + float(self.seen[place])) for place in places]
         return sum(rare) / len(rare) if rare else 1.0
+
+
+def name_of(embed: Embed) -> str:
+    """What stands for an embedding: its own `name`, if it has one."""
+    return str(getattr(embed, "name", "") or "vectors without a name")
+
+
+def features(text: str, embed: Embed | None) -> dict[str, float]:
+    """What a text is told by: its n-grams, and beside them, as heavy, its vector."""
+    grams = weighed(text)
+    return {**grams, **dense(embed([text])[0].tolist())} if embed and grams else grams
 
 
 def _evidence(grams: list[str], best: Floats, other: Floats) -> tuple[Evidence, ...]:

@@ -90,6 +90,15 @@ def few(examples: Sequence[Example], each: int) -> tuple[Example, ...]:
     return tuple(kept)
 
 
+def conflicts(examples: Sequence[Example]) -> list[tuple[str, list[str]]]:
+    """Texts that are examples of several intents, case and spaces aside, with those; "nothing" is out of scope."""
+    known: dict[str, dict[str, None]] = {}
+    for example in examples:
+        text = " ".join(example.text.casefold().split())
+        known.setdefault(text, {})[example.intent or "nothing (out of scope)"] = None
+    return [(text, [*intents]) for text, intents in known.items() if len(intents) > 1]
+
+
 def check(examples: Sequence[Example]) -> None:
     """Raises RequestError for what no classifier can be trained on, or what is over a limit."""
     intents = {example.intent for example in examples} - {None}

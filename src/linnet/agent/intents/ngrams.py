@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 
-WORDS, PIECES, RUNS, PAIRS = "w", "c", "r", "p"
-"""First letter of an n-gram: the view that it belongs to."""
+WORDS, PIECES, RUNS, PAIRS, VECTOR = "w", "c", "r", "p", "v"
+"""First letter of an n-gram: the view that it belongs to. The last are the numbers of a vector, if there is one."""
 
 _SHARES: Mapping[str, float] = {WORDS: 1.0, PIECES: 1.0, RUNS: 0.7, PAIRS: 0.7}
 _PIECE, _RUN = range(2, 6), range(2, 5)
@@ -48,11 +48,18 @@ def weighed(text: str) -> dict[str, float]:
     return {gram: weight / whole for gram, weight in weights.items()}
 
 
+def dense(vector: Iterable[float]) -> dict[str, float]:
+    """The numbers of a text's vector, in the form of n-grams."""
+    return {f"{VECTOR}{place}": value for place, value in enumerate(vector)}
+
+
 def readable(gram: str) -> str:
     """As a person reads it: `book flight`, `bo-` for a beginning, `-ook-` inside a word, `a ... b` for a pair."""
     view, text = gram[0], gram[1:]
     if view == WORDS:
         return text
+    if view == VECTOR:
+        return "(its vector)"
     if view == PAIRS:
         return " ... ".join(text.split("&"))
     return ("" if text[0] == " " else "-") + text.strip() + ("" if text[-1] == " " else "-")

@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from linnet.agent.intents.classifier import Classifier, Floats
+from linnet.agent.intents.classifier import Classifier, Embed, Floats, features, name_of
 from linnet.agent.intents.examples import Example, check
 from linnet.agent.intents.margin import Judged, fitted
-from linnet.agent.intents.ngrams import weighed
 from linnet.errors import RequestError
 from linnet.limits import LIMITS
 
@@ -41,36 +40,52 @@ _ROWS_FOR_RARE = 10_000
 
 
 def train(
-    examples: Sequence[Example], validation: Sequence[Example] = (), *, give_up: float | None = None, seed: int = 0
+    examples: Sequence[Example],
+    validation: Sequence[Example] = (),
+    *,
+    give_up: float | None = None,
+    seed: int = 0,
+    embed: Embed | None = None,
 ) -> Classifier:
     """A classifier of the intents that the examples name; an Example without one is out of scope.
 
     With validation rows the margin is fitted on these alone, and the examples that are out of scope are not used.
     Without, they are learnt as what no intent is, and the margin is fitted on examples held out by turns.
     `give_up` is the share of in-scope rows whose right intent may be lost to the margin. Unless it is given, that
-    is 0.015 with validation rows, and without whatever loses least on both sides together. Raises RequestError for
-    fewer than two intents, more than the limits allow, or a missing scikit-learn.
+    is 0.015 with validation rows, and without whatever loses least on both sides together. With `embed`, such as an
+    Embedding, texts are told by their vectors too. Raises RequestError for fewer than two intents, more than the
+    limits allow, or a missing scikit-learn, and what `embed` raises.
     """
     started = time.monotonic()
     check(examples)
     _require()
     known = [example for example in examples if example.intent is not None]
     strange = [example for example in examples if example.intent is None]
+    once = embed and _once(embed, [example.text for example in (*examples, *validation)])
     if validation:
-        classifier = _separate(known)
+        classifier = _separate(known, embed=once)
         judged = [Judged.of(classifier, validation)]
         give_up = _GIVE_UP if give_up is None else give_up
     else:
-        classifier = _separate(known, strange)
-        judged = list(_held_out(known, strange, seed))
+        classifier = _separate(known, strange, embed=once)
+        judged = list(_held_out(known, strange, seed, once))
     confidence, margin = fitted(judged, give_up)
-    about = {
+    about: dict[str, float | int | str] = {
         "rows": len(known),
         "out_of_scope_rows": 0 if validation else len(strange),
         "validation_rows": len(validation),
         "seconds": round(time.monotonic() - started, 2),
     }
-    return replace(classifier, confidence=confidence, margin=margin, about=about)
+    if embed:
+        about["vectors"] = name_of(embed)
+    return replace(classifier, confidence=confidence, margin=margin, about=about, embed=embed)
+
+
+def _once(embed: Embed, texts: Sequence[str]) -> Embed:
+    """The same for these texts, which are embedded now, all together."""
+    unlike = list(dict.fromkeys(texts))
+    known = dict(zip(unlike, embed(unlike), strict=True))
+    return lambda asked: np.stack([known[text] for text in asked])
 
 
 def _require() -> None:
@@ -80,7 +95,9 @@ def _require() -> None:
         )
 
 
-def _held_out(known: Sequence[Example], strange: Sequence[Example], seed: int) -> Iterator[Judged]:
+def _held_out(
+    known: Sequence[Example], strange: Sequence[Example], seed: int, embed: Embed | None
+) -> Iterator[Judged]:
     """Each time a fifth of the rows is new, and of four intents or more a fifth is out of scope altogether. The only
     row of an intent is never held out."""
     names = [str(row.intent) for row in known]
@@ -94,7 +111,7 @@ def _held_out(known: Sequence[Example], strange: Sequence[Example], seed: int) -
         new = [*compress(known, held), *strange[fold::_FOLDS]]
         if new and len({row.intent for row in kept}) > 1:
             others = [row for at, row in enumerate(strange) if at % _FOLDS != fold]
-            yield Judged.of(_separate(kept, others), new)
+            yield Judged.of(_separate(kept, others, embed=embed), new)
 
 
 def _turns(names: Sequence[str], seed: int) -> list[int]:
@@ -109,12 +126,12 @@ def _turns(names: Sequence[str], seed: int) -> list[int]:
 # --- separators ----------------------------------------------------------------------------------
 
 
-def _separate(known: Sequence[Example], strange: Sequence[Example] = ()) -> Classifier:
+def _separate(known: Sequence[Example], strange: Sequence[Example] = (), *, embed: Embed | None = None) -> Classifier:
     """One separator for each intent, against all other rows and those that are out of scope."""
     from sklearn.svm import LinearSVC
 
     intents = tuple(sorted({str(example.intent) for example in known}))
-    texts = [weighed(example.text) for example in (*known, *strange)]
+    texts = [features(example.text, embed) for example in (*known, *strange)]
     ngrams, seen = _vocabulary(texts, len(intents))
     places = {name: place for place, name in enumerate(intents)}
     truth = [*(places[str(example.intent)] for example in known), *([len(intents)] * len(strange))]
@@ -122,7 +139,8 @@ def _separate(known: Sequence[Example], strange: Sequence[Example] = ()) -> Clas
     weights, bias = machine.coef_, machine.intercept_
     if len(weights) == 1:  # of two classes scikit-learn separates the second only
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
-    return _packed(intents, ngrams, weights[: len(intents)].T, bias[: len(intents)], seen)
+    packed = _packed(intents, ngrams, weights[: len(intents)].T, bias[: len(intents)], seen)
+    return replace(packed, embed=embed)
 
 
 def _vocabulary(texts: Sequence[Mapping[str, float]], intents: int) -> tuple[tuple[str, ...], NDArray[np.uint32]]:

@@ -31,7 +31,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 class Toolbox:
     """`tables` say what is on; `named` are groups or standard tools that are wanted besides: those that need a table
-    are then without a function. Raises SettingsInvalid, and ToolInvalid for an unknown name."""
+    are then without a function. What `own_tools` are written in and `own_files` are not changed by any tool. Raises
+    SettingsInvalid, and ToolInvalid for an unknown name."""
 
     def __init__(
         self,
@@ -39,12 +40,13 @@ class Toolbox:
         root: Path | None = None,
         named: Iterable[str] = (),
         own_tools: Iterable[Tool] = (),
+        own_files: Iterable[Path] = (),
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._held: list[Callable[[], None]] = []
         self.notes: list[str] = []
-        self._own = places(own_tools, self._environ)
+        self._own = (*places(own_tools, self._environ), *own_files)
         try:
             made = {tool.name: tool for tool in self._made(tables, root, set(named))}
         except BaseException:

@@ -19,6 +19,7 @@ from linnet.evals.fitting.fit import Fitting
 from linnet.evals.fitting.remember import Remembering
 from linnet.evals.fitting.validate import report, validate
 from linnet.runtime.local import open_local
+from linnet.storage import write_whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +89,7 @@ def kept(path: Path) -> Weights:
 def write(path: Path, weights: Weights) -> None:
     """One weight a line, in the order of their names. Raises InputInvalid for a file that cannot be written."""
     try:
-        path.write_text(json.dumps(asdict(weights), indent=0, sort_keys=True), encoding="utf-8")
+        write_whole(path, json.dumps(asdict(weights), indent=0, sort_keys=True).encode())
     except OSError as error:
         raise InputInvalid(f"{str(path)!r} cannot be written: {error.strerror}", path=str(path)) from error
 

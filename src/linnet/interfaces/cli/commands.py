@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from linnet.interfaces.cli import batch, bench, doctor, limits, memory, options, output, parse, router, run, tools
+from linnet.interfaces.cli import (
+    batch,
+    bench,
+    doctor,
+    embed,
+    limits,
+    memory,
+    options,
+    output,
+    parse,
+    router,
+    run,
+    tools,
+)
 from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
@@ -44,6 +57,7 @@ app.command(epilog=chat.EXAMPLE)(chat.chat)
 app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
+app.command(epilog=embed.EXAMPLE)(embed.embed)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.add_typer(eval_app, name="eval")

@@ -54,7 +54,7 @@ def add_fact(
     as_json: options.Json = False,
 ) -> None:
     """Remember a fact."""
-    with output.reporting(as_json), _opened(file) as memory:
+    with output.reporting(as_json), _opened(file, made=True) as memory:
         _tell(memory.add(text), as_json)
 
 
@@ -122,9 +122,14 @@ _MANY = 20
 
 
 @contextlib.contextmanager
-def _opened(file: Path | None) -> Iterator[Memory]:
+def _opened(file: Path | None, *, made: bool = False) -> Iterator[Memory]:
+    """The memory; one that was named and is not there is only made where something is to be kept in it."""
     from linnet.agent.memory import Memory
 
+    if file is not None and not file.is_file() and (not made or file.exists()):
+        what = "is no file" if file.exists() else "is not there"
+        hint = "Name another one; `linnet memory add TEXT --file FILE` makes a new one."
+        raise InputInvalid(f"the memory {str(file)!r} {what}", hint=hint, path=str(file))
     memory = Memory(file)
     try:
         yield memory

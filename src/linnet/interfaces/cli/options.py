@@ -53,6 +53,9 @@ Deny = Annotated[
     list[str] | None, typer.Option("--deny", metavar="NAME,...", help="Permissions, or tools, that are refused.")
 ]
 RequireSandbox = Annotated[bool, typer.Option("--require-sandbox", help="Refuse to run with a weaker sandbox.")]
+RouterFile = Annotated[
+    Path | None, typer.Option("--router", metavar="FILE", help="TOML file with intents known without a model.")
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", metavar="S", help="Seconds that the model may take for a request.")
 ]

@@ -12,6 +12,9 @@ from linnet.interfaces.cli import options, output
 TRAIN = "Example: linnet router train examples/cafe.jsonl --out cafe.npz"
 TRY = 'Example: linnet router try "when do you open" --classifier cafe.npz'
 
+_SHOWN = 10
+"""Texts with several intents that are told one by one; --json has all."""
+
 app = typer.Typer(no_args_is_help=True, help="Learn what requests are about from examples.", epilog=TRAIN)
 
 
@@ -36,16 +39,23 @@ def train(
     """
     with output.reporting(as_json):
         from linnet.agent.intents import training
-        from linnet.agent.intents.examples import load
+        from linnet.agent.intents.examples import conflicts, load
         from linnet.agent.intents.file import save
 
         rows = load(examples)
+        doubtful = conflicts((*rows.train, *rows.validation))
+        for text, intents in doubtful[:_SHOWN]:
+            output.complain(f"note: {text!r} is an example of {' and of '.join(intents)}")
+        if len(doubtful) > _SHOWN:
+            output.complain(f"note: and {len(doubtful) - _SHOWN} more texts are examples of several intents")
         with output.working("training"):
             classifier = training.train(rows.train, rows.validation, give_up=give_up)
         size = save(classifier, out)
         told = {"intents": list(classifier.intents), "ngrams": len(classifier.ngrams), "bytes": size}
         if as_json:
-            output.say_json({**told, "margin": classifier.margin, "training": dict(classifier.about)})
+            several = [{"text": text, "intents": intents} for text, intents in doubtful]
+            about = {"training": dict(classifier.about), "conflicts": several}
+            output.say_json({**told, "margin": classifier.margin, **about})
         else:
             counted = f"{len(classifier.intents)} intents, {len(classifier.ngrams):,} n-grams"
             output.say(f"{out}: {counted}, {size:,} bytes, margin {classifier.margin:+.2f}")

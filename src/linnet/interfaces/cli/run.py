@@ -32,6 +32,11 @@ def run(
     encoding: options.Encoding = None,
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
+    router: options.RouterFile = None,
+    run_id: Annotated[
+        str,
+        typer.Option("--run-id", metavar="ID", help="Go on with the run of this id; no tool of it runs twice."),
+    ] = "",
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
@@ -39,7 +44,8 @@ def run(
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        result = _answer(text, tools or [], standard or [], chosen)
+        chosen["router"] = router
+        result = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe())
         else:
@@ -47,7 +53,7 @@ def run(
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any]) -> Result:
+def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str) -> Result:
     request, settings = _request(text), options.settings(**chosen)
     from linnet.app import open_agent
     from linnet.interfaces.cli.approval import asker
@@ -57,7 +63,7 @@ def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, 
     with contextlib.redirect_stdout(sys.stderr), output.working("thinking") as calm:
         files, named = sorted_out(tools, standard)
         with open_agent(settings, files, named, asker(calm), output.complain) as agent:
-            return agent.run(request)
+            return agent.run(request, run_id=run_id)
 
 
 # --- the request ---------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def chat(
     encoding: options.Encoding = None,
     require_sandbox: options.RequireSandbox = False,
     timeout: options.Timeout = None,
+    router: options.RouterFile = None,
 ) -> None:
     """Talk with the model: on a terminal, or over a pipe, a request on each line.
 
@@ -42,7 +43,7 @@ def chat(
     """
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        settings = options.settings(**chosen)
+        settings = options.settings(**chosen, router=router)
         interactive = not as_json and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
         begin = _on_terminal if interactive else _over_pipe
         begin(lambda approve: _opener(settings, tools or [], standard or [], approve), resume, as_json)

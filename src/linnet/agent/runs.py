@@ -1,0 +1,126 @@
+"""Runs: requests with an id of the caller's, that go on where the program was ended, and do nothing twice.
+
+Hides the file, and the order of writes: each call is on the disk before its tool runs, and its outcome before the
+turn goes on. So whatever ends the program, a call that has an outcome is not made again, and one without is told as
+interrupted: whether it ran, nobody knows. What was decided once stands, also where the model would now decide
+otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from linnet.agent.database import Database, Layout
+from linnet.agent.result import Result
+from linnet.errors import InputInvalid, StoreError, ToolInterrupted
+from linnet.limits import LIMITS
+from linnet.messages import ToolCall, ToolResult
+from linnet.storage import data_folder
+
+_LAYOUT = Layout(
+    "journal of runs",
+    mark=0x4C4E5231,  # "LNR1"
+    version=1,
+    tables=(
+        "CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " request TEXT NOT NULL, began REAL NOT NULL, result TEXT)",
+        "CREATE TABLE IF NOT EXISTS calls (run INTEGER NOT NULL REFERENCES runs, id TEXT NOT NULL,"
+        " call TEXT NOT NULL, outcome TEXT, PRIMARY KEY (run, id))",
+    ),
+    precious=True,
+)
+_CALL, _OUTCOME, _RESULT = TypeAdapter(ToolCall), TypeAdapter(ToolResult), TypeAdapter(Result)
+
+
+def runs_file() -> Path:
+    """Where the journal is, if nobody says otherwise."""
+    return data_folder() / "runs.db"
+
+
+class Runs:
+    """An open journal, safe between threads and between processes."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Raises what `Database` raises."""
+        self._database = Database(path or runs_file(), _LAYOUT)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def run(self, id: str, request: str) -> Run:
+        """The run of that id: a new one, or the one that was begun. The oldest beyond the limit are gone then.
+
+        Raises InputInvalid for what is no id, and for one under which something else was asked.
+        """
+        if not _is_id(id):
+            message = f"{id[:60]!r} is no id of a run: 1 to {LIMITS.run_id_chars} letters, digits and _ . : -"
+            raise InputInvalid(message, hint="Choose a shorter, plainer one.")
+        with self._database.writing() as cursor:
+            row = cursor.execute("SELECT number, request, result FROM runs WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                told = (id, request, time.time())
+                cursor.execute("INSERT INTO runs (id, request, began) VALUES (?, ?, ?)", told)
+                number = cursor.lastrowid or 0
+                oldest = number - LIMITS.runs_kept
+                cursor.execute("DELETE FROM calls WHERE run <= ?", (oldest,))
+                cursor.execute("DELETE FROM runs WHERE number <= ?", (oldest,))
+                row = (number, request, None)
+        number, asked, result = row
+        if asked != request:
+            raise InputInvalid(f"the run {id!r} is about another request", hint="Give each request its own id.")
+        return Run(self._database, id, number, None if result is None else _RESULT.validate_json(result))
+
+
+class Run:
+    """One run. `result` is there once it has come to its end; `degraded` tells of what could not be noted."""
+
+    def __init__(self, database: Database, id: str, number: int, result: Result | None) -> None:
+        self._database, self.id, self._number = database, id, number
+        self.degraded: tuple[str, ...] = ()
+        told = f"the run {id} had ended before: this is its answer"
+        self.result = result and replace(result, degraded=(*result.degraded, told))
+
+    def enter(self, call: ToolCall) -> ToolResult | None:
+        """Before a call is made: None once it is noted, and it is to be made now. Otherwise what is known of the call
+        that was begun in its place, which is not to be made again. Raises StoreError: then it is not to be made."""
+        with self._database.writing() as cursor:
+            key = (self._number, call.id)
+            row = cursor.execute("SELECT call, outcome FROM calls WHERE run = ? AND id = ?", key).fetchone()
+            if row is None:
+                noted = (*key, _CALL.dump_json(call).decode())
+                cursor.execute("INSERT INTO calls (run, id, call) VALUES (?, ?, ?)", noted)
+                return None
+        if row[1] is not None:
+            return _OUTCOME.validate_json(row[1])
+        before = _CALL.validate_json(row[0])
+        error = ToolInterrupted(
+            f"it is unknown whether {before.name} ran when the program ended, so it is not run again",
+            hint="See what the tool has done; a run with another id asks anew.",
+            run=self.id,
+            call=before.id,
+        )
+        return ToolResult(before, error=error.describe())
+
+    def leave(self, done: ToolResult) -> None:
+        """A call has ended. Where that cannot be noted it is told: the run cannot be continued past this call."""
+        self._noted("UPDATE calls SET outcome = ? WHERE run = ? AND id = ?", _OUTCOME.dump_json(done), done.call.id)
+
+    def end(self, result: Result) -> None:
+        """The run has come to its end."""
+        self._noted("UPDATE runs SET result = ? WHERE number = ? AND result IS NULL", _RESULT.dump_json(result))
+
+    def _noted(self, sql: str, told: bytes, *further: str) -> None:
+        try:
+            with self._database.writing() as cursor:
+                cursor.execute(sql, (told.decode(), self._number, *further))
+        except StoreError as error:
+            self.degraded += (error.message,)
+
+
+def _is_id(id: str) -> bool:
+    return bool(re.fullmatch(r"[\w.:-]+", id, re.ASCII)) and len(id) <= LIMITS.run_id_chars

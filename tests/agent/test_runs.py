@@ -1,0 +1,213 @@
+"""A run that is continued does nothing twice: in one process step by step, and in programs that are killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linnet.agent.agent import Agent
+from linnet.agent.result import Result
+from linnet.agent.runs import Runs
+from linnet.errors import InputInvalid, StoreUnavailable, WorkerCrashed
+from linnet.limits import LIMITS
+from linnet.messages import ToolCall, ToolResult
+from linnet.requests import Capabilities
+from linnet.tools import Rule, Tool, tool
+
+CALL = ToolCall("note", {"what": "a"}, "call-1", "rule")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Any:
+    opened = Runs(tmp_path / "runs.db")
+    yield opened
+    opened.close()
+
+
+def test_a_call_is_made_once_and_its_outcome_is_known_for_ever(runs: Runs) -> None:
+    run = runs.run("r1", "note a")
+    assert run.enter(CALL) is None
+    run.leave(done := ToolResult(CALL, {"noted": ["é", 1, None]}, seconds=0.5))
+    again = runs.run("r1", "note a")
+    assert again.result is None and again.enter(CALL) == done
+
+
+def test_a_call_without_an_outcome_is_told_and_not_made(runs: Runs) -> None:
+    assert runs.run("r1", "note a").enter(CALL) is None
+    for _ in range(2):
+        told = runs.run("r1", "note a").enter(CALL)
+        assert told is not None and told.error is not None and told.call == CALL
+        assert told.error["code"] == "tool_interrupted" and "unknown whether note ran" in told.error["message"]
+
+
+def test_the_earlier_decision_stands(runs: Runs) -> None:
+    runs.run("r1", "note a").enter(CALL)
+    told = runs.run("r1", "note a").enter(ToolCall("other", {}, "call-1"))
+    assert told is not None and told.call == CALL
+
+
+def test_the_end_of_a_run_is_its_answer(runs: Runs) -> None:
+    result = Result("noted", "rule", (ToolResult(CALL, 3),), error={"code": "tool_failed"})
+    runs.run("r1", "note a").end(result)
+    runs.run("r1", "note a").end(Result("another", "rule"))
+    found = runs.run("r1", "note a").result
+    assert found is not None and found.answer == "noted" and found.calls == result.calls
+    assert found.degraded == ("the run r1 had ended before: this is its answer",)
+
+
+def test_runs_know_nothing_of_each_other(runs: Runs) -> None:
+    assert runs.run("r1", "note a").enter(CALL) is None and runs.run("r2", "note a").enter(CALL) is None
+
+
+@pytest.mark.parametrize("id", ["", "a b", "../x", "é", "a\n", "x" * (LIMITS.run_id_chars + 1)])
+def test_what_is_no_id_is_refused(runs: Runs, id: str) -> None:
+    with pytest.raises(InputInvalid, match="no id"):
+        runs.run(id, "x")
+    runs.run("x" * LIMITS.run_id_chars, "x")
+
+
+def test_another_request_under_the_same_id_is_refused(runs: Runs) -> None:
+    runs.run("r1", "note a")
+    with pytest.raises(InputInvalid, match="another request"):
+        runs.run("r1", "note b")
+
+
+def test_the_oldest_are_gone(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linnet.agent.runs.LIMITS", type(LIMITS)(runs_kept=2))
+    for id in ("r1", "r2", "r3"):
+        runs.run(id, "note a").enter(CALL)
+    assert runs.run("r3", "note a").enter(CALL) is not None
+    assert runs.run("r1", "note a").enter(CALL) is None, "which pushes r2 out"
+
+
+# --- an agent ------------------------------------------------------------------------------------
+
+
+class Nobody:
+    capabilities = Capabilities("nobody", 100)
+
+    def stream(self, request: Any) -> Any:
+        raise AssertionError("a rule needs no model")
+
+
+def noting(done: list[str]) -> Tool:
+    @tool(rules=[Rule(prefix="note", to="what")])
+    def note(what: str) -> str:
+        """Notes something down."""
+        done.append(what)
+        return f"{what} noted"
+
+    return note
+
+
+def test_a_run_goes_on_after_the_last_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program ends, as far as can be played in one process, between the second call's outcome and the third."""
+    done: list[str] = []
+    with Agent([noting(done)], Nobody(), runs=tmp_path / "r.db") as agent:
+        with monkeypatch.context() as patch:
+            patch.setattr("linnet.agent.runs.Run.enter", _ends_at("call-3"))
+            with pytest.raises(KeyboardInterrupt):
+                agent.run("note a, then note b, then note c", run_id="r1")
+        assert done == ["a", "b"]
+        result = agent.run("note a, then note b, then note c", run_id="r1")
+        assert done == ["a", "b", "c"] and result.answer == "a noted\nb noted\nc noted"
+        assert result.degraded == ("note was begun before the program ended, and was not run again",) * 2
+        again = agent.run("note a, then note b, then note c", run_id="r1")
+        assert again.answer == result.answer and done == ["a", "b", "c"]
+
+
+def _ends_at(id: str) -> Any:
+    from linnet.agent.runs import Run
+
+    enter = Run.enter
+
+    def ends(self: Any, call: ToolCall) -> Any:
+        if call.id == id:
+            raise KeyboardInterrupt
+        return enter(self, call)
+
+    return ends
+
+
+def test_a_run_that_failed_for_want_of_a_model_goes_on_under_its_id(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    class Failing(Nobody):
+        def stream(self, request: Any) -> Any:
+            raise WorkerCrashed("no worker")
+
+    request = "note a, then write me a poem"
+    with Agent([noting(done)], Failing(), runs=tmp_path / "r.db") as agent:
+        first = agent.run(request, run_id="r1")
+        assert first.error is not None and first.error["code"] == "worker_crashed" and done == ["a"]
+        again = agent.run(request, run_id="r1")
+        assert done == ["a"] and again.error is not None and "had ended before" not in " ".join(again.degraded)
+
+
+def test_a_journal_that_cannot_be_written_lets_no_tool_run(tmp_path: Path) -> None:
+    done: list[str] = []
+    (tmp_path / "r.db").mkdir()
+    with Agent([noting(done)], Nobody(), runs=tmp_path / "r.db") as agent:
+        with pytest.raises(StoreUnavailable):
+            agent.run("note a", run_id="r1")
+        assert done == [] and agent.run("note a").answer == "a noted", "without an id nothing is asked of it"
+
+
+PROGRAM = """
+import json, os, sys, time
+from linnet.tools import Rule, tool
+from linnet.agent.agent import Agent
+from linnet.requests import Capabilities
+
+class Nobody:
+    capabilities = Capabilities("nobody", 100)
+    stream = None
+
+@tool(rules=[Rule(prefix="note", to="what")])
+def note(what: str) -> str:
+    "Notes something down."
+    fd = os.open(sys.argv[1] + "/file", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, (what + "\\n").encode())
+    os.close(fd)
+    time.sleep(0.02)
+    return "noted " + what
+
+with Agent([note], Nobody(), runs=sys.argv[1] + "/runs.db") as agent:
+    print("begun", flush=True)
+    result = agent.run("note a, then note b, then note c, then note d", run_id="r")
+print(json.dumps(result.describe()), flush=True)
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_program_that_is_killed_again_and_again_does_nothing_twice(tmp_path: Path, seed: int) -> None:
+    """tests/torture/ does this many more times."""
+    draw = random.Random(seed)
+    for attempt in range(3):
+        program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert program.stdout is not None
+        assert program.stdout.readline() == "begun\n"
+        if attempt < 2:
+            time.sleep(draw.uniform(0.0, 0.15))
+            program.send_signal(signal.SIGKILL)
+        said, _ = program.communicate(timeout=60)
+        if said:
+            break
+    result = json.loads(said)
+    lines = (tmp_path / "file").read_text().split() if (tmp_path / "file").exists() else []
+    assert lines == sorted(set(lines)), "a tool ran twice, or out of order"
+    known = [call["arguments"]["what"] for call in result["calls"] if call["error"] is None]
+    assert [line for line in lines if line not in known] in ([], lines[-1:]), "at most one is unknown"
+    assert set(known) <= set(lines), "an outcome was made up"
+    if result["error"]:
+        assert result["error"]["code"] == "tool_interrupted"
+    else:
+        assert lines == ["a", "b", "c", "d"]

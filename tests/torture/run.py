@@ -1,0 +1,107 @@
+"""The torture cases as commands.
+
+    python tests/torture/run.py --list
+    python tests/torture/run.py kill --engine scripted --seed 3 --tries 200
+    python tests/torture/run.py --all --scale 0.2 --table docs/reliability.md
+
+Each case is a command with a seed. Without `--tries` it makes as many attempts as its table says, times `--scale`.
+Exit status 1 says that something did not hold; what it was is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import harness
+from harness import CASES, Verdict
+
+for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
+    importlib.import_module(_path.stem)
+
+BEGIN, END = "<!-- table: make torture -->", "<!-- end of table -->"
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("cases", nargs="*", metavar="CASE")
+    options.add_argument("--list", action="store_true", help="what there is")
+    options.add_argument("--all", action="store_true")
+    options.add_argument("--engine", choices=("scripted", "real", "plain"), help="one of its engines; else each")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--tries", type=int, help="attempts; else those of the case")
+    options.add_argument("--scale", type=float, default=1.0, help="factor of those of the case")
+    options.add_argument("--table", type=Path, help="a page whose table is replaced by what came out")
+    given = options.parse_args()
+    if given.list:
+        for case in CASES.values():
+            print(f"{case.part:12} {case.name:16} {case.full}  {(case.run.__doc__ or '').splitlines()[0:1]}")
+        return 0
+    names = list(CASES) if given.all else given.cases
+    if unknown := [name for name in names if name not in CASES]:
+        options.error(f"there is no case {unknown[0]!r}; --list shows them")
+    verdicts = []
+    print(row("case", "engine", "tries", "passed", "95th", "worst", "of what"))
+    for name in names:
+        case = CASES[name]
+        for engine in case.engines if given.engine is None else set(case.engines) & {given.engine}:
+            tries = given.tries or max(1, round(case.full[engine] * given.scale))
+            verdict = harness.torture(case, engine, given.seed, tries)
+            verdicts.append(verdict)
+            print(told(verdict), flush=True)
+            for fault in verdict.faults[:10]:
+                print(f"    {fault}", flush=True)
+            if given.table:
+                write(given.table, verdicts)
+    return 1 if any(verdict.faults for verdict in verdicts) else 0
+
+
+def row(*cells: object) -> str:
+    widths = (18, 9, 7, 7, 9, 9, 0)
+    return " ".join(str(cell).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def told(verdict: Verdict) -> str:
+    times = (f"{verdict.p95:.2f} s", f"{verdict.worst:.2f} s")
+    return row(verdict.case, verdict.engine, verdict.tries, verdict.passed, *times, verdict.timed)
+
+
+def write(page: Path, verdicts: list[Verdict]) -> None:
+    """Put these rows into the table of a page, in the place of those of the same case and engine."""
+    text = page.read_text(encoding="utf-8")
+    start, end = text.index(BEGIN), text.index(END)
+    rows = dict(_keyed(line) for line in text[start:end].splitlines() if line.startswith("| ") and "---" not in line)
+    rows.pop(_keyed(HEAD)[0], None)
+    rows |= dict(_keyed(_row(verdict)) for verdict in verdicts)
+    order = [(name, engine) for name, case in CASES.items() for engine in case.engines]
+    kept = [rows[key] for key in sorted(rows, key=lambda key: order.index(key) if key in order else -1)]
+    lines = [BEGIN, HEAD, "|---" * HEAD.count(" | ") + "|---|", *kept, ""]
+    page.write_text(text[:start] + "\n".join(lines) + text[end:], encoding="utf-8")
+
+
+HEAD = "| part | case | engine | tries | in full | passed | 95th of 100 | worst | time of what | seed, day, machine |"
+
+
+def _keyed(line: str) -> tuple[tuple[str, str], str]:
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    return (cells[1], cells[2]), line
+
+
+def _row(one: Verdict) -> str:
+    full = CASES[one.case].full[one.engine]
+    told = "all" if full <= 1 else f"{full:,}"
+    cells = [one.part, one.case, one.engine, f"{one.tries:,}", told, f"{one.passed:,}"]
+    cells += [f"{one.p95:.2f} s", f"{one.worst:.2f} s", one.timed]
+    cells.append(f"{one.seed}, {datetime.date.today().isoformat()}, {os.cpu_count()} cores {platform.machine()}")
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
