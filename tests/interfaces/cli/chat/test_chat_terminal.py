@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,9 @@ from linnet.tools import Rule
 def send(text: str) -> str:
     print("noise")
     return "sent " + text
+@tool(rules=[Rule(prefix="leave:", to="text")], permissions=["network"])
+def leave(text: str) -> str:
+    return "left"
 @tool(rules=[Rule(prefix="echo:", to="text")], answer="{result}")
 def echo(text: str) -> str:
     return "\x1b[2J\u202e" + text
@@ -37,8 +39,8 @@ def wait(seconds: float) -> str:
 def chat(terminal: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     (tmp_path / "mine.py").write_text(TOOLS)
 
-    def begin(*arguments: str) -> Any:
-        screen = terminal("--tools", str(tmp_path / "mine.py"), "--threads", "1", *arguments)
+    def begin(*arguments: str, **options: str) -> Any:
+        screen = terminal("--tools", str(tmp_path / "mine.py"), "--threads", "1", *arguments, **options)
         screen.wait_for("Ctrl-D ends")
         screen.wait_for("\n>")
         return screen
@@ -48,7 +50,7 @@ def chat(terminal: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
 
 def test_calls_approvals_commands_keys_and_the_look_of_it(chat: Callable[..., Any], home: Path) -> None:
     screen = chat()
-    assert screen.lines[0] == "smollm2-135m · 5 tools · /help for commands, Ctrl-D ends"
+    assert screen.lines[0] == "smollm2-135m · 6 tools · /help for commands, Ctrl-D ends"
 
     screen.type("What is 17 times 24?\r")
     shown = screen.wait_for("rule · no tokens")
@@ -66,7 +68,11 @@ def test_calls_approvals_commands_keys_and_the_look_of_it(chat: Callable[..., An
         screen.wait_for("rule · no tokens", number + 2)
     screen.type("send: 3\r")
     assert screen.wait_for('→ "sent 3"').count("May it?") == 3
-    # another line, by both ways; Ctrl-C drops what was typed
+    # another line, by both ways; Ctrl-C drops what was typed, and refuses what is asked
+    screen.type("leave: 1\r")
+    screen.wait_for("May it?", 4)
+    screen.type("\x03")
+    screen.wait_for("/retry asks it again\n>")
     screen.type("dropped\x03")
     screen.type("echo: a\x1b\rb\\\rc\r")
     shown = screen.wait_for("\\x1b[2J\\u202ea\nb\nc\n")
@@ -104,12 +110,9 @@ def test_long_lines_wide_characters_and_a_resize(chat: Callable[..., Any]) -> No
 
 def test_ctrl_c_ends_the_answer_and_not_the_program(chat: Callable[..., Any]) -> None:
     """The engine is free at once: the next answer need not wait for the end of a very long one."""
-    screen = chat("--context", "2048")
-    screen.type("Write a very long story about a lighthouse and its keeper.\r")
-    deadline = time.monotonic() + 60
-    while len(screen.shown.split("keeper.", 1)[-1].split()) < 6 and time.monotonic() < deadline:
-        screen.wait_for("keeper.")
-        screen._read(0.1)
+    screen = chat("--context", "2048", LINNET_TOOLS="wait")
+    screen.type("Tell me a story about a lighthouse.\r")
+    screen.wait_for("The story")
     screen.type("\x03\x03")  # as one presses it
     shown = screen.wait_for("cancelled: it is not part of the conversation")
     assert "^C" not in shown
@@ -117,10 +120,6 @@ def test_ctrl_c_ends_the_answer_and_not_the_program(chat: Callable[..., Any]) ->
     screen.wait_for("running wait")
     screen.process.send_signal(signal.SIGINT)
     screen.wait_for("cancelled: ", 2)
-    screen.type("send: x\r")
-    screen.wait_for("May it?")
-    screen.type("\x03")
-    screen.wait_for("cancelled: ", 3)
     screen.type("Say hello.\r")
     screen.wait_for("model · ")
     screen.type("/context\r")

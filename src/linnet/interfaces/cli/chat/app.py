@@ -54,6 +54,7 @@ def _is_terminal(stream: Any) -> bool:
 
 
 def _on_terminal(opener: Any, resume: Path | None, as_json: bool) -> None:
+    from linnet.interfaces.cli.chat.busy import deaf
     from linnet.interfaces.cli.chat.loop import converse
     from linnet.interfaces.cli.chat.remembered import history_file
     from linnet.interfaces.cli.chat.terminal import Terminal
@@ -64,7 +65,8 @@ def _on_terminal(opener: Any, resume: Path | None, as_json: bool) -> None:
         told = f"{talk.agent.model.capabilities.name} · {count} tool{'' if count == 1 else 's'}"
         said = f" · {len(talk.history)} messages" if talk.history else ""
         face.print(output.cell(f"{told}{said} · /help for commands, Ctrl-D ends", "dim"))
-        converse(talk, face)
+        with deaf():
+            converse(talk, face)
 
 
 def _over_pipe(opener: Any, resume: Path | None, as_json: bool) -> None:

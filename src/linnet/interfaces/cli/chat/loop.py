@@ -6,6 +6,7 @@ next one is read.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from linnet.errors import LinnetError
@@ -27,6 +28,9 @@ class Face(Protocol):
     def show(self, command: str, reply: Reply) -> None: ...
 
     def fail(self, error: LinnetError) -> None: ...
+
+    def breakable(self) -> AbstractContextManager[None]:
+        """Ctrl-C ends what runs within."""
 
     def cancelled(self) -> None:
         """Ctrl-C was pressed: raises KeyboardInterrupt where that is to end the program."""
@@ -54,7 +58,8 @@ def _take(talk: Talk, face: Face, entry: str) -> bool:
         talk.answered(face.follow(lambda: talk.ask(taken)))
         return True
     command, argument = taken
-    reply = command.do(talk, argument)
+    with face.breakable():
+        reply = command.do(talk, argument)
     if reply.retry:
         talk.answered(face.follow(talk.ask_again))
     elif not reply.over:

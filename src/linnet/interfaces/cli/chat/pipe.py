@@ -56,6 +56,9 @@ class Pipe:
     def fail(self, error: LinnetError) -> None:
         output.report(error, self._as_json)
 
+    def breakable(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
     def cancelled(self) -> None:
         raise KeyboardInterrupt
 

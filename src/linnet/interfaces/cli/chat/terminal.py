@@ -13,7 +13,7 @@ from linnet.agent.result import Result
 from linnet.errors import LinnetError
 from linnet.interfaces.cli import output
 from linnet.interfaces.cli.approval import Asker
-from linnet.interfaces.cli.chat.busy import busy
+from linnet.interfaces.cli.chat.busy import breakable, busy
 from linnet.interfaces.cli.chat.commands import COMMANDS, Reply
 from linnet.interfaces.cli.chat.following import Begin, Desk, Following, Question
 from linnet.interfaces.cli.chat.keys import Keys
@@ -61,6 +61,9 @@ class Terminal:
 
     def fail(self, error: LinnetError) -> None:
         output.report(error, as_json=False)
+
+    def breakable(self) -> contextlib.AbstractContextManager[None]:
+        return breakable()
 
     def cancelled(self) -> None:
         self.print(output.cell("cancelled: it is not part of the conversation; /retry asks it again", "yellow"))
