@@ -7,7 +7,7 @@ nowhere else, so that a question never outlives its turn.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -50,7 +50,7 @@ class Following:
         self._over = False
         self.interrupted = False
 
-    def events(self, begin: Begin) -> Iterator[TurnEvent | Question | Quiet]:
+    def events(self, begin: Begin) -> Generator[TurnEvent | Question | Quiet, None, None]:
         """Begins the turn, and ends with its Result. Closing this ends the turn, and frees the engine at once."""
         stream = begin()
         threading.Thread(target=self._pump, args=(stream,), name="linnet-chat", daemon=True).start()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -58,22 +58,22 @@ class Keys:
 def _bindings() -> KeyBindings:
     bindings = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER)  # and not the search in the history
-    add: Callable[..., Any] = bindings.add
-
-    @add("enter", filter=typing)
-    def entered(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-        if buffer.document.text_before_cursor.endswith("\\"):
-            buffer.delete_before_cursor()
-            buffer.insert_text("\n")
-        else:
-            buffer.validate_and_handle()
-
-    @add("escape", "enter", filter=typing)
-    def another_line(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text("\n")
-
+    bindings.add("enter", filter=typing)(_entered)
+    bindings.add("escape", "enter", filter=typing)(_another_line)
     return bindings
+
+
+def _entered(event: KeyPressEvent) -> None:
+    buffer = event.current_buffer
+    if buffer.document.text_before_cursor.endswith("\\"):
+        buffer.delete_before_cursor()
+        buffer.insert_text("\n")
+    else:
+        buffer.validate_and_handle()
+
+
+def _another_line(event: KeyPressEvent) -> None:
+    event.current_buffer.insert_text("\n")
 
 
 class _Commands(Completer):
