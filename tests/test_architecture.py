@@ -131,6 +131,7 @@ def test_the_values_that_workers_import_are_the_few_they_need() -> None:
         "page",
         "program",
         "script",
+        "trial",
         "channel",
         "storage",
         "vectors",

@@ -17,6 +17,42 @@ KEPT_BY_OTHERS = ["calculator_seconds"]
 """Limits that no code compares with: the numbers beside them bound the same thing."""
 
 ONE_PAST = {
+    "http_body_bytes": "interfaces/http/test_openai.py::test_bodies_over_the_limit_are_refused_and_one_below_is_looked_at",  # noqa: E501
+    "http_header_bytes": "interfaces/http/test_bounds.py::test_headers_over_the_limit_are_refused",
+    "http_keep_alive_seconds": "interfaces/http/test_streams.py::test_silence_is_broken_by_comments",
+    "http_grace_seconds": "interfaces/http/test_bounds.py::test_what_does_not_end_in_time_is_cancelled_and_told",
+    "health_fresh_seconds": "interfaces/http/test_openai.py::test_health_is_a_token",
+    "request_messages": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
+    "http_bodies_bytes": "interfaces/http/test_body.py::test_all_bodies_together_are_bounded",
+    "http_header_seconds": "interfaces/http/test_bounds.py::test_headers_that_do_not_end_are_cut_off",
+    "http_body_seconds": "interfaces/http/test_bounds.py::test_a_body_that_does_not_end_is_cut_off",
+    "http_write_seconds": "interfaces/http/test_bounds.py::test_who_does_not_read_is_cut_off_and_holds_no_seat",
+    "http_idle_seconds": "interfaces/http/test_bounds.py::test_connections_are_bounded_and_idle_ones_end",
+    "http_connections": "interfaces/http/test_bounds.py::test_connections_are_bounded_and_idle_ones_end",
+    "http_queue": "interfaces/http/test_bounds.py::test_exactly_the_overflow_is_sent_away",
+    "http_at_once": "interfaces/http/test_bounds.py::test_no_more_run_together_than_have_a_seat",
+    "health_probe_seconds": "interfaces/http/test_bounds.py::test_a_token_that_does_not_come_in_time_is_none",
+    "agent_runs": "interfaces/http/test_runs.py::test_the_oldest_that_are_over_are_forgotten",
+    "approval_seconds": "interfaces/http/test_runs.py::test_no_decision_in_time_is_a_no",
+    "json_depth": "interfaces/http/test_body.py::test_the_limit_of_nesting_holds_and_one_past_it_does_not",
+    "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
+    "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
+    "file_write_bytes": "agent/tools/test_writing.py::test_the_limit_of_bytes",
+    "fetch_seconds": "agent/tools/test_web.py::test_the_deadline_is_for_all_of_it",
+    "fetch_bytes": "agent/tools/test_web.py::test_the_size_of_a_page_and_one_more",
+    "fetch_hops": "agent/tools/test_web.py::test_the_redirects_and_one_more",
+    "fetch_url_chars": "agent/tools/test_web.py::test_an_address_and_one_character_more",
+    "sql_seconds": "agent/tools/test_database.py::test_its_time_is_bounded_whatever_it_says",
+    "sql_rows": "agent/tools/test_database.py::test_rows_up_to_the_limit_and_one_more",
+    "sql_cell_chars": "agent/tools/test_database.py::test_long_texts_are_cut_and_said_so",
+    "sql_value_bytes": "agent/tools/test_database.py::test_a_value_one_past_the_limit",
+    "sql_tables": "agent/tools/test_database.py::test_many_tables_and_columns_are_cut",
+    "sql_columns": "agent/tools/test_database.py::test_many_tables_and_columns_are_cut",
+    "mcp_tools": "agent/tools/test_mcp.py::test_only_the_tools_that_are_wanted",
+    "mcp_parameters": "agent/tools/test_mcp.py::test_what_the_model_is_told_is_short",
+    "mcp_description_chars": "agent/tools/test_mcp.py::test_what_the_model_is_told_is_short",
+    "page_chars": "agent/tools/test_web.py::test_long_texts_are_cut_and_said_so",
+    "page_seconds": "agent/tools/test_web.py::test_the_time_that_its_text_may_take",
     "embedded_texts": "runtime/test_embedding.py::test_a_request_has_bounds",
     "embedded_tokens": "runtime/test_embedding.py::test_a_text_beyond_the_window_is_read_in_parts_and_told",
     "vector_width": "runtime/test_remote_vectors.py::test_no_server_is_believed",
@@ -166,6 +202,9 @@ ONE_PAST = {
     "file_entries": "agent/tools/test_files.py::test_searching_ends_at_so_many_entries",
     "file_search_bytes": "agent/tools/test_files.py::test_searching_ends_at_so_many_bytes",
     "file_depth": "agent/tools/test_files.py::test_searching_ends_at_so_many_folders_down",
+    "fetch_connect_seconds": "agent/tools/test_web.py::test_connecting_has_a_time_of_its_own",
+    "page_memory": "agent/tools/test_web.py::test_the_memory_that_its_text_may_take",
+    "mcp_pages": "agent/tools/test_mcp.py::test_a_list_without_an_end_is_read_no_further",
 }
 """Limit -> the test, below tests/, that goes one past it (or to its end, where there is nothing past it)."""
 
@@ -191,6 +230,12 @@ AIMS = {
 """Numbers that nothing can be past, and why."""
 
 UNNAMED = {
+    "http_bodies_bytes": "is `most`, which the test gives",
+    "http_queue": "is `room`, which the test gives",
+    "http_at_once": "is `at_once`, which the test gives",
+    "agent_runs": "is `most`, which the test gives",
+    "fetch_seconds": "is `seconds`, which the test gives",
+    "page_seconds": "is `seconds`, which the test gives",
     "embedded_tokens": "is the window that the text there is beyond",
     "encode_memory": "bounds the child that tests/worker/test_encode.py starves",
     "encode_rows_bytes": "is part of that bound",

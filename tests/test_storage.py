@@ -189,6 +189,8 @@ WRITERS = {
     "interfaces/cli/chat/remembered.py": "appends whole lines of what was typed; a torn one is passed over",
     "interfaces/cli/main.py": "opens the null device",
     "runtime/encoder.py": "makes sure that the caller's file, empty so far, can be written, and hands it over",
+    "agent/tools/writing.py": "a user's files: a new one is made beside the old one, and renamed",
+    "agent/tools/mcp.py": "gives a server's standard error somewhere to go",
     "worker/confine.py": "writes to the kernel's files in /proc",
     "worker/encode.py": "fills the file that it was handed, which its caller names when it is whole",
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from linnet import log
@@ -13,12 +15,13 @@ from linnet.agent.agent import Agent
 from linnet.agent.allowance import Allowance
 from linnet.agent.escalate import Escalation
 from linnet.agent.execute import Approve
+from linnet.agent.router import Router
 from linnet.agent.router_file import load_router
 from linnet.agent.tools.toolbox import Toolbox
 from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
-from linnet.requests import Generate, complete
+from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.remote import RemoteModel
@@ -51,7 +54,7 @@ def open_agent(
 def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[Tool] = ()) -> Toolbox:
     """The tools that the settings turn on, and those named. Raises as `open_agent` does."""
     templates = (own.template for own in settings.models.values())
-    files = [file for file in (settings.router, *templates) if file is not None]
+    files = [file for file in (settings.router, settings.log, *templates) if file is not None]
     return Toolbox(settings.tool_tables, settings.root, named, tools, files)
 
 
@@ -136,6 +139,57 @@ def open_pool(settings: Settings | None = None) -> Pool:
         pool.close()
         raise
     return pool
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a server serves: models by every name that a client may say, `default` first. `agent(model, approve)` is
+    an Agent with the server's tools, for one turn of one client."""
+
+    models: Mapping[str, Model]
+    agent: Callable[[Model, Approve], Agent]
+
+
+@contextlib.contextmanager
+def open_served(
+    settings: Settings,
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    told: Callable[[str], None] = lambda note: None,
+) -> Iterator[Served]:
+    """The settings' model and those to preload, in one pool, and agents with these tools, as `open_agent` has them.
+    Raises a LinnetError for what cannot be used."""
+    _start_log(settings)
+    with open_pool(settings) as pool, contextlib.closing(open_toolbox(settings, named, tools)) as toolbox:
+        for note in toolbox.notes:
+            told(note)
+        default = pool.model(settings.model)
+        models: dict[str, Model] = {"default": default, default.capabilities.name: default}
+        models |= {name: pool.model(name) for name in settings.preload if name not in models}
+        router = load_router(settings.router) if settings.router else None
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router)
+        agents(default, None).close()  # what is wrong with the tools is told now
+        yield Served(models, agents)
+
+
+def _served_agent(
+    settings: Settings, tools: Sequence[Tool], router: Router | None, model: Model, approve: Approve | None
+) -> Agent:
+    """Without memory and cache: those are one user's, and a server may have several."""
+    return Agent(
+        tools,
+        model,
+        allow=settings.allow,
+        deny=settings.deny,
+        approve=approve,
+        root=settings.root,
+        margin=settings.margin,
+        router=router,
+        seconds=settings.request_seconds,
+        answer_tokens=settings.answer_tokens,
+        backup=open_remote(settings) if settings.allow_remote else None,
+        only=settings.tools,
+    )
 
 
 def check_engine(settings: Settings) -> dict[str, Any]:

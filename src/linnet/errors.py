@@ -10,6 +10,10 @@
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
     |   |-- KindUnsupported      the model does not take requests of this kind
     |   |-- RemoteUnsupported    a server cannot be asked for this
+    |   |-- NotOffered           this server, or its engine, has no such thing
+    |   |-- NotThere             no such path, or nothing by that name, on this server
+    |   |-- NotAuthorized        the server's key is missing or wrong
+    |   |-- Forbidden            an address, host name or origin that is not allowed
     |   |-- SettingsInvalid      unknown or ill-typed setting
     |   `-- ToolInvalid          a tool whose signature or rules cannot be used
     |-- ModelError               the model file, or what it carries
@@ -91,14 +95,8 @@ class LinnetError(Exception):
 
     def describe(self) -> dict[str, Any]:
         """The one JSON form of an error, the same on the command line and on the pipe."""
-        return {
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "who": self.who,
-            "retryable": self.retryable,
-            "details": self.details,
-        }
+        told = ("code", "message", "hint", "who", "retryable", "details")
+        return {name: getattr(self, name) for name in told}
 
 
 class RequestError(LinnetError):
@@ -139,6 +137,24 @@ class KindUnsupported(RequestError):
 
 class RemoteUnsupported(RequestError):
     default_hint = "Ask a local model for it, or ask the server in messages and within a JSON Schema."
+
+
+class NotOffered(RequestError):
+    default_hint = "Leave it out of the request; docs/http.md lists what is offered."
+
+
+class NotThere(RequestError):
+    default_hint = "See /openapi.json for the paths that there are."
+
+
+class NotAuthorized(RequestError):
+    exit_code = REFUSED
+    default_hint = "Send the key as `Authorization: Bearer KEY`, or as `x-api-key`."
+
+
+class Forbidden(RequestError):
+    exit_code = REFUSED
+    default_hint = "Allow it when the server is started: --allow-host, --allow-origin."
 
 
 class SettingsInvalid(RequestError):

@@ -17,6 +17,7 @@ from linnet.page import Extract, Extracted
 from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
+from linnet.trial import Trial, Tried
 from linnet.vectors import Pooling
 
 # --- caller to child -----------------------------------------------------------------------------
@@ -192,15 +193,6 @@ class Compare:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Trial:
-    """Run pieces of Python one after the other in one namespace, in a child that runs nothing else."""
-
-    pieces: Annotated[tuple[str, ...], Field(min_length=1, max_length=LIMITS.python_pieces)]
-    sandbox: Sandbox = Sandbox()
-    record: Literal["trial"] = "trial"
-
-
-@dataclass(frozen=True, config=STRICT)
 class Threads:
     """Compute with so many threads from the next step on: one token at a time, and many at once."""
 
@@ -323,18 +315,6 @@ class Recoded:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Tried:
-    """The one good end of a `Trial`: of each piece the error that it ended with, "" for none; then what all of them
-    printed, and whether that was cut. It is what the pieces make of it: code that means to lie here can."""
-
-    errors: tuple[str, ...]
-    printed: str = ""
-    cut: bool = False
-    missing: tuple[str, ...] = ()
-    record: Literal["tried"] = "tried"
-
-
-@dataclass(frozen=True, config=STRICT)
 class Distance:
     """How far predictions are from those of a reference: Kullback-Leibler divergences in nats, over all positions.
 
@@ -382,21 +362,7 @@ def failed(id: int, error: LinnetError) -> Failed:
     return Failed(id, error.code, error.message, error.hint, error.details)
 
 
-Report = (
-    Ready
-    | Beat
-    | Emitted
-    | Ended
-    | Saved
-    | Restored
-    | Rendered
-    | Looped
-    | Recoded
-    | Compared
-    | Tried
-    | Exited
-    | Extracted
-    | Failed
-)
+JobDone = Looped | Recoded | Compared | Tried | Exited | Extracted
+Report = Ready | Beat | Emitted | Ended | Saved | Restored | Rendered | JobDone | Failed
 FromChild = Annotated[Report, Field(discriminator="record")]
 Record = Order | Report

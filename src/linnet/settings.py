@@ -36,9 +36,13 @@ PREFIX = "LINNET_"
 REMOTE_KEY = "LINNET_REMOTE_KEY"
 """The variable with the key of the remote server: no setting, so that no file and no dump of settings holds it."""
 
-RESERVED = frozenset({"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY, SEARCH_KEY})
-"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, keys.
-"""
+API_KEYS = "LINNET_API_KEYS"
+"""The variable with the keys of `linnet serve`, parted by commas: no setting either."""
+
+RESERVED = frozenset(
+    {"LINNET_SETTINGS", "LINNET_CACHE", "LINNET_MODELS", "LINNET_DEBUG", REMOTE_KEY, SEARCH_KEY, API_KEYS}
+)
+"""Variables with the prefix that are no settings: the settings file, `linnet.storage`'s folders, tracebacks, keys."""
 
 _LISTS = {"tools", "preload", "allow", "deny"}
 """Settings that are parted by commas where they are variables."""

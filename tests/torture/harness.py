@@ -266,7 +266,7 @@ class World:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
         self.secret = f"secret-{secrets.token_hex(8)}"
-        os.environ["LINNET_TORTURE_SECRET"] = self.secret
+        os.environ["TORTURE_SECRET"] = self.secret
         gc.collect()
         self._memory, self._descriptors = _memory_mib(), _descriptors()
         self._children = set(_children())
@@ -279,7 +279,7 @@ class World:
 
     def faults(self) -> list[str]:
         """What does not hold, in words. Waits no longer than an orphan may live."""
-        os.environ.pop("LINNET_TORTURE_SECRET", None)
+        os.environ.pop("TORTURE_SECRET", None)
         found = [] if self._signs() == self._before else ["a canary file was changed"]
         with contextlib.suppress(BlockingIOError):
             self._listener.accept()[0].close()

@@ -154,7 +154,6 @@ class Turn:
             return f"{call.name} was done already."
         self._teller.steps(self._steps)
         done = self._once(tool, call)
-        self._taint.read(tool, done)
         self._calls.append(done)
         self._teller.tell(done)
         self._steps.append(Step("tool", done.call.name, done.seconds))
@@ -179,6 +178,7 @@ class Turn:
             self._degraded += (f"{done.call.name} was begun before the program ended, and was not run again",)
             if (done.call.name, done.call.arguments) != (call.name, call.arguments):
                 self._degraded += (f"{call.name} was wanted in its place now; the earlier decision stands",)
+        self._taint.read(self._tools.get(done.call.name, tool), done)
         self._record.outcome(done)
         return done
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from linnet.errors import DeadlineExceeded, ProtocolBroken, WorkerHung
 from linnet.limits import LIMITS
 from linnet.page import Extract, Extracted
-from linnet.protocol import Beat, Compare, Compared, Encode, Failed, Recoded, Record, Trial, Tried
+from linnet.protocol import Beat, Compare, Compared, Encode, Failed, Recoded, Record
 from linnet.runtime import child, postmortem
+from linnet.trial import Trial, Tried
 
 _TICK = 0.1
 """Seconds between two looks at the work."""

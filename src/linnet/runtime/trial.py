@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from linnet.errors import EngineError, RequestTooLarge
 from linnet.limits import LIMITS
-from linnet.protocol import Trial, Tried
 from linnet.runtime import job as one_job
 from linnet.runtime import sandbox
+from linnet.trial import Trial, Tried
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from typing import Any
 from linnet.channel import Channel
 from linnet.errors import LinnetError
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, Trial, Tried, failed
+from linnet.protocol import Beat, failed
+from linnet.trial import Trial, Tried
 from linnet.worker import lockdown
 
 _OFFERED = (

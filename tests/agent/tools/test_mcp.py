@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -220,3 +221,15 @@ def test_a_missing_package_is_said_with_its_cure(monkeypatch: pytest.MonkeyPatch
 def test_secrets_are_in_no_text() -> None:
     server = Server("s", ["x"], environment={"TOKEN": "hush"}, headers={"Authorization": "hush"})
     assert "hush" not in repr(server) and module.LIMITS is LIMITS
+
+
+def test_a_list_without_an_end_is_read_no_further() -> None:
+    class Endless:
+        asked = 0
+
+        async def list_tools(self, cursor: str | None) -> SimpleNamespace:
+            self.asked += 1
+            return SimpleNamespace(tools=[], next_cursor="more")
+
+    client = Endless()
+    assert asyncio.run(module._listed(client)) == [] and client.asked == LIMITS.mcp_pages  # type: ignore[arg-type]

@@ -251,3 +251,25 @@ def test_the_definition_is_short() -> None:
     tool = definition()
     assert tool.permissions == {Permission.NETWORK} and len(tool.description) < 40 and tool.function is None
     assert replace(tool, function=None) is not None and module.LIMITS is LIMITS
+
+
+def test_connecting_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    def refuse(address: Any, timeout: float) -> None:
+        given.append(timeout)
+        raise OSError("refused")
+
+    monkeypatch.setattr(fetching.socket, "create_connection", refuse)
+    for seconds in (LIMITS.fetch_connect_seconds + 1, LIMITS.fetch_connect_seconds - 1):
+        with pytest.raises(ToolFailed, match="refused"):
+            fetch(Get("http://93.184.215.14/", seconds=seconds))
+    assert given[0] == LIMITS.fetch_connect_seconds and given[1] < LIMITS.fetch_connect_seconds
+
+
+def test_the_memory_that_its_text_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linnet.runtime import page
+
+    monkeypatch.setattr(page, "LIMITS", replace(LIMITS, page_memory=1 << 20))
+    with pytest.raises(ToolFailed, match="cannot be read"):
+        page.text_of(b"<p>Some text and more of it.</p>" * 100_000)

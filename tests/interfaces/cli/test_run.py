@@ -264,7 +264,7 @@ def test_a_tool_that_never_returns(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_our_own_is_one_line(tmp_path: Path) -> None:
-    broken = "from linnet import Agent\nAgent.run = lambda *_: {}['boom']\n@tool\ndef f() -> int: return 1\n"
+    broken = "from linnet import Agent\nAgent.run = lambda *_, **__: {}['boom']\n@tool\ndef f() -> int: return 1\n"
     path = tools_file(tmp_path, broken)
     done = process("run", "hi", "--tools", path)
     assert (done.returncode, done.stdout) == (1, "")

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
@@ -212,14 +212,14 @@ class _Line:
     async def _hold(self) -> None:
         from mcp import Client
 
-        async with Client(
-            _transport(self._server, self._nowhere), read_timeout_seconds=self._server.seconds
-        ) as client:
-            self._ready.set_result(client)
+        async with AsyncExitStack() as held:
+            transport = await _transport(self._server, self._nowhere, held)
+            client = Client(transport, read_timeout_seconds=self._server.seconds)
+            self._ready.set_result(await held.enter_async_context(client))
             await self._stop.wait()
 
 
-def _transport(server: Server, nowhere: TextIO) -> Any:
+async def _transport(server: Server, nowhere: TextIO, held: AsyncExitStack) -> Any:
     if server.url:
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
@@ -228,7 +228,7 @@ def _transport(server: Server, nowhere: TextIO) -> Any:
         client = httpx2.AsyncClient(
             headers=dict(server.headers), timeout=timeout, follow_redirects=False, trust_env=False
         )
-        return streamable_http_client(server.url, http_client=client)
+        return streamable_http_client(server.url, http_client=await held.enter_async_context(client))
     from mcp import StdioServerParameters
     from mcp.client.stdio import get_default_environment, stdio_client
 

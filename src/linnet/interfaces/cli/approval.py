@@ -11,31 +11,32 @@ from linnet.interfaces.cli import output
 
 if TYPE_CHECKING:
     from linnet import Tool
-    from linnet.agent.execute import Approve
     from linnet.messages import ToolCall
 
 _SHOWN = 2_000
 """Characters of a call that are shown; a longer one is not asked for but refused."""
 
 
-def asker(calm: Callable[[], None] = lambda: None) -> Approve | None:
-    """Who is asked; None without a terminal for both the question and the answer. `calm` clears the line first."""
+def asker() -> Asker | None:
+    """Who is asked; None without a terminal for both the question and the answer."""
     ends = (sys.stdin, sys.stderr)
-    return Asker(calm) if all(end is not None and end.isatty() for end in ends) else None
+    return Asker() if all(end is not None and end.isatty() for end in ends) else None
 
 
 class Asker:
-    """Shows the exact call and reads y, n or a: always in this run, for this tool with these permissions."""
+    """Shows the exact call and reads y, n or a: always in this run, for this tool with these permissions. `calm` is
+    called first, to clear the line."""
 
-    def __init__(self, calm: Callable[[], None] = lambda: None, read: Callable[[], str] | None = None) -> None:
-        self._calm, self._read = calm, read or sys.stdin.readline
+    def __init__(self, read: Callable[[], str] | None = None) -> None:
+        self.calm: Callable[[], None] = lambda: None
+        self._read = read or sys.stdin.readline
         self._always: set[tuple[str, frozenset[str]]] = set()
 
     def __call__(self, tool: Tool, call: ToolCall) -> bool:
         wanted = (tool.name, frozenset(map(str, tool.permissions)))
         if wanted in self._always:
             return True
-        self._calm()
+        self.calm()
         shown = f"{call.name}({json.dumps(call.arguments, ensure_ascii=False)})"
         if len(shown) > _SHOWN:
             output.complain(f"refused, for it is too long to be shown: {shown[:200]}...")

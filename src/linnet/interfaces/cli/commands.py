@@ -18,6 +18,7 @@ from linnet.interfaces.cli import (
     parse,
     router,
     run,
+    serve,
     tools,
 )
 from linnet.interfaces.cli.chat import app as chat
@@ -60,6 +61,7 @@ app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
 app.command(epilog=embed.EXAMPLE)(embed.embed)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
+app.command(epilog=serve.EXAMPLE)(serve.serve)
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")

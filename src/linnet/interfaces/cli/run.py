@@ -60,9 +60,15 @@ def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, 
     from linnet.interfaces.cli.tool_files import sorted_out
 
     # What a tool prints is not the answer.
-    with contextlib.redirect_stdout(sys.stderr), output.working("thinking") as calm:
+    with contextlib.redirect_stdout(sys.stderr):
         files, named = sorted_out(tools, standard)
-        with open_agent(settings, files, named, asker(calm), output.complain) as agent:
+        ask = asker()
+        with (
+            open_agent(settings, files, named, ask, output.complain) as agent,
+            output.working("thinking") as calm,
+        ):
+            if ask is not None:
+                ask.calm = calm
             return agent.run(request, run_id=run_id)
 
 

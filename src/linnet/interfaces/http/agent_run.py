@@ -1,0 +1,176 @@
+"""AgentRun: one turn of a server's own agent, what happens in it, and who decides on its calls.
+
+The agent asks for permission in the thread of its turn, and waits there; whoever watches the run answers from the
+event loop. What happens is written down, so that it can be watched from the beginning by whoever comes later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from linnet.agent.agent import Agent
+from linnet.agent.events import Said, TurnEvent
+from linnet.agent.execute import Approve
+from linnet.agent.result import Result
+from linnet.errors import Cancelled, LinnetError, NotThere
+from linnet.interfaces.http.running import Run
+from linnet.interfaces.http.service import DEFAULT, Service
+from linnet.limits import LIMITS
+from linnet.messages import Message, Step, ToolCall, ToolResult
+from linnet.requests import Model
+from linnet.tools import Tool
+
+Json = dict[str, Any]
+
+MakeAgent = Callable[[Model, Approve], Agent]
+
+
+class AgentRun:
+    """A turn that waits or runs. Raises what the line does, at once, for one that is refused."""
+
+    def __init__(self, service: Service, make: MakeAgent, owner: str, text: str, history: Sequence[Message]) -> None:
+        self.id, self.owner, self.created = f"run_{secrets.token_hex(12)}", owner, time.time()
+        self.status = "queued"
+        self.events: list[Json] = []
+        self.result: Json | None = None
+        self.error: Json | None = None
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._pending: tuple[Json, threading.Event] | None = None
+        self._approved = self._cancelled = False
+
+        def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
+            with make(_Faced(model, bare), self._ask) as agent:
+                yield from agent.stream(text, history)
+
+        self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True)
+        self._task = asyncio.create_task(self._follow())
+
+    # --- for whoever watches ---------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("completed", "failed", "cancelled")
+
+    @property
+    def waiting_for(self) -> Json | None:
+        """The call that is to be decided on."""
+        return self._pending[0] if self._pending else None
+
+    def describe(self) -> Json:
+        return {
+            "id": self.id,
+            "object": "agent.run",
+            "created": int(self.created),
+            "status": self.status,
+            "approval": self.waiting_for,
+            "result": self.result,
+            "error": self.error,
+            "events": len(self.events),
+        }
+
+    async def watch(self, begin: int = 0) -> AsyncIterator[tuple[int, Json]]:
+        """Each event with its number, from the one that is wanted on, until the run is over."""
+        at = begin
+        while True:
+            while at < len(self.events):
+                yield at, self.events[at]
+                at += 1
+            if self.over:
+                return
+            await self._changed.wait()
+
+    def decide(self, approve: bool) -> None:
+        """Raises NotThere where nothing waits for a decision."""
+        if self._pending is None:
+            raise NotThere("no call of this run waits for a decision", hint="See the run's `approval`.")
+        told, decided = self._pending
+        self._pending, self._approved = None, approve
+        self._note({"type": "decision", "call": told["call"], "approved": approve})
+        self.status = "running"
+        decided.set()
+
+    def cancel(self) -> None:
+        """End the turn; a tool that runs is let finish, and none is begun. Cancelling again does nothing."""
+        self._cancelled = True
+        if self._pending is not None:
+            self.decide(False)
+        self._run.cancel()
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        try:
+            async for event in self._run:
+                self.status = "running" if self._pending is None else self.status
+                self._note(told(event))
+                if isinstance(event, Result):
+                    self.result, self.status = event.describe(), "cancelled" if self._cancelled else "completed"
+        except LinnetError as error:
+            self.error = error.describe()
+            self.status = "cancelled" if isinstance(error, Cancelled) else "failed"
+            self._note({"type": "error", "error": self.error})
+        self._changed.set()
+
+    def _note(self, event: Json) -> None:
+        self.events.append(event)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _ask(self, tool: Tool, call: ToolCall) -> bool:
+        """In the thread of the turn: wait for a decision."""
+        decided = threading.Event()
+        told = {"call": _call(call), "permissions": sorted(tool.permissions), "description": tool.description}
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will decide
+            self._loop.call_soon_threadsafe(self._wait_for, told, decided)
+            if not decided.wait(LIMITS.approval_seconds):
+                self._loop.call_soon_threadsafe(self._give_up, decided)
+                return False
+        return self._approved and not self._cancelled
+
+    def _give_up(self, decided: threading.Event) -> None:
+        if self._pending is not None and self._pending[1] is decided:
+            self.decide(False)
+
+    def _wait_for(self, told: Json, decided: threading.Event) -> None:
+        self._pending, self.status = (told, decided), "waiting_for_approval"
+        self._note({"type": "approval", **told})
+        if self._cancelled:
+            self.decide(False)
+
+
+class _Faced:
+    """A Model that is asked through others, and looked at as it is."""
+
+    def __init__(self, model: Model, bare: Model) -> None:
+        self.stream, self._bare = model.stream, bare
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bare, name)
+
+
+def told(event: TurnEvent) -> Json:
+    """An event of a turn as JSON."""
+    match event:
+        case Said(text=text):
+            return {"type": "said", "text": text}
+        case Step():
+            return {"type": "step", "step": asdict(event)}
+        case ToolCall():
+            return {"type": "call", "call": _call(event)}
+        case ToolResult():
+            outcome = {"value": event.value, "error": event.error, "seconds": round(event.seconds, 4)}
+            return {"type": "result", "call": _call(event.call), **outcome}
+        case Result():
+            return {"type": "done", "result": event.describe()}
+
+
+def _call(call: ToolCall) -> Json:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments, "how": call.how}

@@ -1,0 +1,33 @@
+"""Health, told truthfully (a token came lately, or comes now that one is asked for), and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from linnet.interfaces.http.documented import documented
+from linnet.interfaces.http.errors import headers_of, openai_body
+from linnet.interfaces.http.metrics import CONTENT_TYPE
+from linnet.interfaces.http.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    paths = APIRouter()
+
+    @paths.get("/health", **documented(None, "Whether the default model answers"))
+    async def health(request: Request) -> Response:
+        error = await service.ailment()
+        line = {"running": service.line.running, "waiting": service.line.waiting}
+        if error is None:
+            age = round(max(0.0, service.quiet_seconds), 3)
+            return JSONResponse({"status": "ok", "seconds_since_token": age, **line})
+        told: dict[str, Any] = {"status": "error", **openai_body(error), **line}
+        return JSONResponse(told, 503, {"Retry-After": "5", **headers_of(error)})
+
+    @paths.get("/metrics", **documented(None, "Numbers for Prometheus", media="text/plain"))
+    async def metrics(request: Request) -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+
+    return paths

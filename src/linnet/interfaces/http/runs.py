@@ -1,0 +1,138 @@
+"""/v1/agent/runs: turns of the server's own agents: begun, watched, decided on, cancelled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import Field
+
+from linnet.errors import EmptyRequest, NotThere, QueueFull, RequestError
+from linnet.interfaces.http.agent_run import AgentRun, Json, MakeAgent
+from linnet.interfaces.http.body import received
+from linnet.interfaces.http.documented import documented
+from linnet.interfaces.http.openai_shapes import ChatMessage, Loose, read_messages
+from linnet.interfaces.http.service import Service
+from linnet.interfaces.http.sse import frame, kept_alive
+from linnet.limits import LIMITS
+from linnet.requests import check_size
+
+
+class RunRequest(Loose):
+    """POST /v1/agent/runs. With `stream` the run is watched on this very connection, and ends with it."""
+
+    text: str
+    history: Annotated[list[ChatMessage], Field(max_length=LIMITS.request_messages)] | None = None
+    stream: bool | None = None
+
+
+class Decision(Loose):
+    """POST /v1/agent/runs/{id}/decision"""
+
+    approve: bool
+
+
+class Runs:
+    """Those that are remembered. Each is its owner's alone: to all others it is not there."""
+
+    def __init__(self, most: int = LIMITS.agent_runs) -> None:
+        self._most = most
+        self._runs: dict[str, AgentRun] = {}
+
+    def add(self, run: AgentRun) -> None:
+        self._runs[run.id] = run
+
+    def make_room(self) -> None:
+        """Forget the oldest that are over. Raises QueueFull where all of them run."""
+        for old in [run for run in self._runs.values() if run.over][: max(0, len(self._runs) + 1 - self._most)]:
+            del self._runs[old.id]
+        if len(self._runs) >= self._most:
+            raise QueueFull(f"{self._most} runs are under way", queue=self._most)
+
+    def of(self, owner: str) -> list[AgentRun]:
+        return [run for run in self._runs.values() if run.owner == owner]
+
+    def get(self, id: str, owner: str) -> AgentRun:
+        run = self._runs.get(id)
+        if run is None or run.owner != owner:
+            raise NotThere(f"there is no run {id[:60]!r}", hint="Runs that are over are forgotten after a while.")
+        return run
+
+
+def router(service: Service, make: MakeAgent) -> APIRouter:
+    paths, runs = APIRouter(), Runs()
+
+    def named(request: Request, id: str) -> AgentRun:
+        return runs.get(id, request.scope["owner"])
+
+    @paths.post("/v1/agent/runs", **documented(RunRequest, "Begin a turn of an agent", streams=True))
+    async def begin(request: Request) -> Response:
+        asked = await received(request, RunRequest)
+        if not asked.text.strip():
+            raise EmptyRequest("the request is empty", param="text")
+        check_size((asked.text,))
+        history = read_messages(asked.history) if asked.history else ()
+        runs.make_room()
+        run = AgentRun(service, make, request.scope["owner"], asked.text, history)
+        runs.add(run)
+        if asked.stream:
+            return _events(run, 0, bound=True)
+        return JSONResponse(run.describe(), 201, {"Location": f"/v1/agent/runs/{run.id}"})
+
+    @paths.get("/v1/agent/runs", **documented(None, "The runs that are remembered"))
+    async def listed(request: Request) -> Response:
+        found = [run.describe() for run in runs.of(request.scope["owner"])]
+        return JSONResponse({"object": "list", "data": found})
+
+    @paths.get("/v1/agent/runs/{id}", **documented(None, "One run"))
+    async def one(request: Request, id: str) -> Response:
+        return JSONResponse(named(request, id).describe())
+
+    @paths.get("/v1/agent/runs/{id}/events", **documented(None, "What happens in it", streams=True))
+    async def watch(request: Request, id: str) -> Response:
+        return _events(named(request, id), _behind(request.headers.get("last-event-id", "")), bound=False)
+
+    @paths.post("/v1/agent/runs/{id}/decision", **documented(Decision, "Approve the call that waits, or do not"))
+    async def decide(request: Request, id: str) -> Response:
+        run, decision = named(request, id), await received(request, Decision)
+        run.decide(decision.approve)
+        return JSONResponse(run.describe())
+
+    @paths.post("/v1/agent/runs/{id}/cancel", **documented(None, "End it"))
+    async def cancel(request: Request, id: str) -> Response:
+        run = named(request, id)
+        run.cancel()
+        return JSONResponse(run.describe())
+
+    return paths
+
+
+def _behind(last: str) -> int:
+    """The number of the next event, behind the last one that a client has seen."""
+    if not last:
+        return 0
+    if not re.fullmatch("[0-9]{1,9}", last):
+        raise RequestError("Last-Event-ID is not one of this server's")
+    return int(last) + 1
+
+
+def _events(run: AgentRun, begin: int, *, bound: bool) -> Response:
+    async def frames() -> AsyncGenerator[bytes, None]:
+        try:
+            if begin == 0:
+                yield _frame({"type": "run", "run": run.describe()})
+            async for number, event in run.watch(begin):
+                yield b"id: %d\n" % number + _frame(event)
+        finally:
+            if bound and not run.over:
+                run.cancel()
+
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(kept_alive(frames()), media_type="text/event-stream", headers=headers)
+
+
+def _frame(event: Json) -> bytes:
+    return frame(event, event["type"])

@@ -1,0 +1,95 @@
+"""The server process: one socket, one event loop, and an end that finishes or hands back what runs.
+
+A first SIGTERM or SIGINT lets nobody in any more: what waits is refused with 503, what runs has `http_grace_seconds`
+to end, and is then cancelled. A second one ends at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from linnet.errors import InputInvalid
+from linnet.interfaces.http.deadlines import Bounded
+from linnet.interfaces.http.guard import Door
+from linnet.interfaces.http.service import Service
+from linnet.limits import LIMITS
+
+_BACKLOG = 2_048
+
+_LAST_WORDS = 2
+"""Seconds to say that an answer was cancelled."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, with both signals treated alike, and told of the first. `ready` is called with the socket open."""
+
+    def __init__(self, app: FastAPI, service: Service, ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(_configuration(app))
+        self._service, self._ready = service, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._service.close()
+        last = asyncio.get_running_loop().call_later(LIMITS.http_grace_seconds, self._service.cancel)
+        await super().shutdown(sockets)
+        last.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal is not raised again at the end, as uvicorn's own would be: a server that was told to end has
+        done what it should."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(app: FastAPI, service: Service, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal says otherwise."""
+    Server(app, service, ready).run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def bound(door: Door, port: int) -> Iterator[socket.socket]:
+    """The socket to listen on; port 0 is any free one. Raises Forbidden, SettingsInvalid, and InputInvalid for an
+    address that cannot be had."""
+    door.check_bind()
+    try:
+        found = socket.getaddrinfo(door.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise InputInvalid(f"{door.host!r} is no address to listen on: {error}", hint="Try 127.0.0.1.") from error
+    with listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+        except (OSError, OverflowError) as error:
+            hint = "Give another --port, or end what listens there."
+            raise InputInvalid(f"cannot listen on {door.host} port {port}: {error}", hint=hint) from error
+        yield listening
+
+
+def _configuration(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Bounded,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        h11_max_incomplete_event_size=LIMITS.http_header_bytes,
+        timeout_keep_alive=int(LIMITS.http_idle_seconds),
+        timeout_graceful_shutdown=int(LIMITS.http_grace_seconds) + _LAST_WORDS,
+    )

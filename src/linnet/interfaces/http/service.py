@@ -1,0 +1,137 @@
+"""Service: the models of a server by name, the line before them, and whether they are alive.
+
+Hides the order in which Models are put around a model for one request: who asks, an end to it at any time, and one
+deadline for waiting and working together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from linnet import requests
+from linnet.agent.within import Within
+from linnet.errors import DeadlineExceeded, LinnetError, ModelNotFound
+from linnet.interfaces.http.client import ForClient
+from linnet.interfaces.http.errors import as_ours
+from linnet.interfaces.http.line import Line
+from linnet.interfaces.http.metrics import Metrics
+from linnet.interfaces.http.running import Run
+from linnet.limits import LIMITS
+from linnet.requests import Done, Generate, Model, Segment
+from linnet.runtime.cancelling import Cancelling
+
+Event = TypeVar("Event")
+
+DEFAULT = "default"
+
+
+class Service:
+    """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
+
+    `seconds` is the deadline of a request, waiting included.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        *,
+        seconds: float = LIMITS.request_seconds,
+        at_once: int = LIMITS.http_at_once,
+        room: int = LIMITS.http_queue,
+    ) -> None:
+        self.models = dict(models)
+        self.line = Line(at_once, room)
+        self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
+        self.started = time.time()
+        self._seconds = seconds
+        self.metrics = Metrics(self.line)
+        self._runs: WeakSet[Run[Any]] = WeakSet()
+        self._beat = float("-inf")
+        self._probe: asyncio.Task[LinnetError | None] | None = None
+
+    def model(self, name: str) -> Model:
+        """Raises ModelNotFound with the names that there are."""
+        found = self.models.get(name)
+        if found is None:
+            known = ", ".join(self.models)
+            raise ModelNotFound(
+                f"there is no model {name[:80]!r} on this server", hint=f"There are: {known}.", param="model"
+            )
+        return found
+
+    def run(
+        self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]], *, agents: bool = False
+    ) -> Run[Event]:
+        """The events that `work(model, bare)` yields, in a thread once there is a seat, among `agents` or others;
+        `bare` is the model itself, to be asked about and not to be asked. Raises ModelNotFound, QueueFull or
+        Cancelled."""
+        bare = self.model(name)
+        until = time.monotonic() + self._seconds
+        stoppable = Cancelling(self.owned(name, owner))
+
+        def events() -> Iterator[Event]:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise DeadlineExceeded(f"the request waited for its whole {self._seconds:g} s", seconds=self._seconds)
+            try:
+                stoppable.check()
+                yield from work(Within(stoppable, left), bare)
+            finally:
+                stoppable.cancel()
+
+        run = Run(self.agents if agents else self.line, events, stoppable.cancel)
+        self._runs.add(run)
+        return run
+
+    def owned(self, name: str, owner: str) -> ForClient:
+        """A model as one client has it, outside the line. Raises ModelNotFound."""
+        bare = self.model(name)
+        return ForClient(bare, owner, lambda event: self._heard(bare.capabilities.name, event))
+
+    def _heard(self, name: str, event: requests.Event) -> None:
+        """From the thread of whoever listens."""
+        if isinstance(event, Done):
+            self.metrics.spent(name, event.usage)
+        elif not event.tokens:
+            return
+        self._beat = time.monotonic()
+
+    def close(self) -> None:
+        """Let nobody in any more, and refuse those that wait."""
+        self.line.close()
+        self.agents.close()
+
+    def cancel(self) -> None:
+        """End what still runs; whoever reads of it is told."""
+        for run in list(self._runs):
+            run.cancel()
+
+    # --- health ----------------------------------------------------------------------------------
+
+    @property
+    def quiet_seconds(self) -> float:
+        """Since the last token; infinite before the first."""
+        return time.monotonic() - self._beat
+
+    async def ailment(self) -> LinnetError | None:
+        """What is wrong with the default model, None if a token came lately, or comes now that one is asked for."""
+        age = self.quiet_seconds
+        if age > LIMITS.health_fresh_seconds / 2 and (self._probe is None or self._probe.done()):
+            self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
+        if age <= LIMITS.health_fresh_seconds or self._probe is None:
+            return None  # a probe that was begun is for those who ask later
+        return await asyncio.shield(self._probe)
+
+    def _probed(self) -> LinnetError | None:
+        """Not through the line: who stands in it says nothing of the engine."""
+        request = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=LIMITS.health_probe_seconds)
+        try:
+            for event in self.models[DEFAULT].stream(request):
+                self._heard(self.models[DEFAULT].capabilities.name, event)
+        except Exception as error:
+            return as_ours(error)
+        return None

@@ -1,0 +1,197 @@
+"""Agents of the server: begun, watched, decided on, cancelled; and each client's own."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from linnet import Permission, Rule, tool
+from linnet.interfaces.http import agent_run
+from linnet.interfaces.http.auth import Keys
+from linnet.interfaces.http.guard import Door
+from linnet.interfaces.http.runs import Runs
+from linnet.limits import LIMITS
+from linnet.script import Say
+
+CLIENT = httpx.Client(timeout=60)
+Says = Callable[[str], Say]
+Read = Callable[[str], list[Any]]
+WIPED: list[str] = []
+STILL = threading.Event()
+
+
+@tool(rules=[Rule(prefix="wipe", to="what")], permissions=[Permission.WRITE_FILES], answer="Wiped {what}.")
+def wipe(what: str) -> str:
+    """Wipe something out."""
+    WIPED.append(what)
+    return what
+
+
+@tool(rules=[Rule(prefix="dig", to="what")])
+def dig(what: str) -> str:
+    """Dig until told otherwise."""
+    STILL.wait(10)
+    return what
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_client_is_closed() -> Iterator[None]:
+    yield
+    CLIENT.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_wiped() -> None:
+    WIPED.clear()
+    STILL.clear()
+
+
+def begun(url: str, text: str, **more: Any) -> dict[str, Any]:
+    done = CLIENT.post(f"{url}/v1/agent/runs", json={"text": text, **more})
+    assert done.status_code == 201 and done.headers["location"].endswith(done.json()["id"])
+    run: dict[str, Any] = done.json()
+    return run
+
+
+def reached(url: str, run: dict[str, Any], *statuses: str) -> dict[str, Any]:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        now: dict[str, Any] = CLIENT.get(f"{url}/v1/agent/runs/{run['id']}").json()
+        if now["status"] in statuses:
+            return now
+        time.sleep(0.02)
+    raise AssertionError(f"still {now['status']}")
+
+
+def test_a_run_on_the_real_server_says_what_run_says(http: httpx.Client, server: str) -> None:
+    run = begun(server, "What is 17 times 24?")
+    done = reached(server, run, "completed")
+    assert done["result"]["answer"] == "17 * 24 = 408" and done["result"]["how"] == "rule"
+    own = reached(server, begun(server, "What is the capital of France?"), "completed")
+    assert "Paris" in own["result"]["answer"] and own["result"]["usage"]["generated_tokens"] > 3
+    assert {one["id"] for one in http.get("/v1/agent/runs").json()["data"]} >= {run["id"], own["id"]}
+
+
+def test_a_run_is_watched_from_its_beginning_or_from_where_one_was(server: str, events: Read) -> None:
+    run = begun(server, "Don't let me forget to call grandma tomorrow at 9 am")
+    reached(server, run, "completed")
+    text = CLIENT.get(f"{server}/v1/agent/runs/{run['id']}/events").text
+    told = events(text)
+    kinds = [event["type"] for event in told]
+    assert kinds[0] == "run" and kinds[-1] == "done" and kinds.index("call") < kinds.index("result")
+    assert text.count("id: ") == len(told) - 1
+    rest = CLIENT.get(
+        f"{server}/v1/agent/runs/{run['id']}/events", headers={"last-event-id": str(len(told) - 3)}
+    ).text
+    assert [event["type"] for event in events(rest)] == ["done"]
+
+
+def test_what_needs_a_permission_waits_for_a_decision(serving: Any, says: Says, events: Read) -> None:
+    url = serving(says("Hi"), tools=(wipe,)).url
+    run = begun(url, "wipe the board")
+    waiting = reached(url, run, "waiting_for_approval")
+    assert waiting["approval"]["call"]["arguments"] == {"what": "the board"} and not WIPED
+    assert waiting["approval"]["permissions"] == ["files.write"]
+    decided = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    assert decided.status_code == 200
+    assert reached(url, run, "completed")["result"]["answer"] == "Wiped the board." and WIPED == ["the board"]
+    again = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    assert (again.status_code, again.json()["error"]["code"]) == (404, "not_there")
+
+
+def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
+    url = serving(says("Hi"), tools=(wipe,)).url
+    for ending in ("decision", "cancel"):
+        run = begun(url, "wipe the board")
+        reached(url, run, "waiting_for_approval")
+        CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"approve": False})
+        done = reached(url, run, "completed", "cancelled")
+        assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
+
+
+def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_run, "LIMITS", replace(LIMITS, approval_seconds=0.2))
+    url = serving(says("Hi"), tools=(wipe,)).url
+    done = reached(url, begun(url, "wipe the board"), "completed")
+    assert done["result"]["error"]["code"] == "tool_denied" and done["approval"] is None and not WIPED
+
+
+def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> None:
+    running = serving(says("x " * 120), seconds_per_token=0.01, tools=(wipe,))
+    run = begun(running.url, "Tell me of the sea")
+    until = time.monotonic() + 5
+    while not running.supervisor._tickets and time.monotonic() < until:
+        time.sleep(0.02)
+    CLIENT.post(f"{running.url}/v1/agent/runs/{run['id']}/cancel")
+    assert reached(running.url, run, "cancelled")["error"]["code"] == "cancelled" and running.idle()
+
+
+def test_a_run_that_is_watched_as_it_begins_ends_with_its_client(serving: Any, says: Says) -> None:
+    running = serving(says("x " * 120), seconds_per_token=0.01, tools=(wipe,))
+    body = {"text": "Tell me of the sea", "stream": True}
+    with httpx.stream("POST", f"{running.url}/v1/agent/runs", json=body, timeout=20) as answer:
+        for line in answer.iter_lines():
+            if '"said"' in line:
+                break
+    assert running.idle(1.0) and running.service.agents.running == 0
+
+
+def test_runs_that_wait_keep_no_chat_waiting(serving: Any, says: Says) -> None:
+    running = serving(says("Hi"), tools=(wipe, dig), at_once=1)
+    first, second = begun(running.url, "dig a hole"), begun(running.url, "wipe it")
+    reached(running.url, first, "running")
+    assert reached(running.url, second, "queued") and running.chat().status_code == 200
+    STILL.set()
+    reached(running.url, first, "completed")
+    reached(running.url, second, "waiting_for_approval")
+    assert running.chat().status_code == 200
+
+
+def test_the_runs_of_one_key_are_not_there_for_another(serving: Any, says: Says) -> None:
+    one, two = {"x-api-key": "key-number-one"}, {"x-api-key": "key-number-two"}
+    url = serving(says("Hi"), tools=(wipe,), door=Door(keys=Keys([*one.values(), *two.values()]))).url
+    run = CLIENT.post(f"{url}/v1/agent/runs", json={"text": "wipe the board"}, headers=one).json()
+    path = f"{url}/v1/agent/runs/{run['id']}"
+    assert CLIENT.get(path, headers=one).status_code == 200
+    for method, rest in (("GET", ""), ("GET", "/events"), ("POST", "/decision"), ("POST", "/cancel")):
+        assert CLIENT.request(method, path + rest, headers=two, json={"approve": True}).status_code == 404
+    assert CLIENT.get(f"{url}/v1/agent/runs", headers=two).json()["data"] == [] and not WIPED
+    CLIENT.post(f"{path}/cancel", headers=one)
+
+
+def test_what_is_no_run_is_refused(serving: Any, says: Says) -> None:
+    url = serving(says("Hi"), tools=(wipe,)).url
+    for body in ({}, {"text": " "}, {"text": 7}, {"text": "x" * 600_000}):
+        assert 400 <= CLIENT.post(f"{url}/v1/agent/runs", json=body).status_code < 500
+    assert CLIENT.get(f"{url}/v1/agent/runs/none").status_code == 404
+
+
+def test_the_oldest_that_are_over_are_forgotten() -> None:
+    class Fake:
+        def __init__(self, id: str, over: bool) -> None:
+            self.id, self.over, self.owner = id, over, ""
+
+    runs: Any = Runs(most=3)
+    for id, over in (("a", False), ("b", True), ("c", True)):
+        runs.make_room()
+        runs.add(Fake(id, over))
+    runs.make_room()
+    runs.add(Fake("d", False))
+    assert [run.id for run in runs.of("")] == ["a", "c", "d"]
+    runs._runs["c"].over = False
+    with pytest.raises(Exception, match="under way"):
+        runs.make_room()
+
+
+def test_events_are_json(server: str) -> None:
+    run = begun(server, "What is 2 + 2?")
+    reached(server, run, "completed")
+    text = CLIENT.get(f"{server}/v1/agent/runs/{run['id']}/events").text
+    assert all(json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: "))
