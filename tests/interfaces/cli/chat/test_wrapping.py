@@ -31,7 +31,8 @@ def wrapped(text: str, columns: int = 11, cuts: tuple[int, ...] = ()) -> str:
         ("abcdefghijklmnop q", "abcdefghij\nklmnop q"),
         ("漢字漢字漢字漢字", "漢字漢字漢\n字漢字"),
         ("a 漢字漢字漢字", "a 漢字漢字\n漢字"),
-        ("tab\there", "tab here"),
+        ("a\tb", "a    b"),
+        ("if x:\n    go()", "if x:\n    go()"),
     ],
 )
 def test_examples(text: str, shown: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +13,12 @@ import typer
 from linnet.interfaces.cli import options, output
 
 if TYPE_CHECKING:
+    from linnet.agent.agent import Agent
     from linnet.agent.execute import Approve
     from linnet.interfaces.cli.chat.talk import Opener, Talk
+    from linnet.settings import Settings
+
+    _Opening = Callable[[Approve | None], Opener]
 
 EXAMPLE = "Example: echo 'What is 17 times 24?' | linnet chat"
 
@@ -53,7 +57,7 @@ def _is_terminal(stream: Any) -> bool:
     return stream is not None and bool(stream.isatty())
 
 
-def _on_terminal(opener: Any, resume: Path | None, as_json: bool) -> None:
+def _on_terminal(opener: _Opening, resume: Path | None, as_json: bool) -> None:
     from linnet.interfaces.cli.chat.busy import deaf
     from linnet.interfaces.cli.chat.loop import converse
     from linnet.interfaces.cli.chat.remembered import history_file
@@ -69,7 +73,7 @@ def _on_terminal(opener: Any, resume: Path | None, as_json: bool) -> None:
             converse(talk, face)
 
 
-def _over_pipe(opener: Any, resume: Path | None, as_json: bool) -> None:
+def _over_pipe(opener: _Opening, resume: Path | None, as_json: bool) -> None:
     from linnet.interfaces.cli.chat.loop import converse
     from linnet.interfaces.cli.chat.pipe import Pipe
 
@@ -88,7 +92,7 @@ def _talk(opener: Opener, resume: Path | None) -> Iterator[Talk]:
         yield talk
 
 
-def _opener(settings: Any, tools: list[str], standard: list[str], approve: Approve | None) -> Opener:
+def _opener(settings: Settings, tools: list[str], standard: list[str], approve: Approve | None) -> Opener:
     """Tools of files are loaded once: what they remember outlives a change of the model."""
     from linnet.app import open_agent
     from linnet.interfaces.cli.tool_files import sorted_out
@@ -96,7 +100,7 @@ def _opener(settings: Any, tools: list[str], standard: list[str], approve: Appro
     with contextlib.redirect_stdout(sys.stderr):
         files, named = sorted_out(tools, standard)
 
-    def opened(name: str | None) -> Any:
+    def opened(name: str | None) -> Agent:
         found = settings if name is None else settings.model_copy(update={"model": name})
         return open_agent(found, files, named, approve, output.complain)
 

@@ -1,6 +1,6 @@
 """What was typed in earlier chats, in a private file: a JSON text on each line, the newest last.
 
-What begins with a space is not kept. A file that cannot be read or written loses nothing but itself.
+What begins with a space is not kept. A file that cannot be read or written costs the history, and a note.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
+from linnet.interfaces.cli import output
 from linnet.limits import LIMITS
 from linnet.storage import state_folder, write_whole
 
@@ -27,9 +28,11 @@ class Remembered(History):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        with contextlib.suppress(OSError):
+        try:
             _make_private(path)
             _shorten(path)
+        except OSError as error:
+            output.note(f"What is typed is not kept: {path}: {error.strerror}")
 
     def load_history_strings(self) -> Iterable[str]:
         return reversed(_entries(self._path)[-LIMITS.chat_history :])

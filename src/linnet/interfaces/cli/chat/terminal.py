@@ -26,6 +26,7 @@ class Terminal:
     def __init__(self, out: TextIO, history: Path) -> None:
         if hasattr(out, "reconfigure"):
             out.reconfigure(errors="replace")  # a terminal that has no arrow has a question mark
+        self._out = out
         self._console = Console(file=out, highlight=False)
         self._keys = Keys([command.name for command in COMMANDS], history, out)
         self._ask = Asker(read=self._keys.ask)
@@ -45,7 +46,8 @@ class Terminal:
             for event in events:
                 if isinstance(event, Question):
                     screen.calm()
-                    following.answer(self._ask(event.tool, event.call))
+                    with contextlib.redirect_stderr(self._out):  # seen, wherever errors go
+                        following.answer(self._ask(event.tool, event.call))
                     continue
                 screen.tell(event)
                 if isinstance(event, Result):
@@ -60,7 +62,8 @@ class Terminal:
             self._console.print(part)
 
     def fail(self, error: LinnetError) -> None:
-        output.report(error, as_json=False)
+        with contextlib.redirect_stderr(self._out):
+            output.report(error, as_json=False)
 
     def breakable(self) -> contextlib.AbstractContextManager[None]:
         return breakable()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
+_TAB = "    "
+
 
 class Wrapping:
     """`columns()` is asked for each piece, so that a resize is seen; the last column stays free."""
@@ -35,7 +37,7 @@ class Wrapping:
             return said
         if character.isspace() and character != "\xa0":
             said = self._placed(width)
-            self._space += " " if character == "\t" else character
+            self._space += _TAB if character == "\t" else character
             return said
         wide = cell_len(character) > 1
         full = cell_len(self._word) + cell_len(character) > width
