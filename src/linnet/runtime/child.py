@@ -37,6 +37,9 @@ _ENVIRONMENT = {
 }
 _LAST_WORDS = 4_096
 
+_BEGIN = "linnet.worker.begin"
+"""The module that every child begins with, and that runs the one that is wanted."""
+
 _jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 _nursery: threading.Thread | None = None
 _nursery_lock = threading.Lock()
@@ -138,7 +141,7 @@ def _start(module: str, descriptors: Sequence[int]) -> Child:
         raise
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
+            [sys.executable, "-P", "-m", _BEGIN, module, str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
