@@ -161,6 +161,8 @@ ONE_PAST = {
     "counts_kept": "test_limits_past.py::test_one_past_what_an_agent_remembers",
     "summaries_kept": "test_limits_past.py::test_one_past_what_an_agent_remembers",
     "store_wait_seconds": "test_limits_past.py::test_a_store_is_waited_for_so_long_and_no_longer",
+    "conversation_bytes": "interfaces/cli/chat/test_saved.py::test_one_byte_past_the_limit",
+    "chat_history": "interfaces/cli/chat/test_remembered.py::test_no_more_than_the_limit_and_the_older_half_goes",
     "memory_facts": "agent/test_memory.py::test_bounds",
     "fact_chars": "agent/test_memory.py::test_bounds",
     "memory_turns": "agent/test_memory.py::test_the_journal_keeps_the_newest",

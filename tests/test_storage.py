@@ -186,6 +186,7 @@ WRITERS = {
     "models/encodings.py": "an encoding in the making, which gets its name once it is synced and recorded",
     "interfaces/cli/eval/common.py": "rows of an evaluation, where its user asked for them, line by line",
     "evals/fitting/remember.py": "answers that a fitting remembers, line by line; a torn one is passed over",
+    "interfaces/cli/chat/remembered.py": "appends whole lines of what was typed; a torn one is passed over",
     "interfaces/cli/main.py": "opens the null device",
     "runtime/encoder.py": "makes sure that the caller's file, empty so far, can be written, and hands it over",
     "agent/tools/writing.py": "a user's files: a new one is made beside the old one, and renamed",

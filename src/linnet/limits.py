@@ -169,6 +169,8 @@ class Limits:
     counts_kept: int = _limit(8_192, "counts", "of tokens of messages that an agent remembers, the last used")
     summaries_kept: int = _limit(64, "texts", "summaries of conversations that an agent remembers, the last used")
     store_wait_seconds: float = _limit(5.0, "s", "for another process that is writing a memory or a cache")
+    conversation_bytes: int = _limit(8 * MIB, "bytes", "one saved conversation")
+    chat_history: int = _limit(1_000, "entries", "typed in a chat that are remembered, the newest")
     memory_facts: int = _limit(10_000, "facts", "in one memory")
     fact_chars: int = _limit(1_000, "characters", "one fact in a memory")
     recalled_facts: int = _limit(4, "facts", "that one request has recalled, unless its caller says otherwise")

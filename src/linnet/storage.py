@@ -43,6 +43,12 @@ def data_folder() -> Path:
     return (shared if shared.is_absolute() else _home() / ".local" / "share") / "linnet"
 
 
+def state_folder() -> Path:
+    """$XDG_STATE_HOME/linnet, or ~/.local/state/linnet. It need not exist."""
+    shared = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (shared if shared.is_absolute() else _home() / ".local" / "state") / "linnet"
+
+
 def read_json(path: Path) -> Any | None:
     """The value in the file; None when it is absent, unreadable or broken."""
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from linnet.agent.cascade import Cascade
-from linnet.agent.context.fit import Fitter
+from linnet.agent.context.fit import SYSTEM, Fitted, Fitter
 from linnet.agent.context.window import Window
 from linnet.agent.conversation import Conversation
 from linnet.agent.events import TurnEvent, Watch
@@ -217,6 +217,12 @@ class Agent:
             run=run,
             watch=watch,
         )
+
+    def fitted(self, history: Sequence[Message] = (), about: str = "") -> Fitted:
+        """What of a history the model would hear with the next request, and how its context is shared out, in tokens
+        by section; `about` is what memory is asked for. Starts the processes, to count."""
+        known = None if self._memory is None else [fact.text for fact in self._memory.recall(about)]
+        return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
 
     def _journalled(self, run_id: str, text: str) -> Run:
         from linnet.agent.runs import Runs

@@ -28,5 +28,10 @@ class Conversation:
     def run(self, text: str) -> Result:
         """Answer the next request. One that fails with an error was not said, and can be said again."""
         result = self._agent.run(text, self.history)
-        self.history += (Message("user", text.strip()), Message("assistant", result.answer))
+        self.history += exchange(text, result)
         return result
+
+
+def exchange(text: str, result: Result) -> tuple[Message, Message]:
+    """A request and its answer, as a conversation keeps them."""
+    return Message("user", text.strip()), Message("assistant", result.answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,7 @@ class Turn:
             self._degraded += (f"the answer was cut at {done.usage.generated_tokens} tokens",)
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
-        data = {"context": fitted.sizes} if fitted.sizes else {}
+        data = {"usage": asdict(done.usage)} | ({"context": fitted.sizes} if fitted.sizes else {})
         usage = fitted.usage + done.usage
         self._steps += (step.later(asked) for step in done.steps)
         self._steps.append(Step("answer", "in the model's own words", self._now() - start, data, start, usage))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from linnet.calling.choose import MARGIN, Chooser, Chosen
 from linnet.calling.fill import Filled, fill_all
@@ -46,7 +46,7 @@ class Guide:
         chosen = self._chooser.choose(self._model, request)
         ranking = {c.tool.name: round(c.score, 2) for c in chosen.ranked}
         names = " and ".join(tool.name for tool, _ in chosen.picked) or "no tool"
-        data = {"scores": ranking, "by": "model" if chosen.asked else "evidence"}
+        data = {"scores": ranking, "by": "model" if chosen.asked else "evidence", "usage": asdict(chosen.usage)}
         step = Step("choose", f"{names} fits best", time.monotonic() - started, data, usage=chosen.usage)
         if not chosen.picked:
             return Guided((), chosen.usage, (step,))
@@ -61,7 +61,7 @@ class Guide:
             started = time.monotonic()
             for filled in fill_all(self._model, tool, text, request):
                 usage += filled.usage
-                data = {"from": filled.told, "sure": round(filled.sure, 3)}
+                data = {"from": filled.told, "sure": round(filled.sure, 3), "usage": asdict(filled.usage)}
                 now, start = time.monotonic(), started - began
                 steps.append(Step("fill", f"arguments of {tool.name}", now - started, data, start, filled.usage))
                 try:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from linnet.calling.dialects.dialect import ARGUMENTS, as_json
@@ -111,6 +111,7 @@ class Native:
             "told": [tool.name for tool in told],
             "written": answer.written,
             "cut": answer.cut,
+            "usage": asdict(asked.usage),
         }
         took = time.monotonic() - started
         step = Step("native", f"{made} in {self._way.notation}", took, data, usage=asked.usage)

@@ -22,6 +22,7 @@ from linnet.interfaces.cli import (
     serve,
     tools,
 )
+from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
 from linnet.interfaces.cli.models.app import app as models_app
 
@@ -54,6 +55,7 @@ def linnet(
 
 
 app.command(epilog=run.EXAMPLE)(run.run)
+app.command(epilog=chat.EXAMPLE)(chat.chat)
 app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))

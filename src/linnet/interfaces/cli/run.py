@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from linnet.errors import InputInvalid, RequestTooLarge
-from linnet.interfaces.cli import options, output, trace
+from linnet.interfaces.cli import options, output, telling, trace
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
     from linnet.agent.result import Result
-    from linnet.messages import ToolResult
-
-NOT_RUN = ("tool_denied", "tool_unbound")
-"""Errors of calls that were never begun: what would have been done is told."""
 
 EXAMPLE = 'Example: linnet run "What is 17 times 24?" --json'
 
@@ -59,7 +54,7 @@ def run(
         if as_json:
             output.say_json(result.describe() | ({"trace": trace_of(result, load).describe()} if traced else {}))
         else:
-            _tell(result, verbose)
+            telling.tell(result, verbose)
             if traced:
                 output.show(*trace.draw(trace_of(result, load)))
         raise typer.Exit(result.exit_code)
@@ -114,35 +109,3 @@ def _standard_input() -> bytes:
     except OSError as error:
         message = f"standard input cannot be read: {error.strerror}"
         raise InputInvalid(message, hint="Give the request as text.") from error
-
-
-# --- the answer ----------------------------------------------------------------------------------
-
-
-def _tell(result: Result, verbose: bool) -> None:
-    output.say(result.answer)
-    for done in result.calls:
-        if done.error is not None and done.error["code"] in NOT_RUN:
-            output.complain(f"not run: {_call(done)}")
-    for remark in result.degraded:
-        output.complain(f"note: {remark}")
-    for left_out in result.dropped:
-        output.complain(f"note: left out for want of room: {left_out}")
-    if result.error is not None:
-        if result.error["message"] not in result.answer:
-            output.complain(f"error: {result.error['message']}")
-        output.complain(f"hint: {result.error['hint']}")
-    output.note(_how(result), verbose=verbose)
-
-
-def _how(result: Result) -> str:
-    """`model · set_lights(on=true) · 260 prompt tokens (200 cached), 30 generated (18 forced) · 1.8 s`"""
-    calls = [_call(done) for done in result.calls]
-    weights = [result.encoding] if result.encoding else []
-    return " · ".join([result.how, *calls, trace.tokens(result.usage), *weights, f"{result.seconds:.2f} s"])
-
-
-def _call(done: ToolResult) -> str:
-    arguments = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in done.call.arguments.items())
-    text = f"{done.call.name}({', '.join(arguments)})"
-    return text if len(text) <= 160 else f"{text[:157]}..."

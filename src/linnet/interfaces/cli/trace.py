@@ -10,13 +10,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from linnet.interfaces.cli import output
+from linnet.interfaces.cli.telling import tokens
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from linnet.agent.question import Question
     from linnet.agent.trace import Node, Trace
-    from linnet.requests import Usage
 
 _NAMES, _TIMES = 18, 10
 """Columns of the tree with the kinds, and of the times."""
@@ -106,14 +106,6 @@ def _of_group(kind: str, asked: Sequence[Question]) -> Row:
 
 
 # --- words ---------------------------------------------------------------------------------------
-
-
-def tokens(usage: Usage) -> str:
-    """`260 prompt tokens (200 cached), 30 generated (18 forced)`; "no tokens" for none."""
-    if not (usage.prompt_tokens or usage.generated_tokens):
-        return "no tokens"
-    prompt = f"{usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached)"
-    return f"{prompt}, {usage.generated_tokens} generated ({usage.forced_tokens} forced)"
 
 
 def span(seconds: float) -> str:

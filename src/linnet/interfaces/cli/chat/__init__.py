@@ -1,0 +1,1 @@
+"""`linnet chat`: a conversation, on a terminal or over a pipe."""
