@@ -12,6 +12,7 @@ from linnet.interfaces.cli import (
     doctor,
     embed,
     limits,
+    mcp,
     memory,
     options,
     output,
@@ -60,6 +61,7 @@ app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
 app.command(epilog=embed.EXAMPLE)(embed.embed)
+app.command(epilog=mcp.EXAMPLE)(mcp.mcp)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.command(epilog=profile.EXAMPLE)(profile.profile)
