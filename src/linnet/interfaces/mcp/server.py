@@ -1,7 +1,7 @@
 """An agent as an MCP server over standard input and output: its tools, and `ask`, which is the agent itself.
 
 Hides the SDK. A tool runs with the permissions that were given when the server was started, and with no others:
-nobody sits at its terminal. What would be asked for there is denied, and the host is told which permission is missing.
+nobody sits at its terminal. What would be asked for there is denied, and the host is told what is missing.
 """
 
 from __future__ import annotations
