@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -14,10 +15,12 @@ import pytest
 
 from linnet import Permission, Rule, tool
 from linnet.interfaces.http import agent_run
+from linnet.interfaces.http.agent_run import AgentRun
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.runs import Runs
 from linnet.limits import LIMITS
+from linnet.messages import ToolCall
 from linnet.script import Say
 
 CLIENT = httpx.Client(timeout=60)
@@ -99,11 +102,37 @@ def test_what_needs_a_permission_waits_for_a_decision(serving: Any, says: Says, 
     waiting = reached(url, run, "waiting_for_approval")
     assert waiting["approval"]["call"]["arguments"] == {"what": "the board"} and not WIPED
     assert waiting["approval"]["permissions"] == ["files.write"]
-    decided = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    decided = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"number": 1, "approve": True})
     assert decided.status_code == 200
     assert reached(url, run, "completed")["result"]["answer"] == "Wiped the board." and WIPED == ["the board"]
-    again = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    again = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"number": 1, "approve": True})
     assert (again.status_code, again.json()["error"]["code"]) == (404, "not_there")
+
+
+def test_a_decision_is_of_one_call_alone(serving: Any, says: Says) -> None:
+    url = serving(says("Hi"), tools=(wipe,)).url
+    run = begun(url, "wipe the board")
+    assert reached(url, run, "waiting_for_approval")["approval"]["number"] == 1
+    for body, status in (({"number": 2, "approve": True}, 404), ({"approve": True}, 400)):
+        assert CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json=body).status_code == status
+    assert reached(url, run, "waiting_for_approval") and not WIPED
+    CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/cancel")
+
+
+def test_where_nobody_can_decide_any_more_it_is_a_no() -> None:
+    async def asked() -> AgentRun:
+        run = object.__new__(AgentRun)  # no turn: only its question
+        run._loop, run._asked, run._cancelled, run._pending = asyncio.get_running_loop(), 0, False, None
+        run.events, run._changed = [], asyncio.Event()
+        call = asyncio.create_task(asyncio.to_thread(run._ask, wipe, ToolCall("wipe", {"what": "x"})))
+        while run._pending is None:
+            await asyncio.sleep(0.01)
+        run.decide(1, True)
+        assert await call is True
+        return run
+
+    run = asyncio.run(asked())
+    assert run._ask(wipe, ToolCall("wipe", {"what": "y"})) is False, "the last yes is none for what comes later"
 
 
 def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
@@ -111,7 +140,7 @@ def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
     for ending in ("decision", "cancel"):
         run = begun(url, "wipe the board")
         reached(url, run, "waiting_for_approval")
-        CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"approve": False})
+        CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"number": 1, "approve": False})
         done = reached(url, run, "completed", "cancelled")
         assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
 
@@ -161,7 +190,7 @@ def test_the_runs_of_one_key_are_not_there_for_another(serving: Any, says: Says)
     path = f"{url}/v1/agent/runs/{run['id']}"
     assert CLIENT.get(path, headers=one).status_code == 200
     for method, rest in (("GET", ""), ("GET", "/events"), ("POST", "/decision"), ("POST", "/cancel")):
-        assert CLIENT.request(method, path + rest, headers=two, json={"approve": True}).status_code == 404
+        assert CLIENT.request(method, path + rest, headers=two, json={"number": 1, "approve": True}).status_code == 404
     assert CLIENT.get(f"{url}/v1/agent/runs", headers=two).json()["data"] == [] and not WIPED
     CLIENT.post(f"{path}/cancel", headers=one)
 

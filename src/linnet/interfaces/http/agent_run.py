@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from linnet.agent.agent import Agent
@@ -32,6 +32,15 @@ Json = dict[str, Any]
 MakeAgent = Callable[[Model, Approve], Agent]
 
 
+@dataclass(eq=False)
+class _Question:
+    """A call that is to be decided on; its own answer, so that none is taken for that of another."""
+
+    told: Json
+    answered: threading.Event = field(default_factory=threading.Event)
+    approved: bool = False
+
+
 class AgentRun:
     """A turn that waits or runs. Raises what the line does, at once, for one that is refused."""
 
@@ -43,8 +52,9 @@ class AgentRun:
         self.error: Json | None = None
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._pending: tuple[Json, threading.Event] | None = None
-        self._approved = self._cancelled = False
+        self._pending: _Question | None = None
+        self._asked = 0
+        self._cancelled = False
 
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
             with make(_Faced(model, bare), self._ask) as agent:
@@ -62,7 +72,7 @@ class AgentRun:
     @property
     def waiting_for(self) -> Json | None:
         """The call that is to be decided on."""
-        return self._pending[0] if self._pending else None
+        return self._pending.told if self._pending else None
 
     def describe(self) -> Json:
         return {
@@ -87,21 +97,20 @@ class AgentRun:
                 return
             await self._changed.wait()
 
-    def decide(self, approve: bool) -> None:
-        """Raises NotThere where nothing waits for a decision."""
-        if self._pending is None:
-            raise NotThere("no call of this run waits for a decision", hint="See the run's `approval`.")
-        told, decided = self._pending
-        self._pending, self._approved = None, approve
-        self._note({"type": "decision", "call": told["call"], "approved": approve})
+    def decide(self, number: int, approve: bool) -> None:
+        """Of the call with this number. Raises NotThere where another waits for a decision, or none does."""
+        if self._pending is None or self._pending.told["number"] != number:
+            raise NotThere(f"no call {number} of this run waits for a decision", hint="See the run's `approval`.")
+        question, self._pending = self._pending, None
+        self._note({"type": "decision", "number": number, "call": question.told["call"], "approved": approve})
         self.status = "running"
-        decided.set()
+        question.approved = approve
+        question.answered.set()
 
     def cancel(self) -> None:
         """End the turn; a tool that runs is let finish, and none is begun. Cancelling again does nothing."""
         self._cancelled = True
-        if self._pending is not None:
-            self.decide(False)
+        self._refuse()
         self._run.cancel()
 
     # --- what happens ----------------------------------------------------------------------------
@@ -126,24 +135,29 @@ class AgentRun:
 
     def _ask(self, tool: Tool, call: ToolCall) -> bool:
         """In the thread of the turn: wait for a decision."""
-        decided = threading.Event()
-        told = {"call": _call(call), "permissions": sorted(tool.permissions), "description": tool.description}
+        self._asked += 1
+        about = {"permissions": sorted(tool.permissions), "description": tool.description}
+        question = _Question({"number": self._asked, "call": _call(call), **about})
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will decide
-            self._loop.call_soon_threadsafe(self._wait_for, told, decided)
-            if not decided.wait(LIMITS.approval_seconds):
-                self._loop.call_soon_threadsafe(self._give_up, decided)
+            self._loop.call_soon_threadsafe(self._wait_for, question)
+            if not question.answered.wait(LIMITS.approval_seconds):
+                self._loop.call_soon_threadsafe(self._give_up, question)
                 return False
-        return self._approved and not self._cancelled
+        return question.approved and not self._cancelled
 
-    def _give_up(self, decided: threading.Event) -> None:
-        if self._pending is not None and self._pending[1] is decided:
-            self.decide(False)
+    def _give_up(self, question: _Question) -> None:
+        if self._pending is question:
+            self._refuse()
 
-    def _wait_for(self, told: Json, decided: threading.Event) -> None:
-        self._pending, self.status = (told, decided), "waiting_for_approval"
-        self._note({"type": "approval", **told})
+    def _refuse(self) -> None:
+        if self._pending is not None:
+            self.decide(self._pending.told["number"], False)
+
+    def _wait_for(self, question: _Question) -> None:
+        self._pending, self.status = question, "waiting_for_approval"
+        self._note({"type": "approval", **question.told})
         if self._cancelled:
-            self.decide(False)
+            self._refuse()
 
 
 class _Faced:

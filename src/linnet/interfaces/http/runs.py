@@ -30,8 +30,9 @@ class RunRequest(Loose):
 
 
 class Decision(Loose):
-    """POST /v1/agent/runs/{id}/decision"""
+    """POST /v1/agent/runs/{id}/decision: of the call with this `number`, and of no other that waits by then."""
 
+    number: int
     approve: bool
 
 
@@ -98,7 +99,7 @@ def router(service: Service, make: MakeAgent) -> APIRouter:
     @paths.post("/v1/agent/runs/{id}/decision", **documented(Decision, "Approve the call that waits, or do not"))
     async def decide(request: Request, id: str) -> Response:
         run, decision = named(request, id), await received(request, Decision)
-        run.decide(decision.approve)
+        run.decide(decision.number, decision.approve)
         return JSONResponse(run.describe())
 
     @paths.post("/v1/agent/runs/{id}/cancel", **documented(None, "End it"))
