@@ -35,6 +35,7 @@ ONE_PAST = {
     "agent_runs": "interfaces/http/test_runs.py::test_the_oldest_that_are_over_are_forgotten",
     "approval_seconds": "interfaces/http/test_runs.py::test_no_decision_in_time_is_a_no",
     "json_depth": "interfaces/http/test_body.py::test_the_limit_of_nesting_holds_and_one_past_it_does_not",
+    "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "file_write_bytes": "agent/tools/test_writing.py::test_the_limit_of_bytes",
