@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from linnet import Permission, Rule, tool
-from linnet.interfaces.http import agent_run
+from linnet.interfaces.http import agent_run, serve
 from linnet.interfaces.http.agent_run import AgentRun
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
@@ -145,6 +145,24 @@ def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
         assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
 
 
+def test_a_server_that_ends_waits_for_no_decision(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "LIMITS", replace(LIMITS, http_grace_seconds=0.1))
+    running = serving(says("Hi"), tools=(wipe,))
+    run = begun(running.url, "wipe the board")
+    reached(running.url, run, "waiting_for_approval")
+    before = [thread for thread in threading.enumerate() if thread.name == "linnet-request"]
+    with httpx.stream("GET", f"{running.url}/v1/agent/runs/{run['id']}/events", timeout=20) as answer:
+        lines = answer.iter_lines()
+        assert any('"approval"' in line for line in lines)
+        running.server.handle_exit(15, None)
+        assert any('"approved":false' in line for line in lines)
+    for thread in before:
+        thread.join(5)
+    assert before and not any(thread.is_alive() for thread in before) and not WIPED
+
+
 def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_run, "LIMITS", replace(LIMITS, approval_seconds=0.2))
     url = serving(says("Hi"), tools=(wipe,)).url
@@ -169,7 +187,7 @@ def test_a_run_that_is_watched_as_it_begins_ends_with_its_client(serving: Any, s
         for line in answer.iter_lines():
             if '"said"' in line:
                 break
-    assert running.idle(1.0) and running.service.agents.running == 0
+    assert running.idle(1.0)
 
 
 def test_runs_that_wait_keep_no_chat_waiting(serving: Any, says: Says) -> None:

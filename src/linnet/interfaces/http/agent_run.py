@@ -60,7 +60,7 @@ class AgentRun:
             with make(_Faced(model, bare), self._ask) as agent:
                 yield from agent.stream(text, history)
 
-        self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True)
+        self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True, stopped=self._stopped)
         self._task = asyncio.create_task(self._follow())
 
     # --- for whoever watches ---------------------------------------------------------------------
@@ -110,7 +110,6 @@ class AgentRun:
     def cancel(self) -> None:
         """End the turn; a tool that runs is let finish, and none is begun. Cancelling again does nothing."""
         self._cancelled = True
-        self._refuse()
         self._run.cancel()
 
     # --- what happens ----------------------------------------------------------------------------
@@ -152,6 +151,11 @@ class AgentRun:
     def _refuse(self) -> None:
         if self._pending is not None:
             self.decide(self._pending.told["number"], False)
+
+    def _stopped(self) -> None:
+        """Somebody has cancelled the turn, or the server ends."""
+        self._cancelled = True
+        self._refuse()
 
     def _wait_for(self, question: _Question) -> None:
         self._pending, self.status = question, "waiting_for_approval"

@@ -64,11 +64,18 @@ class Service:
         return found
 
     def run(
-        self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]], *, agents: bool = False
+        self,
+        name: str,
+        owner: str,
+        work: Callable[[Model, Model], Iterator[Event]],
+        *,
+        agents: bool = False,
+        stopped: Callable[[], None] = lambda: None,
     ) -> Run[Event]:
         """The events that `work(model, bare)` yields, in a thread once there is a seat, among `agents` or others;
-        `bare` is the model itself, to be asked about and not to be asked. Raises ModelNotFound, QueueFull or
-        Cancelled."""
+        `bare` is the model itself, to be asked about and not to be asked. `stopped` is called in the event loop where
+        it is cancelled while it runs: work that waits for somebody else has to be let go. Raises ModelNotFound,
+        QueueFull or Cancelled."""
         bare = self.model(name)
         until = time.monotonic() + self._seconds
         stoppable = Cancelling(self.owned(name, owner))
@@ -83,7 +90,11 @@ class Service:
             finally:
                 stoppable.cancel()
 
-        run = Run(self.agents if agents else self.line, events, stoppable.cancel)
+        def stop() -> None:
+            stopped()
+            stoppable.cancel()
+
+        run = Run(self.agents if agents else self.line, events, stop)
         self._runs.add(run)
         return run
 
