@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from linnet import Permission, Rule, tool
+from linnet.agent.agent import Agent
+from linnet.agent.events import Said
 from linnet.interfaces.http import agent_run, serve
 from linnet.interfaces.http.agent_run import AgentRun
 from linnet.interfaces.http.auth import Keys
@@ -145,9 +147,7 @@ def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
         assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
 
 
-def test_a_server_that_ends_waits_for_no_decision(
-    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_ends_waits_for_no_decision(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "LIMITS", replace(LIMITS, http_grace_seconds=0.1))
     running = serving(says("Hi"), tools=(wipe,))
     run = begun(running.url, "wipe the board")
@@ -168,6 +168,18 @@ def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pyte
     url = serving(says("Hi"), tools=(wipe,)).url
     done = reached(url, begun(url, "wipe the board"), "completed")
     assert done["result"]["error"]["code"] == "tool_denied" and done["approval"] is None and not WIPED
+
+
+@pytest.mark.parametrize("turn", [[], [Said("Hi")], [object()]])
+def test_a_run_is_over_whatever_its_turn_does(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch, turn: list[Any]
+) -> None:
+    monkeypatch.setattr(Agent, "stream", lambda *_: iter(turn))
+    url = serving(says("Hi"), tools=(wipe,)).url
+    done = reached(url, begun(url, "Hello"), "failed")
+    assert done["error"]["code"] == "linnet_error" and done["result"] is None
+    last = CLIENT.get(f"{url}/v1/agent/runs/{done['id']}/events").text
+    assert '"type":"error"' in last
 
 
 def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> None:
@@ -208,7 +220,8 @@ def test_the_runs_of_one_key_are_not_there_for_another(serving: Any, says: Says)
     path = f"{url}/v1/agent/runs/{run['id']}"
     assert CLIENT.get(path, headers=one).status_code == 200
     for method, rest in (("GET", ""), ("GET", "/events"), ("POST", "/decision"), ("POST", "/cancel")):
-        assert CLIENT.request(method, path + rest, headers=two, json={"number": 1, "approve": True}).status_code == 404
+        body = {"number": 1, "approve": True}
+        assert CLIENT.request(method, path + rest, headers=two, json=body).status_code == 404
     assert CLIENT.get(f"{url}/v1/agent/runs", headers=two).json()["data"] == [] and not WIPED
     CLIENT.post(f"{path}/cancel", headers=one)
 

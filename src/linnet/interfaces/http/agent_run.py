@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from linnet.agent.agent import Agent
 from linnet.agent.events import Said, TurnEvent
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.errors import Cancelled, LinnetError, NotThere
+from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.service import DEFAULT, Service
 from linnet.limits import LIMITS
@@ -121,9 +122,13 @@ class AgentRun:
                 self._note(told(event))
                 if isinstance(event, Result):
                     self.result, self.status = event.describe(), "cancelled" if self._cancelled else "completed"
-        except LinnetError as error:
-            self.error = error.describe()
-            self.status = "cancelled" if isinstance(error, Cancelled) else "failed"
+            if self.result is None:
+                raise LinnetError("the turn ended without a result")
+        except Exception as error:  # whatever it is: a run that never is over would be watched, and kept, for ever
+            ours = as_ours(error)
+            self._run.cancel()
+            self.error = ours.describe()
+            self.status = "cancelled" if isinstance(ours, Cancelled) else "failed"
             self._note({"type": "error", "error": self.error})
         self._changed.set()
 
@@ -188,6 +193,7 @@ def told(event: TurnEvent) -> Json:
             return {"type": "result", "call": _call(event.call), **outcome}
         case Result():
             return {"type": "done", "result": event.describe()}
+    assert_never(event)
 
 
 def _call(call: ToolCall) -> Json:

@@ -81,8 +81,8 @@ def parsed(body: bytes, shape: type[Shape]) -> Shape:
 
 
 def check_bounds(body: bytes) -> None:
-    """Raises RequestError for JSON that nests deeper than `LIMITS.json_depth`, or holds more than `LIMITS.json_values`
-    values and names of fields, before anything recurses into it or makes objects of it."""
+    """Raises RequestError for JSON that nests deeper than `LIMITS.json_depth`, or holds more values and names of
+    fields than `LIMITS.json_values`, before anything recurses into it or makes objects of it."""
     depth = values = 0
     for found in _MARK.finditer(body):
         mark = found[0][0]

@@ -104,7 +104,7 @@ class Service:
         return ForClient(bare, owner, lambda event: self._heard(bare, event))
 
     def _heard(self, model: Model, event: requests.Event) -> None:
-        """From the thread of whoever listens. Counting, or another model, says nothing of the default one's health."""
+        """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""
         if isinstance(event, Done):
             self.metrics.spent(model.capabilities.name, event.usage)
         if model is self.models[DEFAULT] and _computed(event):
