@@ -33,6 +33,7 @@ ONE_PAST = {
     "http_at_once": "interfaces/http/test_bounds.py::test_no_more_run_together_than_have_a_seat",
     "health_probe_seconds": "interfaces/http/test_bounds.py::test_a_token_that_does_not_come_in_time_is_none",
     "agent_runs": "interfaces/http/test_runs.py::test_the_oldest_that_are_over_are_forgotten",
+    "agent_runs_each": "interfaces/http/test_runs.py::test_one_client_has_no_more_under_way_than_its_share",
     "approval_seconds": "interfaces/http/test_runs.py::test_no_decision_in_time_is_a_no",
     "json_depth": "interfaces/http/test_body.py::test_the_limit_of_nesting_holds_and_one_past_it_does_not",
     "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",

@@ -55,6 +55,7 @@ class Limits:
     health_fresh_seconds: float = _limit(15.0, "s", "age of the last token by which an engine counts as healthy")
     health_probe_seconds: float = _limit(10.0, "s", "that an engine has for the one token it is asked for")
     agent_runs: int = _limit(256, "runs", "of agents that a server remembers: those under way, and the newest others")
+    agent_runs_each: int = _limit(64, "runs", "of agents that one client has under way")
     approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")

@@ -72,6 +72,7 @@ def test_the_numbers_are_the_limits() -> None:
         f"{LIMITS.http_queue} accepted ones",
         f"came within {LIMITS.health_fresh_seconds:g} s, or comes within {LIMITS.health_probe_seconds:g} s",
         f"{LIMITS.http_grace_seconds:g} s to end",
+        f"one client has {LIMITS.agent_runs_each} under way",
         f"for {LIMITS.approval_seconds:g} s at most",
     ):
         assert told in " ".join(bounds.split()), told

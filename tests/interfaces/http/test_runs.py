@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 from linnet import Permission, Rule, tool
 from linnet.agent.agent import Agent
 from linnet.agent.events import Said
+from linnet.errors import QueueFull
 from linnet.interfaces.http import agent_run, serve
 from linnet.interfaces.http.agent_run import AgentRun
 from linnet.interfaces.http.auth import Keys
@@ -233,21 +234,49 @@ def test_what_is_no_run_is_refused(serving: Any, says: Says) -> None:
     assert CLIENT.get(f"{url}/v1/agent/runs/none").status_code == 404
 
 
-def test_the_oldest_that_are_over_are_forgotten() -> None:
-    class Fake:
-        def __init__(self, id: str, over: bool) -> None:
-            self.id, self.over, self.owner = id, over, ""
+@dataclass
+class Fake:
+    """What is to be known of a run that is remembered."""
 
-    runs: Any = Runs(most=3)
-    for id, over in (("a", False), ("b", True), ("c", True)):
-        runs.make_room()
-        runs.add(Fake(id, over))
-    runs.make_room()
+    id: str
+    over: bool
+    owner: str = ""
+
+
+def remembered(most: int, *fakes: Fake) -> Any:
+    runs: Any = Runs(most=most)
+    for fake in fakes:
+        runs.make_room(fake.owner)
+        runs.add(fake)
+    return runs
+
+
+def test_one_client_has_no_more_under_way_than_its_share() -> None:
+    most = LIMITS.agent_runs_each
+    runs = remembered(most * 2, *(Fake(str(n), False, "ann") for n in range(most)), Fake("bert's", False, "bert"))
+    with pytest.raises(QueueFull, match="of one client"):
+        runs.make_room("ann")
+    runs.get("0", "ann").over = True
+    runs.make_room("ann")
+
+
+def test_what_is_over_of_others_is_forgotten_last() -> None:
+    runs = remembered(3, Fake("a", True, "ann"), Fake("b", True, "bert"), Fake("c", True, "bert"))
+    runs.make_room("bert")
+    assert [len(runs.of(owner)) for owner in ("ann", "bert")] == [1, 1]
+    runs.add(Fake("d", False, "bert"))
+    runs.make_room("ann")
+    assert [len(runs.of(owner)) for owner in ("ann", "bert")] == [0, 2]
+
+
+def test_the_oldest_that_are_over_are_forgotten() -> None:
+    runs = remembered(3, Fake("a", False), Fake("b", True), Fake("c", True))
+    runs.make_room("")
     runs.add(Fake("d", False))
     assert [run.id for run in runs.of("")] == ["a", "c", "d"]
     runs._runs["c"].over = False
     with pytest.raises(Exception, match="under way"):
-        runs.make_room()
+        runs.make_room("")
 
 
 def test_events_are_json(server: str) -> None:
