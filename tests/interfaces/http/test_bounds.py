@@ -258,6 +258,18 @@ def test_pages_that_were_named_get_what_browsers_ask_for(serving: Any, says: Say
     assert told.headers["access-control-allow-origin"] == "https://page.example"
 
 
+def test_what_nobody_foresaw_is_marked_and_counted(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = serving(says("Hi"))
+    monkeypatch.setattr(running.service, "models", None)
+    told = CLIENT.get(f"{running.url}/v1/models")
+    assert told.status_code == 500 and told.headers["x-request-id"].startswith("req_")
+    assert told.json()["error"]["message"] == "unexpected TypeError"
+    counted = CLIENT.get(f"{running.url}/metrics").text
+    assert 'linnet_http_requests_total{route="/v1/models",status="500"} 1.0' in counted
+
+
 # --- health --------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linnet.errors import Forbidden, LinnetError, RequestError, RequestTooLarge, SettingsInvalid
 from linnet.interfaces.http.auth import Keys, given_key
-from linnet.interfaces.http.errors import anthropic_body, headers_of, openai_body, status_of
+from linnet.interfaces.http.errors import anthropic_body, as_ours, headers_of, openai_body, status_of
 from linnet.limits import LIMITS
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -103,7 +103,8 @@ def _is_address(name: str) -> bool:
 
 
 class Guard:
-    """Middleware: nothing behind it is reached by who may not come in. Each answer gets an `x-request-id`."""
+    """Middleware: nothing behind it is reached by who may not come in. Each answer gets an `x-request-id`, those to
+    faults that nobody foresaw included: they are caught here, for what catches them otherwise is outside."""
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app, self._door = app, door
@@ -115,8 +116,11 @@ class Guard:
         headers = Headers(scope=scope)
         origin = headers.get("origin", "")
         scope["request_id"] = name = f"req_{secrets.token_hex(12)}"
+        begun = False
 
         async def marked(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 told = MutableHeaders(scope=message)
                 told["x-request-id"] = name
@@ -133,10 +137,11 @@ class Guard:
                 await _preflight()(scope, receive, marked)
                 return
             scope["owner"] = self._door.admit(headers)
-        except LinnetError as error:
-            await refusal(error, scope)(scope, receive, marked)
-            return
-        await self._app(scope, receive, marked)
+            await self._app(scope, receive, marked)
+        except Exception as error:
+            if begun:
+                raise
+            await refusal(as_ours(error), scope)(scope, receive, marked)
 
 
 def refusal(error: LinnetError, scope: Scope, status: int | None = None) -> Response:
