@@ -20,9 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from linnet.errors import Forbidden, LinnetError, RequestError, RequestTooLarge, SettingsInvalid
 from linnet.interfaces.http.auth import Keys, given_key
 from linnet.interfaces.http.errors import anthropic_body, as_ours, headers_of, openai_body, status_of
+from linnet.interfaces.http.told import MARKS
 from linnet.limits import LIMITS
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_EXPOSED = ", ".join((*MARKS, "x-request-id", "retry-after"))
+"""What a page may read of an answer, beside its body."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
@@ -127,6 +131,7 @@ class Guard:
                 told["x-content-type-options"] = "nosniff"
                 if self._door.allows(origin):
                     told["access-control-allow-origin"], told["vary"] = origin, "origin"
+                    told["access-control-expose-headers"] = _EXPOSED
             await send(message)
 
         if header_bytes(scope) > LIMITS.http_header_bytes:
@@ -134,7 +139,7 @@ class Guard:
             return
         try:
             if scope["method"] == "OPTIONS" and self._door.allows(origin):
-                await _preflight()(scope, receive, marked)
+                await _preflight(headers.get("access-control-request-headers", ""))(scope, receive, marked)
                 return
             scope["owner"] = self._door.admit(headers)
             await self._app(scope, receive, marked)
@@ -150,12 +155,14 @@ def refusal(error: LinnetError, scope: Scope, status: int | None = None) -> Resp
     return JSONResponse(body, status or status_of(error), headers_of(error))
 
 
-def _preflight() -> Response:
+def _preflight(asked: str) -> Response:
+    """The headers that are asked for are allowed: clients send their own, and none of them does anything here."""
     allowed = {
         "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
-        "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version, anthropic-beta",
         "access-control-max-age": "600",
     }
+    if asked:
+        allowed["access-control-allow-headers"] = asked
     return Response(status_code=204, headers=allowed)
 
 
