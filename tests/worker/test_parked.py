@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from linnet.limits import LIMITS
-from linnet.requests import Generate, Pattern, Segment
+from linnet.requests import Generate, Pattern, Score, Segment
 from linnet.worker import parked as subject
 from linnet.worker.llama import Entry
 from linnet.worker.parked import STRIDE, Parked, passed_over, strides
@@ -295,4 +295,20 @@ def test_where_nothing_may_be_parked_all_stays_as_it_was(shop: Shop, llama: Shad
     shop.one(ask("something else, and long enough to be in the way of it"))
     assert shop.one(ask(RULES)).usage.cached_tokens > 40, "cells that nobody needs keep it"
     assert (tree.bytes, llama.returned) == (0, 0)
+    check(shop.engine, llama)
+
+
+@pytest.mark.parametrize("free", [2, 3])
+def test_what_comes_back_leaves_the_sequences_that_continuations_need(shop: Shop, llama: Shadow, free: int) -> None:
+    cells = shop.engine._cells
+    request = Score((Segment(RULES + "one", True),), ("red green blue", "oooo q"))
+    expected = shop.one(request).scores
+    while cells.evict():
+        pass
+    others = cells.lend(len(cells.free) - free)
+    told = shop.one(request)
+    assert told.scores and expected and len({score for score, _ in told.scores}) == 2
+    assert [score for score, _ in told.scores] == pytest.approx([score for score, _ in expected], abs=0.1)
+    assert (llama.returned > 40) is (free == 3), "two are for the request: none is left for the prefix"
+    cells.drop(*others)
     check(shop.engine, llama)

@@ -60,17 +60,21 @@ class Cells:
             self.tree.prove(key, tokens)
         self._untidy = True
 
-    def bring(self, prefix: Prefix | None, own: int) -> Prefix | None:
-        """Have a taken prefix in cells, beside `own` cells of requests. Where there is no room, a part of it."""
+    def bring(self, prefix: Prefix | None, own: int, sequences: int) -> Prefix | None:
+        """Have a taken prefix in cells, beside `own` cells of requests. Where there is no room, a part of it.
+
+        What `make_room` has found for so many `sequences` is there afterwards: the prefix may take one of its own.
+        """
         tree = self.tree
         if prefix is None or not isinstance(tree, Parked) or not (missing := tree.missing(prefix)):
             return prefix
         above = missing[0].parent
         assert above is not None, "a root is never away"
         back, sequence = 0, -1
-        while len(self.free) < 2 and self.evict():
+        wanted = 1 + min(2, sequences)
+        while len(self.free) < wanted and self.evict():
             pass
-        if len(self.free) >= 2:
+        if len(self.free) >= wanted:
             sequence = above.sequence if above.sequence >= 0 else self._branch(above)
             while back < len(missing) and tree.worth(missing[back]) and self._load(missing[back], sequence, own):
                 self.drop(*tree.revive(missing[back], sequence))

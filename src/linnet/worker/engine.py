@@ -231,7 +231,7 @@ class Engine:
             if prefix:
                 cells.tree.release(prefix)
             return False
-        running = Running(job, [], cells.bring(prefix, self._own()))
+        running = Running(job, [], cells.bring(prefix, self._own(), job.sequences))
         running.sequences.extend(cells.lend(job.sequences))
         if running.prefix:
             self._llama.copy(running.prefix.sequence, running.sequences[0], running.shared)
@@ -355,7 +355,7 @@ class Engine:
         """What is held of each of some prefixes, in cells."""
         for tokens in wanted:
             prefix = self._cells.tree.take(("", adapter), tokens)
-            if prefix and self._cells.make_room(0, 1, prefix) and (prefix := self._cells.bring(prefix, 0)):
+            if prefix and self._cells.make_room(0, 1, prefix) and (prefix := self._cells.bring(prefix, 0, 1)):
                 yield tokens, prefix
             elif prefix:
                 self._cells.tree.release(prefix)

@@ -113,5 +113,6 @@ class Scoring:
             pending = self._continuations[index][:-1]
             self._branches[sequence] = (Lane(sequence, len(self.prompt), list(pending), every=True), index)
         if not self._branches:
+            assert not self._waiting, "continuations that nothing computes would be judged by their first tokens"
             scores = tuple((s, len(t)) for s, t in zip(self._scores, self._continuations, strict=True))
             self.done = Done(usage=Usage(self.cells, self._cached), scores=scores)

@@ -143,10 +143,11 @@ class Running:
         return False
 
     def idle(self, seconds: float = 1.0) -> bool:
-        """Whether nothing runs, in the line or in the engine, within so many seconds."""
+        """Whether nothing runs, in a line or in the engine, within so many seconds."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if not (self.service.line.running or self.service.line.waiting or self.supervisor._tickets):
+            lines = (self.service.line, self.service.agents)
+            if not (any(line.running or line.waiting for line in lines) or self.supervisor._tickets):
                 return True
             time.sleep(0.02)
         return False

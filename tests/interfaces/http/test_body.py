@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from linnet.errors import LinnetError, QueueFull, RequestError
-from linnet.interfaces.http.body import Bodies, check_depth, parsed, passed_over
+from linnet.interfaces.http.body import Bodies, check_bounds, parsed, passed_over
 from linnet.interfaces.http.openai_shapes import ChatRequest
 from linnet.limits import LIMITS
 
@@ -22,15 +22,29 @@ def chat(**more: object) -> bytes:
 
 
 def test_the_limit_of_nesting_holds_and_one_past_it_does_not() -> None:
-    check_depth(b"[" * DEPTH + b"]" * DEPTH)
+    check_bounds(b"[" * DEPTH + b"]" * DEPTH)
     with pytest.raises(RequestError, match="64 levels"):
-        check_depth(b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1))
+        check_bounds(b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1))
     with pytest.raises(RequestError):
-        check_depth(b'{"a":' * (DEPTH + 1))
+        check_bounds(b'{"a":' * (DEPTH + 1))
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b"null", b'"a, b"', b"-1.5e3"])
+def test_the_limit_of_values_holds_and_one_past_it_does_not(value: bytes) -> None:
+    most = LIMITS.json_values
+    check_bounds(b"[" + b", ".join([value] * (most - 1)) + b"]")
+    with pytest.raises(RequestError, match="more than 200,000 values"):
+        check_bounds(b"[" + b", ".join([value] * most) + b"]")
+
+
+def test_names_of_fields_count() -> None:
+    check_bounds(json.dumps({str(n): n for n in range(99_999)}).encode())
+    with pytest.raises(RequestError, match="values"):
+        check_bounds(json.dumps({str(n): n for n in range(100_000)}).encode())
 
 
 def test_brackets_in_strings_are_no_levels() -> None:
-    check_depth(json.dumps({"a": "[" * 1000, '"[{': '\\"[[[' * 100}).encode())
+    check_bounds(json.dumps({"a": "[" * 1000, '"[{': '\\"[[[' * 100}).encode())
 
 
 @hypothesis.given(
@@ -44,9 +58,9 @@ def test_depth_is_that_of_the_value(value: object) -> None:
     wrapped: object = value
     for _ in range(DEPTH - depth(value)):
         wrapped = [wrapped]
-    check_depth(json.dumps(wrapped).encode())
+    check_bounds(json.dumps(wrapped).encode())
     with pytest.raises(RequestError):
-        check_depth(
+        check_bounds(
             json.dumps([wrapped] if depth(wrapped) == DEPTH else wrapped).encode() if depth(wrapped) else b"[" * 65
         )
 
@@ -83,7 +97,8 @@ def test_the_place_is_named() -> None:
 
 def test_bombs_take_no_time() -> None:
     started = time.monotonic()
-    for bomb in (b"[" * (8 << 20), b'{"a":' * (1 << 20), b'"' + b"\\" * (8 << 20)):
+    unended = (b'"' + b"\\" * (8 << 20), b'"' + b'\\"' * (4 << 20))
+    for bomb in (b"[" * (8 << 20), b'{"a":' * (1 << 20), b"[" + b"[]," * (2 << 20), b"]" * (8 << 20), *unended):
         with pytest.raises(RequestError):
             parsed(bomb, ChatRequest)
     assert time.monotonic() - started < 5
@@ -105,3 +120,8 @@ def test_all_bodies_together_are_bounded() -> None:
 def test_unknown_fields_are_told_of() -> None:
     told = passed_over(parsed(chat(frobnicate=1, **{"x" * 200: 2}), ChatRequest))
     assert len(told) == 2 and "frobnicate" in told[0] and all(len(line) < 120 for line in told)
+
+
+def test_of_unknown_fields_only_the_names_are_kept() -> None:
+    asked = parsed(chat(frobnicate=[[]] * 1_000), ChatRequest)
+    assert asked.model_extra == {"frobnicate": None}

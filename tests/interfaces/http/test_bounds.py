@@ -252,10 +252,26 @@ def test_each_key_has_prefixes_of_its_own(serving: Any, says: Says, monkeypatch:
 
 def test_pages_that_were_named_get_what_browsers_ask_for(serving: Any, says: Says) -> None:
     running = serving(says("Hi"), door=Door(keys=Keys([KEY]), origins=frozenset({"https://page.example"})))
-    before = CLIENT.options(f"{running.url}/v1/models", headers={"origin": "https://page.example"})
+    asking = {"origin": "https://page.example", "access-control-request-headers": "authorization,x-stainless-lang"}
+    before = CLIENT.options(f"{running.url}/v1/models", headers=asking)
+    assert before.headers["access-control-allow-headers"] == "authorization,x-stainless-lang"
     assert before.status_code == 204 and before.headers["access-control-allow-origin"] == "https://page.example"
     told = CLIENT.get(f"{running.url}/v1/models", headers={"origin": "https://page.example", "x-api-key": KEY})
     assert told.headers["access-control-allow-origin"] == "https://page.example"
+    exposed = set(told.headers["access-control-expose-headers"].split(", "))
+    assert {"x-linnet-how", "x-linnet-degraded", "x-request-id", "retry-after"} <= exposed
+    strange = CLIENT.options(f"{running.url}/v1/models", headers={**asking, "origin": "https://other.example"})
+    assert strange.status_code == 403 and "access-control-allow-headers" not in strange.headers
+
+
+def test_what_nobody_foresaw_is_marked_and_counted(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = serving(says("Hi"))
+    monkeypatch.setattr(running.service, "models", None)
+    told = CLIENT.get(f"{running.url}/v1/models")
+    assert told.status_code == 500 and told.headers["x-request-id"].startswith("req_")
+    assert told.json()["error"]["message"] == "unexpected TypeError"
+    counted = CLIENT.get(f"{running.url}/metrics").text
+    assert 'linnet_http_requests_total{route="/v1/models",status="500"} 1.0' in counted
 
 
 # --- health --------------------------------------------------------------------------------------

@@ -54,6 +54,17 @@ def test_keys_come_from_everywhere(tmp_path: Path) -> None:
         collected([], [tmp_path / "none"], {})
 
 
+@pytest.mark.parametrize("text", ["", " \n", "# only said what it is for\n"])
+def test_a_place_for_keys_without_any_is_no_open_door(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text)
+    empty = ([""], [], {}), ([ONE, " "], [], {}), ([ONE], [file], {}), ([ONE], [], {"LINNET_API_KEYS": " , "})
+    for keys, files, environ in empty:
+        with pytest.raises(SettingsInvalid, match="holds no API key"):
+            collected(keys, files, environ)
+    assert collected([], [], {}) == ()
+
+
 def test_clients_send_keys_in_their_own_ways() -> None:
     assert given_key(headers(authorization=f"Bearer {ONE}")) == given_key(headers(x_api_key=ONE)) == ONE
     assert given_key(headers(authorization=f"Basic {ONE}")) == given_key(headers()) == ""

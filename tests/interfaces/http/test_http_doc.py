@@ -66,11 +66,13 @@ def test_the_numbers_are_the_limits() -> None:
         f"Headers {LIMITS.http_header_bytes >> 10} KiB within {LIMITS.http_header_seconds:g} s",
         f"a body {LIMITS.http_body_bytes >> 20} MiB within {LIMITS.http_body_seconds:g} s",
         f"JSON {LIMITS.json_depth} levels deep, schemas {LIMITS.schema_depth}",
+        f"no more than {LIMITS.json_values:,} values",
         f"for {LIMITS.http_write_seconds:g} s",
         f"run together ({LIMITS.http_at_once})",
         f"{LIMITS.http_queue} accepted ones",
         f"came within {LIMITS.health_fresh_seconds:g} s, or comes within {LIMITS.health_probe_seconds:g} s",
         f"{LIMITS.http_grace_seconds:g} s to end",
+        f"one client has {LIMITS.agent_runs_each} under way",
         f"for {LIMITS.approval_seconds:g} s at most",
     ):
         assert told in " ".join(bounds.split()), told

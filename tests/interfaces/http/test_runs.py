@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
 
 from linnet import Permission, Rule, tool
-from linnet.interfaces.http import agent_run
+from linnet.agent.agent import Agent
+from linnet.agent.events import Said
+from linnet.errors import QueueFull
+from linnet.interfaces.http import agent_run, serve
+from linnet.interfaces.http.agent_run import AgentRun
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.runs import Runs
 from linnet.limits import LIMITS
+from linnet.messages import ToolCall
 from linnet.script import Say
 
 CLIENT = httpx.Client(timeout=60)
@@ -99,11 +105,37 @@ def test_what_needs_a_permission_waits_for_a_decision(serving: Any, says: Says, 
     waiting = reached(url, run, "waiting_for_approval")
     assert waiting["approval"]["call"]["arguments"] == {"what": "the board"} and not WIPED
     assert waiting["approval"]["permissions"] == ["files.write"]
-    decided = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    decided = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"number": 1, "approve": True})
     assert decided.status_code == 200
     assert reached(url, run, "completed")["result"]["answer"] == "Wiped the board." and WIPED == ["the board"]
-    again = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"approve": True})
+    again = CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json={"number": 1, "approve": True})
     assert (again.status_code, again.json()["error"]["code"]) == (404, "not_there")
+
+
+def test_a_decision_is_of_one_call_alone(serving: Any, says: Says) -> None:
+    url = serving(says("Hi"), tools=(wipe,)).url
+    run = begun(url, "wipe the board")
+    assert reached(url, run, "waiting_for_approval")["approval"]["number"] == 1
+    for body, status in (({"number": 2, "approve": True}, 404), ({"approve": True}, 400)):
+        assert CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/decision", json=body).status_code == status
+    assert reached(url, run, "waiting_for_approval") and not WIPED
+    CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/cancel")
+
+
+def test_where_nobody_can_decide_any_more_it_is_a_no() -> None:
+    async def asked() -> AgentRun:
+        run = object.__new__(AgentRun)  # no turn: only its question
+        run._loop, run._asked, run._cancelled, run._pending = asyncio.get_running_loop(), 0, False, None
+        run.events, run._changed = [], asyncio.Event()
+        call = asyncio.create_task(asyncio.to_thread(run._ask, wipe, ToolCall("wipe", {"what": "x"})))
+        while run._pending is None:
+            await asyncio.sleep(0.01)
+        run.decide(1, True)
+        assert await call is True
+        return run
+
+    run = asyncio.run(asked())
+    assert run._ask(wipe, ToolCall("wipe", {"what": "y"})) is False, "the last yes is none for what comes later"
 
 
 def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
@@ -111,9 +143,25 @@ def test_what_is_not_approved_is_not_done(serving: Any, says: Says) -> None:
     for ending in ("decision", "cancel"):
         run = begun(url, "wipe the board")
         reached(url, run, "waiting_for_approval")
-        CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"approve": False})
+        CLIENT.post(f"{url}/v1/agent/runs/{run['id']}/{ending}", json={"number": 1, "approve": False})
         done = reached(url, run, "completed", "cancelled")
         assert done["status"] == ("cancelled" if ending == "cancel" else "completed") and not WIPED
+
+
+def test_a_server_that_ends_waits_for_no_decision(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LIMITS", replace(LIMITS, http_grace_seconds=0.1))
+    running = serving(says("Hi"), tools=(wipe,))
+    run = begun(running.url, "wipe the board")
+    reached(running.url, run, "waiting_for_approval")
+    before = [thread for thread in threading.enumerate() if thread.name == "linnet-request"]
+    with httpx.stream("GET", f"{running.url}/v1/agent/runs/{run['id']}/events", timeout=20) as answer:
+        lines = answer.iter_lines()
+        assert any('"approval"' in line for line in lines)
+        running.server.handle_exit(15, None)
+        assert any('"approved":false' in line for line in lines)
+    for thread in before:
+        thread.join(5)
+    assert before and not any(thread.is_alive() for thread in before) and not WIPED
 
 
 def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +169,18 @@ def test_no_decision_in_time_is_a_no(serving: Any, says: Says, monkeypatch: pyte
     url = serving(says("Hi"), tools=(wipe,)).url
     done = reached(url, begun(url, "wipe the board"), "completed")
     assert done["result"]["error"]["code"] == "tool_denied" and done["approval"] is None and not WIPED
+
+
+@pytest.mark.parametrize("turn", [[], [Said("Hi")], [object()]])
+def test_a_run_is_over_whatever_its_turn_does(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch, turn: list[Any]
+) -> None:
+    monkeypatch.setattr(Agent, "stream", lambda *_: iter(turn))
+    url = serving(says("Hi"), tools=(wipe,)).url
+    done = reached(url, begun(url, "Hello"), "failed")
+    assert done["error"]["code"] == "linnet_error" and done["result"] is None
+    last = CLIENT.get(f"{url}/v1/agent/runs/{done['id']}/events").text
+    assert '"type":"error"' in last
 
 
 def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> None:
@@ -140,7 +200,7 @@ def test_a_run_that_is_watched_as_it_begins_ends_with_its_client(serving: Any, s
         for line in answer.iter_lines():
             if '"said"' in line:
                 break
-    assert running.idle(1.0) and running.service.agents.running == 0
+    assert running.idle(1.0)
 
 
 def test_runs_that_wait_keep_no_chat_waiting(serving: Any, says: Says) -> None:
@@ -161,7 +221,8 @@ def test_the_runs_of_one_key_are_not_there_for_another(serving: Any, says: Says)
     path = f"{url}/v1/agent/runs/{run['id']}"
     assert CLIENT.get(path, headers=one).status_code == 200
     for method, rest in (("GET", ""), ("GET", "/events"), ("POST", "/decision"), ("POST", "/cancel")):
-        assert CLIENT.request(method, path + rest, headers=two, json={"approve": True}).status_code == 404
+        body = {"number": 1, "approve": True}
+        assert CLIENT.request(method, path + rest, headers=two, json=body).status_code == 404
     assert CLIENT.get(f"{url}/v1/agent/runs", headers=two).json()["data"] == [] and not WIPED
     CLIENT.post(f"{path}/cancel", headers=one)
 
@@ -173,21 +234,49 @@ def test_what_is_no_run_is_refused(serving: Any, says: Says) -> None:
     assert CLIENT.get(f"{url}/v1/agent/runs/none").status_code == 404
 
 
-def test_the_oldest_that_are_over_are_forgotten() -> None:
-    class Fake:
-        def __init__(self, id: str, over: bool) -> None:
-            self.id, self.over, self.owner = id, over, ""
+@dataclass
+class Fake:
+    """What is to be known of a run that is remembered."""
 
-    runs: Any = Runs(most=3)
-    for id, over in (("a", False), ("b", True), ("c", True)):
-        runs.make_room()
-        runs.add(Fake(id, over))
-    runs.make_room()
+    id: str
+    over: bool
+    owner: str = ""
+
+
+def remembered(most: int, *fakes: Fake) -> Any:
+    runs: Any = Runs(most=most)
+    for fake in fakes:
+        runs.make_room(fake.owner)
+        runs.add(fake)
+    return runs
+
+
+def test_one_client_has_no_more_under_way_than_its_share() -> None:
+    most = LIMITS.agent_runs_each
+    runs = remembered(most * 2, *(Fake(str(n), False, "ann") for n in range(most)), Fake("bert's", False, "bert"))
+    with pytest.raises(QueueFull, match="of one client"):
+        runs.make_room("ann")
+    runs.get("0", "ann").over = True
+    runs.make_room("ann")
+
+
+def test_what_is_over_of_others_is_forgotten_last() -> None:
+    runs = remembered(3, Fake("a", True, "ann"), Fake("b", True, "bert"), Fake("c", True, "bert"))
+    runs.make_room("bert")
+    assert [len(runs.of(owner)) for owner in ("ann", "bert")] == [1, 1]
+    runs.add(Fake("d", False, "bert"))
+    runs.make_room("ann")
+    assert [len(runs.of(owner)) for owner in ("ann", "bert")] == [0, 2]
+
+
+def test_the_oldest_that_are_over_are_forgotten() -> None:
+    runs = remembered(3, Fake("a", False), Fake("b", True), Fake("c", True))
+    runs.make_room("")
     runs.add(Fake("d", False))
     assert [run.id for run in runs.of("")] == ["a", "c", "d"]
     runs._runs["c"].over = False
     with pytest.raises(Exception, match="under way"):
-        runs.make_room()
+        runs.make_room("")
 
 
 def test_events_are_json(server: str) -> None:

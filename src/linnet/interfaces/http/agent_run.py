@@ -12,14 +12,15 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, assert_never
 
 from linnet.agent.agent import Agent
 from linnet.agent.events import Said, TurnEvent
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
 from linnet.errors import Cancelled, LinnetError, NotThere
+from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.service import DEFAULT, Service
 from linnet.limits import LIMITS
@@ -30,6 +31,15 @@ from linnet.tools import Tool
 Json = dict[str, Any]
 
 MakeAgent = Callable[[Model, Approve], Agent]
+
+
+@dataclass(eq=False)
+class _Question:
+    """A call that is to be decided on; its own answer, so that none is taken for that of another."""
+
+    told: Json
+    answered: threading.Event = field(default_factory=threading.Event)
+    approved: bool = False
 
 
 class AgentRun:
@@ -43,14 +53,15 @@ class AgentRun:
         self.error: Json | None = None
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._pending: tuple[Json, threading.Event] | None = None
-        self._approved = self._cancelled = False
+        self._pending: _Question | None = None
+        self._asked = 0
+        self._cancelled = False
 
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
             with make(_Faced(model, bare), self._ask) as agent:
                 yield from agent.stream(text, history)
 
-        self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True)
+        self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True, stopped=self._stopped)
         self._task = asyncio.create_task(self._follow())
 
     # --- for whoever watches ---------------------------------------------------------------------
@@ -62,7 +73,7 @@ class AgentRun:
     @property
     def waiting_for(self) -> Json | None:
         """The call that is to be decided on."""
-        return self._pending[0] if self._pending else None
+        return self._pending.told if self._pending else None
 
     def describe(self) -> Json:
         return {
@@ -87,21 +98,19 @@ class AgentRun:
                 return
             await self._changed.wait()
 
-    def decide(self, approve: bool) -> None:
-        """Raises NotThere where nothing waits for a decision."""
-        if self._pending is None:
-            raise NotThere("no call of this run waits for a decision", hint="See the run's `approval`.")
-        told, decided = self._pending
-        self._pending, self._approved = None, approve
-        self._note({"type": "decision", "call": told["call"], "approved": approve})
+    def decide(self, number: int, approve: bool) -> None:
+        """Of the call with this number. Raises NotThere where another waits for a decision, or none does."""
+        if self._pending is None or self._pending.told["number"] != number:
+            raise NotThere(f"no call {number} of this run waits for a decision", hint="See the run's `approval`.")
+        question, self._pending = self._pending, None
+        self._note({"type": "decision", "number": number, "call": question.told["call"], "approved": approve})
         self.status = "running"
-        decided.set()
+        question.approved = approve
+        question.answered.set()
 
     def cancel(self) -> None:
         """End the turn; a tool that runs is let finish, and none is begun. Cancelling again does nothing."""
         self._cancelled = True
-        if self._pending is not None:
-            self.decide(False)
         self._run.cancel()
 
     # --- what happens ----------------------------------------------------------------------------
@@ -113,9 +122,13 @@ class AgentRun:
                 self._note(told(event))
                 if isinstance(event, Result):
                     self.result, self.status = event.describe(), "cancelled" if self._cancelled else "completed"
-        except LinnetError as error:
-            self.error = error.describe()
-            self.status = "cancelled" if isinstance(error, Cancelled) else "failed"
+            if self.result is None:
+                raise LinnetError("the turn ended without a result")
+        except Exception as error:  # whatever it is: a run that never is over would be watched, and kept, for ever
+            ours = as_ours(error)
+            self._run.cancel()
+            self.error = ours.describe()
+            self.status = "cancelled" if isinstance(ours, Cancelled) else "failed"
             self._note({"type": "error", "error": self.error})
         self._changed.set()
 
@@ -126,24 +139,34 @@ class AgentRun:
 
     def _ask(self, tool: Tool, call: ToolCall) -> bool:
         """In the thread of the turn: wait for a decision."""
-        decided = threading.Event()
-        told = {"call": _call(call), "permissions": sorted(tool.permissions), "description": tool.description}
+        self._asked += 1
+        about = {"permissions": sorted(tool.permissions), "description": tool.description}
+        question = _Question({"number": self._asked, "call": _call(call), **about})
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody will decide
-            self._loop.call_soon_threadsafe(self._wait_for, told, decided)
-            if not decided.wait(LIMITS.approval_seconds):
-                self._loop.call_soon_threadsafe(self._give_up, decided)
+            self._loop.call_soon_threadsafe(self._wait_for, question)
+            if not question.answered.wait(LIMITS.approval_seconds):
+                self._loop.call_soon_threadsafe(self._give_up, question)
                 return False
-        return self._approved and not self._cancelled
+        return question.approved and not self._cancelled
 
-    def _give_up(self, decided: threading.Event) -> None:
-        if self._pending is not None and self._pending[1] is decided:
-            self.decide(False)
+    def _give_up(self, question: _Question) -> None:
+        if self._pending is question:
+            self._refuse()
 
-    def _wait_for(self, told: Json, decided: threading.Event) -> None:
-        self._pending, self.status = (told, decided), "waiting_for_approval"
-        self._note({"type": "approval", **told})
+    def _refuse(self) -> None:
+        if self._pending is not None:
+            self.decide(self._pending.told["number"], False)
+
+    def _stopped(self) -> None:
+        """Somebody has cancelled the turn, or the server ends."""
+        self._cancelled = True
+        self._refuse()
+
+    def _wait_for(self, question: _Question) -> None:
+        self._pending, self.status = question, "waiting_for_approval"
+        self._note({"type": "approval", **question.told})
         if self._cancelled:
-            self.decide(False)
+            self._refuse()
 
 
 class _Faced:
@@ -170,6 +193,7 @@ def told(event: TurnEvent) -> Json:
             return {"type": "result", "call": _call(event.call), **outcome}
         case Result():
             return {"type": "done", "result": event.describe()}
+    assert_never(event)
 
 
 def _call(call: ToolCall) -> Json:

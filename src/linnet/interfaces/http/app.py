@@ -29,7 +29,7 @@ def application(service: Service, door: Door, agent: MakeAgent | None = None) ->
         redoc_url=None,
         redirect_slashes=False,
         telemetry=_NONE,
-        exception_handlers={LinnetError: _failed, HTTPException: _absent, Exception: _unforeseen},
+        exception_handlers={LinnetError: _failed, HTTPException: _absent},
     )
     for room in (openai, embedding, anthropic, responses, llama_server, health):
         app.include_router(room.router(service))
@@ -50,7 +50,3 @@ async def _absent(request: Request, error: Exception) -> Response:
     answer = refusal(NotThere(told), request.scope, error.status_code)
     answer.headers.update(error.headers or {})
     return answer
-
-
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    return refusal(as_ours(error), request.scope)

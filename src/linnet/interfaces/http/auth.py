@@ -51,10 +51,21 @@ def given_key(headers: Mapping[str, str]) -> str:
 def collected(keys: Iterable[str], files: Iterable[Path], environ: Mapping[str, str]) -> tuple[str, ...]:
     """Keys that were given, those in files (one a line, `#` begins a comment), and those of the environment.
 
-    Raises InputInvalid for a file that cannot be read.
+    Raises InputInvalid for a file that cannot be read, and SettingsInvalid where keys were to be and none are: who
+    names a place for keys does not want a server without.
     """
-    found = [*keys, *(key for file in files for key in _lines(file)), *environ.get(API_KEYS, "").split(",")]
-    return tuple(key.strip() for key in found if key.strip())
+    places = [("--api-key", [key]) for key in keys] + [(repr(str(file)), _lines(file)) for file in files]
+    if API_KEYS in environ:
+        places.append((API_KEYS, environ[API_KEYS].split(",")))
+    return tuple(key for place, given in places for key in _some(place, given))
+
+
+def _some(place: str, given: Iterable[str]) -> list[str]:
+    found = [key.strip() for key in given if key.strip()]
+    if not found:
+        hint = "Put a key there, or leave it out to serve this machine without one."
+        raise SettingsInvalid(f"{place} holds no API key", hint=hint, place=place)
+    return found
 
 
 def _lines(file: Path) -> list[str]:

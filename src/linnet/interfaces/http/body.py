@@ -25,8 +25,9 @@ Value = TypeVar("Value")
 _AT_ONCE = 64 * KIB
 """Bytes that are looked at in the event loop: a millisecond or two."""
 
-_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
-"""A string, which is passed over, or what opens and closes a level."""
+_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]|[^\s",:\[\]{}]++', re.DOTALL)
+"""A string, what opens or closes a level, or any other value. A string that does not end is one too: to look for its
+end once more behind each of its quotes would take for ever."""
 
 
 async def received(request: Request, shape: type[Shape]) -> Shape:
@@ -66,7 +67,7 @@ _HELD = "linnet.body_bytes"
 
 
 def parsed(body: bytes, shape: type[Shape]) -> Shape:
-    check_depth(body)
+    check_bounds(body)
     try:
         value = from_json(body, allow_inf_nan=False)
     except (ValueError, RecursionError) as error:
@@ -79,18 +80,25 @@ def parsed(body: bytes, shape: type[Shape]) -> Shape:
         raise RequestError("the body nests too deeply") from None
 
 
-def check_depth(body: bytes) -> None:
-    """Raises RequestError for JSON that nests deeper than `LIMITS.json_depth`, before anything recurses into it."""
-    depth = 0
+def check_bounds(body: bytes) -> None:
+    """Raises RequestError for JSON that nests deeper than `LIMITS.json_depth`, or holds more values and names of
+    fields than `LIMITS.json_values`, before anything recurses into it or makes objects of it."""
+    depth = values = 0
     for found in _MARK.finditer(body):
         mark = found[0][0]
-        if mark in b"[{":
-            depth += 1
-            if depth > LIMITS.json_depth:
-                message = f"the body nests deeper than {LIMITS.json_depth} levels"
-                raise RequestError(message, limit=LIMITS.json_depth)
-        elif mark != 0x22:
+        if mark in b"]}":
             depth -= 1
+            if depth < 0:
+                return  # it is no JSON, as its parser will say
+            continue
+        values += 1
+        if values > LIMITS.json_values:
+            message = f"the body holds more than {LIMITS.json_values:,} values"
+            raise RequestError(message, limit=LIMITS.json_values)
+        depth += mark in b"[{"
+        if depth > LIMITS.json_depth:
+            message = f"the body nests deeper than {LIMITS.json_depth} levels"
+            raise RequestError(message, limit=LIMITS.json_depth)
 
 
 async def _bytes(request: Request) -> bytes:

@@ -19,10 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linnet.errors import Forbidden, LinnetError, RequestError, RequestTooLarge, SettingsInvalid
 from linnet.interfaces.http.auth import Keys, given_key
-from linnet.interfaces.http.errors import anthropic_body, headers_of, openai_body, status_of
+from linnet.interfaces.http.errors import anthropic_body, as_ours, headers_of, openai_body, status_of
+from linnet.interfaces.http.told import MARKS
 from linnet.limits import LIMITS
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_EXPOSED = ", ".join((*MARKS, "x-request-id", "retry-after"))
+"""What a page may read of an answer, beside its body."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
@@ -103,7 +107,8 @@ def _is_address(name: str) -> bool:
 
 
 class Guard:
-    """Middleware: nothing behind it is reached by who may not come in. Each answer gets an `x-request-id`."""
+    """Middleware: nothing behind it is reached by who may not come in. Each answer gets an `x-request-id`, those to
+    faults that nobody foresaw included: they are caught here, for what catches them otherwise is outside."""
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app, self._door = app, door
@@ -115,14 +120,18 @@ class Guard:
         headers = Headers(scope=scope)
         origin = headers.get("origin", "")
         scope["request_id"] = name = f"req_{secrets.token_hex(12)}"
+        begun = False
 
         async def marked(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 told = MutableHeaders(scope=message)
                 told["x-request-id"] = name
                 told["x-content-type-options"] = "nosniff"
                 if self._door.allows(origin):
                     told["access-control-allow-origin"], told["vary"] = origin, "origin"
+                    told["access-control-expose-headers"] = _EXPOSED
             await send(message)
 
         if header_bytes(scope) > LIMITS.http_header_bytes:
@@ -130,13 +139,14 @@ class Guard:
             return
         try:
             if scope["method"] == "OPTIONS" and self._door.allows(origin):
-                await _preflight()(scope, receive, marked)
+                await _preflight(headers.get("access-control-request-headers", ""))(scope, receive, marked)
                 return
             scope["owner"] = self._door.admit(headers)
-        except LinnetError as error:
-            await refusal(error, scope)(scope, receive, marked)
-            return
-        await self._app(scope, receive, marked)
+            await self._app(scope, receive, marked)
+        except Exception as error:
+            if begun:
+                raise
+            await refusal(as_ours(error), scope)(scope, receive, marked)
 
 
 def refusal(error: LinnetError, scope: Scope, status: int | None = None) -> Response:
@@ -145,12 +155,14 @@ def refusal(error: LinnetError, scope: Scope, status: int | None = None) -> Resp
     return JSONResponse(body, status or status_of(error), headers_of(error))
 
 
-def _preflight() -> Response:
+def _preflight(asked: str) -> Response:
+    """The headers that are asked for are allowed: clients send their own, and none of them does anything here."""
     allowed = {
         "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
-        "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version, anthropic-beta",
         "access-control-max-age": "600",
     }
+    if asked:
+        allowed["access-control-allow-headers"] = asked
     return Response(status_code=204, headers=allowed)
 
 

@@ -21,9 +21,13 @@ Json = dict[str, Any]
 
 
 class Loose(BaseModel):
-    """What clients send more than is known here is kept, to be told of."""
+    """What clients send more than is known here is kept by name, to be told of."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    def model_post_init(self, context: Any, /) -> None:
+        if self.model_extra:
+            self.__pydantic_extra__ = dict.fromkeys(self.model_extra)
 
 
 class Part(Loose):

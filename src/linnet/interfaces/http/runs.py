@@ -30,24 +30,29 @@ class RunRequest(Loose):
 
 
 class Decision(Loose):
-    """POST /v1/agent/runs/{id}/decision"""
+    """POST /v1/agent/runs/{id}/decision: of the call with this `number`, and of no other that waits by then."""
 
+    number: int
     approve: bool
 
 
 class Runs:
     """Those that are remembered. Each is its owner's alone: to all others it is not there."""
 
-    def __init__(self, most: int = LIMITS.agent_runs) -> None:
-        self._most = most
+    def __init__(self, most: int = LIMITS.agent_runs, each: int = LIMITS.agent_runs_each) -> None:
+        self._most, self._each = most, each
         self._runs: dict[str, AgentRun] = {}
 
     def add(self, run: AgentRun) -> None:
         self._runs[run.id] = run
 
-    def make_room(self) -> None:
-        """Forget the oldest that are over. Raises QueueFull where all of them run."""
-        for old in [run for run in self._runs.values() if run.over][: max(0, len(self._runs) + 1 - self._most)]:
+    def make_room(self, owner: str) -> None:
+        """Forget the oldest that are over, those of the owner first. Raises QueueFull where too many are under way,
+        of this owner or of all."""
+        if sum(not run.over for run in self.of(owner)) >= self._each:
+            raise QueueFull(f"{self._each} runs of one client are under way", queue=self._each)
+        over = sorted((run for run in self._runs.values() if run.over), key=lambda run: run.owner != owner)
+        for old in over[: max(0, len(self._runs) + 1 - self._most)]:
             del self._runs[old.id]
         if len(self._runs) >= self._most:
             raise QueueFull(f"{self._most} runs are under way", queue=self._most)
@@ -75,8 +80,9 @@ def router(service: Service, make: MakeAgent) -> APIRouter:
             raise EmptyRequest("the request is empty", param="text")
         check_size((asked.text,))
         history = read_messages(asked.history) if asked.history else ()
-        runs.make_room()
-        run = AgentRun(service, make, request.scope["owner"], asked.text, history)
+        owner = request.scope["owner"]
+        runs.make_room(owner)
+        run = AgentRun(service, make, owner, asked.text, history)
         runs.add(run)
         if asked.stream:
             return _events(run, 0, bound=True)
@@ -98,7 +104,7 @@ def router(service: Service, make: MakeAgent) -> APIRouter:
     @paths.post("/v1/agent/runs/{id}/decision", **documented(Decision, "Approve the call that waits, or do not"))
     async def decide(request: Request, id: str) -> Response:
         run, decision = named(request, id), await received(request, Decision)
-        run.decide(decision.approve)
+        run.decide(decision.number, decision.approve)
         return JSONResponse(run.describe())
 
     @paths.post("/v1/agent/runs/{id}/cancel", **documented(None, "End it"))

@@ -21,7 +21,7 @@ from linnet.interfaces.http.line import Line
 from linnet.interfaces.http.metrics import Metrics
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
-from linnet.requests import Done, Generate, Model, Segment
+from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
 from linnet.runtime.cancelling import Cancelling
 
 Event = TypeVar("Event")
@@ -64,11 +64,18 @@ class Service:
         return found
 
     def run(
-        self, name: str, owner: str, work: Callable[[Model, Model], Iterator[Event]], *, agents: bool = False
+        self,
+        name: str,
+        owner: str,
+        work: Callable[[Model, Model], Iterator[Event]],
+        *,
+        agents: bool = False,
+        stopped: Callable[[], None] = lambda: None,
     ) -> Run[Event]:
         """The events that `work(model, bare)` yields, in a thread once there is a seat, among `agents` or others;
-        `bare` is the model itself, to be asked about and not to be asked. Raises ModelNotFound, QueueFull or
-        Cancelled."""
+        `bare` is the model itself, to be asked about and not to be asked. `stopped` is called in the event loop where
+        it is cancelled while it runs: work that waits for somebody else has to be let go. Raises ModelNotFound,
+        QueueFull or Cancelled."""
         bare = self.model(name)
         until = time.monotonic() + self._seconds
         stoppable = Cancelling(self.owned(name, owner))
@@ -83,22 +90,25 @@ class Service:
             finally:
                 stoppable.cancel()
 
-        run = Run(self.agents if agents else self.line, events, stoppable.cancel)
+        def stop() -> None:
+            stopped()
+            stoppable.cancel()
+
+        run = Run(self.agents if agents else self.line, events, stop)
         self._runs.add(run)
         return run
 
     def owned(self, name: str, owner: str) -> ForClient:
         """A model as one client has it, outside the line. Raises ModelNotFound."""
         bare = self.model(name)
-        return ForClient(bare, owner, lambda event: self._heard(bare.capabilities.name, event))
+        return ForClient(bare, owner, lambda event: self._heard(bare, event))
 
-    def _heard(self, name: str, event: requests.Event) -> None:
-        """From the thread of whoever listens."""
+    def _heard(self, model: Model, event: requests.Event) -> None:
+        """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""
         if isinstance(event, Done):
-            self.metrics.spent(name, event.usage)
-        elif not event.tokens:
-            return
-        self._beat = time.monotonic()
+            self.metrics.spent(model.capabilities.name, event.usage)
+        if model is self.models[DEFAULT] and _computed(event):
+            self._beat = time.monotonic()
 
     def close(self) -> None:
         """Let nobody in any more, and refuse those that wait."""
@@ -124,14 +134,25 @@ class Service:
             self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
         if age <= LIMITS.health_fresh_seconds or self._probe is None:
             return None  # a probe that was begun is for those who ask later
-        return await asyncio.shield(self._probe)
+        error = await asyncio.shield(self._probe)
+        return None if self.quiet_seconds <= LIMITS.health_fresh_seconds else error  # others may have had theirs
 
     def _probed(self) -> LinnetError | None:
         """Not through the line: who stands in it says nothing of the engine."""
-        request = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=LIMITS.health_probe_seconds)
+        model, seconds = self.models[DEFAULT], LIMITS.health_probe_seconds
         try:
-            for event in self.models[DEFAULT].stream(request):
-                self._heard(self.models[DEFAULT].capabilities.name, event)
+            answers = model.capabilities.answers
+            spoken = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=seconds)
+            for event in model.stream(spoken if answers else Embed(("1 2 3",), deadline=seconds)):
+                self._heard(model, event)
         except Exception as error:
             return as_ours(error)
+        self._beat = time.monotonic()  # also where its one token ended it, and is no part of a text
         return None
+
+
+def _computed(event: requests.Event) -> bool:
+    """Whether a model has just computed: tokens, scores or vectors, and not those of a cache."""
+    if isinstance(event, Piece):
+        return bool(event.tokens)
+    return not event.cached and bool(event.scores or event.vectors)

@@ -25,16 +25,17 @@ def extension(whole: Whole, **more: Any) -> dict[str, Any]:
     }
 
 
+MARKS = (
+    *("x-linnet-how", "x-linnet-model", "x-linnet-cached-tokens", "x-linnet-forced-tokens"),
+    *("x-linnet-generated-tokens", "x-linnet-degraded"),
+)
+"""The names of those headers."""
+
+
 def headers(whole: Whole) -> dict[str, str]:
     usage = whole.usage
-    return {
-        "x-linnet-how": _plain(whole.how),
-        "x-linnet-model": _plain(whole.model),
-        "x-linnet-cached-tokens": str(usage.cached_tokens),
-        "x-linnet-forced-tokens": str(usage.forced_tokens),
-        "x-linnet-generated-tokens": str(usage.generated_tokens),
-        "x-linnet-degraded": str(len(whole.degraded)),
-    }
+    counts = (usage.cached_tokens, usage.forced_tokens, usage.generated_tokens, len(whole.degraded))
+    return dict(zip(MARKS, (_plain(whole.how), _plain(whole.model), *map(str, counts)), strict=True))
 
 
 def whole_of(events: Sequence[Event]) -> Whole:

@@ -1,0 +1,84 @@
+"""Health: what tells of the default model, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from linnet.errors import DeadlineExceeded
+from linnet.interfaces.http.service import Service
+from linnet.limits import LIMITS
+from linnet.requests import Capabilities, Count, Done, Embed, Event, Piece, Request, Usage
+from linnet.vectors import Vectors
+
+
+@dataclass
+class Telling:
+    """A Model that tells the same whatever it is asked."""
+
+    events: tuple[Event | Exception, ...] = ()
+    answers: bool = True
+    asked: list[Request] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities("telling", 100, answers=self.answers)
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        self.asked.append(request)
+        for event in self.events:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+SICK = Telling((DeadlineExceeded("no token came"),))
+
+
+@pytest.mark.parametrize(
+    ("event", "tells"),
+    [
+        (Piece("x", (1,)), True),
+        (Piece("", ()), False),
+        (Done(scores=((-1.0, 1),)), True),
+        (Done(vectors=Vectors(1, b"\0\0\0\0")), True),
+        (Done(scores=((-1.0, 1),), cached="exact"), False),
+        (Done(count=7, usage=Usage(7)), False),
+    ],
+)
+def test_what_was_computed_tells_of_the_default_model_alone(event: Event, tells: bool) -> None:
+    for name in ("default", "other"):
+        service = Service({"default": Telling((event,)), "other": Telling((event,))})
+        assert list(service.owned(name, "").stream(Count(()))) == [event]
+        assert (service.quiet_seconds < 60) is (tells and name == "default")
+
+
+def test_another_model_that_answers_does_not_make_a_sick_one_well() -> None:
+    service = Service({"default": SICK, "other": Telling((Piece("x", (1,)),))})
+    list(service.owned("other", "").stream(Count(())))
+    assert isinstance(asyncio.run(service.ailment()), DeadlineExceeded)
+
+
+def test_what_does_not_answer_is_asked_for_a_vector() -> None:
+    model = Telling((Done(vectors=Vectors(1, b"\0\0\0\0")),), answers=False)
+    assert asyncio.run(Service({"default": model}).ailment()) is None
+    assert isinstance(model.asked[0], Embed)
+
+
+def test_a_token_that_came_while_the_probe_waited_counts() -> None:
+    async def told(service: Service) -> object:
+        waiting = asyncio.create_task(service.ailment())
+        await asyncio.sleep(0)
+        service._beat = time.monotonic()
+        return await waiting
+
+    assert asyncio.run(told(Service({"default": SICK}))) is None
+
+
+def test_a_probe_that_ends_without_a_text_is_a_token() -> None:
+    service = Service({"default": Telling((Done(),))})
+    assert asyncio.run(service.ailment()) is None and service.quiet_seconds < LIMITS.health_fresh_seconds
