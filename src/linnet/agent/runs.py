@@ -8,9 +8,10 @@ otherwise.
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -76,39 +77,71 @@ class Runs:
         return Run(self._database, id, number, None if result is None else _RESULT.validate_json(result))
 
 
+@dataclass(frozen=True)
+class _Begun:
+    key: str
+    call: ToolCall
+    outcome: str | None
+
+
+def _form(call: ToolCall) -> str:
+    return json.dumps([call.name, call.arguments], sort_keys=True, default=str)
+
+
 class Run:
     """One run. `result` is there once it has come to its end; `degraded` tells of what could not be noted."""
 
     def __init__(self, database: Database, id: str, number: int, result: Result | None) -> None:
         self._database, self.id, self._number = database, id, number
+        self._used: set[str] = set()
+        self._keys: dict[str, str] = {}
         self.degraded: tuple[str, ...] = ()
         told = f"the run {id} had ended before: this is its answer"
         self.result = result and replace(result, degraded=(*result.degraded, told))
 
-    def enter(self, call: ToolCall) -> ToolResult | None:
-        """Before a call is made: None once it is noted, and it is to be made now. Otherwise what is known of the call
-        that was begun in its place, which is not to be made again. Raises StoreError: then it is not to be made."""
-        with self._database.writing() as cursor:
-            key = (self._number, call.id)
-            row = cursor.execute("SELECT call, outcome FROM calls WHERE run = ? AND id = ?", key).fetchone()
-            if row is None:
-                noted = (*key, _CALL.dump_json(call).decode())
-                cursor.execute("INSERT INTO calls (run, id, call) VALUES (?, ?, ?)", noted)
-                return None
-        if row[1] is not None:
-            return _OUTCOME.validate_json(row[1])
-        before = _CALL.validate_json(row[0])
+    def known(self, call: ToolCall) -> ToolResult | None:
+        """What is known of the call that was begun before where this one is wanted: then this one is not to be made.
+        It is the same call, wherever it was begun, or else the one in its place; each is used once."""
+        before = self._before(call)
+        if before is None:
+            return None
+        self._used.add(before.key)
+        if before.outcome is not None:
+            return _OUTCOME.validate_json(before.outcome)
         error = ToolInterrupted(
-            f"it is unknown whether {before.name} ran when the program ended, so it is not run again",
+            f"it is unknown whether {before.call.name} ran when the program ended, so it is not run again",
             hint="See what the tool has done; a run with another id asks anew.",
             run=self.id,
-            call=before.id,
+            call=before.call.id,
         )
-        return ToolResult(before, error=error.describe())
+        return ToolResult(before.call, error=error.describe())
+
+    def _before(self, call: ToolCall) -> _Begun | None:
+        sql = "SELECT id, call, outcome FROM calls WHERE run = ? ORDER BY rowid"
+        rows = self._database.read(sql, self._number)
+        begun = [_Begun(key, _CALL.validate_json(told), outcome) for key, told, outcome in rows]
+        free = [one for one in begun if one.key not in self._used]
+        same = (one for one in free if _form(one.call) == _form(call))
+        return next(same, None) or next((one for one in free if one.key == call.id), None)
+
+    def enter(self, call: ToolCall) -> None:
+        """Note a call that may be made, just before it is. Raises StoreError: then it is not to be made."""
+        key = call.id
+        with self._database.writing() as cursor:
+            while cursor.execute("SELECT 1 FROM calls WHERE run = ? AND id = ?", (self._number, key)).fetchone():
+                key += "'"  # an earlier decision has had this place
+            noted = (self._number, key, _CALL.dump_json(call).decode())
+            cursor.execute("INSERT INTO calls (run, id, call) VALUES (?, ?, ?)", noted)
+        self._used.add(key)
+        self._keys[call.id] = key
 
     def leave(self, done: ToolResult) -> None:
         """A call has ended. Where that cannot be noted it is told: the run cannot be continued past this call."""
-        self._noted("UPDATE calls SET outcome = ? WHERE run = ? AND id = ?", _OUTCOME.dump_json(done), done.call.id)
+        self._noted(
+            "UPDATE calls SET outcome = ? WHERE run = ? AND id = ?",
+            _OUTCOME.dump_json(done),
+            self._keys[done.call.id],
+        )
 
     def end(self, result: Result) -> None:
         """The run has come to its end."""
