@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -239,6 +240,45 @@ def test_the_tools_tell_the_model_of_the_tables(sqlite: Database) -> None:
     assert tables.match("Which tables are in the database?") == {}
     answer = tables.render_answer({}, tables.run({}))
     assert answer is not None and answer.startswith("Tables:\n- names: name text\n- staff: id integer")
+
+
+@pytest.mark.parametrize(
+    ("request_", "whole"),
+    [
+        ("SELECT name FROM staff", True),
+        ("select a,\tb  from  (select 1)", True),
+        ("with x as (select 1) select * from x", True),
+        ("WITH x(a) AS(SELECT 1), y AS (SELECT 2) SELECT a FROM x", True),
+        ("with x as (select 1)", False),
+        ("with x as select 1", False),
+        ("select from staff", False),
+        ("please select a from b", False),
+        ("select a\nfrom b", False),
+        ("select one, from", False),
+        ("within us as (all) select few", False),
+    ],
+)
+def test_what_is_a_query(request_: str, whole: bool) -> None:
+    query, _ = module.definitions()
+    assert query.match(request_) == ({"sql": request_} if whole else None)
+
+
+@pytest.mark.parametrize(
+    "request_", ["with a" + " as (b)" * 584, "with a as(" + " as()select" * 370, "select" + " " * 4_090]
+)
+def test_what_is_no_query_is_known_in_one_pass(request_: str) -> None:
+    """Within a second of the processor: the square of a request's length takes several, its cube minutes."""
+
+    def late(*given: Any) -> None:
+        raise AssertionError("it goes over the request again and again")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 1.0)
+    try:
+        assert all(tool.match(request_) is None for tool in module.definitions())
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def test_a_database_that_is_away_is_said_when_it_is_asked(tmp_path: Path) -> None:

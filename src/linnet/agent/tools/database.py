@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,10 @@ _TABLES = (
     r"(?:please )?(?:(?:list|show)(?: me)?(?: all)?(?: the)? tables|(?:what|which) tables are(?: there)?)"
     r"(?: (?:in|of)(?: the| my)? database)?[.?!]?"
 )
+
+_SELECT = tuple(re.compile(part, re.IGNORECASE) for part in (r"select\s+\S", r"\sfrom\s+\S"))
+_WITH = tuple(re.compile(part, re.IGNORECASE) for part in (r"with\s\w", r"\sas\s*\(", r"\)", r"\sselect\s+\S"))
+"""What stands in a query, in this order, the first of it at its beginning."""
 
 _SUMMARY = 400
 """Characters of the summary of tables that the model is told."""
@@ -150,7 +155,7 @@ def definitions() -> tuple[Tool, ...]:
             answer="{result}",
             rules=[
                 Rule(prefix="sql:", to="sql"),
-                Rule(pattern=r"(?P<sql>select\s.+\sfrom\s.+|with\s\w+.*\sas\s*\(.+\).*\sselect\s.+)"),
+                Rule(extract=_sql),
             ],
             examples=["Run SELECT name FROM staff on the database", "Query the database: SELECT count(*) FROM jobs"],
         ),
@@ -165,6 +170,22 @@ def definitions() -> tuple[Tool, ...]:
             examples=["Which tables are in the database?", "Show me the columns of all tables"],
         ),
     )
+
+
+def _sql(request: str) -> dict[str, str] | None:
+    """A request that is a query, on one line. Each part is looked for once, behind the one before."""
+    whole = any(_stands(parts, request) for parts in (_SELECT, _WITH))
+    return {"sql": request} if whole and "\n" not in request else None
+
+
+def _stands(parts: Iterable[re.Pattern[str]], request: str) -> bool:
+    at = 0
+    for part in parts:
+        found = part.search(request, at) if at else part.match(request)
+        if found is None:
+            return False
+        at = found.end() - 1  # its last letter may be the first of the next
+    return True
 
 
 # --- rows ----------------------------------------------------------------------------------------
