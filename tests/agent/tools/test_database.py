@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -153,9 +155,57 @@ def test_the_result_as_a_whole_is_bounded(database: Database, monkeypatch: pytes
 
 
 def test_a_value_one_past_the_limit(sqlite: Database) -> None:
-    assert sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes})) AS n")["rows"] == [{"n": 1_048_576}]
+    assert sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes})) AS n")["rows"] == [{"n": 65_536}]
     with pytest.raises(ToolFailed, match="too big"):
         sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes + 1})) AS n")
+
+
+def test_a_query_one_past_the_limit(sqlite: Database) -> None:
+    rest = LIMITS.sql_value_bytes - len("SELECT 1 AS a")
+    assert sqlite.query("SELECT 1 AS a" + " " * rest)["count"] == 1
+    with pytest.raises(ToolFailed, match="too big|too large|too long"):
+        sqlite.query("SELECT 1 AS a" + " " * (rest + 1))
+
+
+def test_columns_of_a_query_are_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "wide.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"CREATE TABLE wide ({', '.join(f'c{i}' for i in range(150))})")
+        connection.execute("INSERT INTO wide (c0, c149) VALUES (1, 2)")
+    connection.close()
+    wide = Database(f"sqlite:///{file}")
+    assert wide.query("SELECT c0, c149 FROM wide")["rows"] == [{"c0": 1, "c149": 2}]
+    assert wide.query(f"SELECT {', '.join(f'c{i}' for i in range(100))} FROM wide")["count"] == 1
+    for sql in ("SELECT * FROM wide", f"SELECT {', '.join(f'{i} AS a{i}' for i in range(101))}"):
+        with pytest.raises(ToolFailed, match="too many columns"):
+            wide.query(sql)
+
+
+UNINTERRUPTED = (
+    "SELECT length(trim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(ltrim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(rtrim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(replace({text}, {letters} || '1', '')) AS n",
+    "SELECT instr({text}, {letters} || '1') AS n",
+)
+
+
+@pytest.mark.parametrize("sql", UNINTERRUPTED)
+def test_no_one_step_takes_longer_than_the_clock_waits(sqlite: Database, sql: str) -> None:
+    """By the processor's time: inside one step of SQLite's machine no clock is looked at."""
+    most = LIMITS.sql_value_bytes
+    began = time.process_time()
+    for bytes_ in (most, 1 << 20):
+        with contextlib.suppress(ToolError):
+            zeros = {"text": f"hex(zeroblob({bytes_ // 2}))", "letters": f"hex(zeroblob({bytes_ // 4}))"}
+            sqlite.query(sql.format(**zeros))
+    assert time.process_time() - began < SECONDS + 1
+
+
+def test_trimming_is_as_it_is(sqlite: Database) -> None:
+    sql = "SELECT trim('xxaxx', 'yx') AS a, ltrim('xxa', 'x') AS b, rtrim('axx', 'x') AS c, trim(NULL, 'x') AS d, "
+    row = sqlite.query(sql + "trim(x'78', 'x') AS e, trim(17, 1) AS f, trim('  a ') AS g")["rows"][0]
+    assert row == {"a": "a", "b": "a", "c": "a", "d": None, "e": "", "f": "7", "g": "a"}
 
 
 def test_many_tables_and_columns_are_cut(tmp_path: Path) -> None:
