@@ -61,8 +61,9 @@ class Database:
 
         try:
             parsed = sqlalchemy.make_url(url)
-        except SQLAlchemyError as error:
-            raise SettingsInvalid(f"the database's address is wrong: {error}", place="tools.database.url") from error
+        except (SQLAlchemyError, ValueError):  # whose words may quote a password
+            hint = "Write it as sqlite:///staff.db or postgresql://user@host:5432/name, a password escaped."
+            raise SettingsInvalid("the database's address is wrong", hint=hint, place="tools.database.url") from None
         kind = parsed.get_backend_name()
         if kind not in _MEANS:
             raise SettingsInvalid(f"{kind} is not read; sqlite and postgresql are", place="tools.database.url")

@@ -57,7 +57,7 @@ def _opened(file: Path) -> sqlite3.Connection:
 
 
 def _trimmed(strip: Callable[[str, str], str], text: Any, letters: Any) -> str | None:
-    """SQLite's own trim of two arguments takes the product of their lengths in time, and no clock looks at it then."""
+    """SQLite's own trim of two arguments takes the product of their lengths in time, and no clock ends it."""
     if text is None or letters is None:
         return None
     words = (part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in (text, letters))
