@@ -17,9 +17,9 @@ import pytest
 from linnet.agent.agent import Agent
 from linnet.agent.result import Result
 from linnet.agent.runs import Runs
-from linnet.errors import InputInvalid, StoreUnavailable, WorkerCrashed
+from linnet.errors import InputInvalid, RunUnderWay, StoreUnavailable, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.messages import ToolCall, ToolResult
+from linnet.messages import Message, ToolCall, ToolResult
 from linnet.requests import Capabilities
 from linnet.tools import Permission, Rule, Tool, tool
 
@@ -103,6 +103,27 @@ def test_another_request_under_the_same_id_is_refused(runs: Runs) -> None:
         runs.run("r1", "note b")
 
 
+def test_the_same_request_after_another_history_is_refused(runs: Runs) -> None:
+    said = [Message("user", "Anna"), Message("assistant", "Noted.")]
+    runs.run("r1", "note it", said)
+    runs.run("r1", "note it", tuple(said))
+    for history in ((), said[:1], [Message("user", "Bert"), said[1]]):
+        with pytest.raises(InputInvalid, match="another request"):
+            runs.run("r1", "note it", history)
+
+
+def test_one_turn_at_a_time_is_at_work_on_a_run(runs: Runs, tmp_path: Path) -> None:
+    first, second, other = runs.run("r1", "note a"), runs.run("r1", "note a"), runs.run("r2", "note a")
+    with first.alone(), other.alone():
+        with pytest.raises(RunUnderWay, match="'r1' is under way"), second.alone():
+            pass
+        first.end(Result("noted", "rule"))
+    assert second.result is None
+    with second.alone():
+        assert second.result is not None and second.result.answer == "noted", "it is looked for under the lock"
+    assert not list(tmp_path.glob("*.lock"))
+
+
 def test_the_oldest_are_gone(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("linnet.agent.runs.LIMITS", type(LIMITS)(runs_kept=2))
     for id in ("r1", "r2", "r3"):
@@ -159,6 +180,22 @@ def test_a_run_that_decides_in_another_order_does_nothing_twice(tmp_path: Path) 
         decided[:] = ["b", "a"]
         result = agent.run("one, then two", run_id="r1")
         assert done == ["a"] and result.answer == "a noted\nnote was done already."
+
+
+def test_a_run_is_not_gone_on_with_while_it_is_under_way(tmp_path: Path) -> None:
+    again: list[str] = []
+
+    @tool(rules=[Rule(prefix="note", to="what")])
+    def note(what: str) -> str:
+        """Notes something down, and is asked for once more meanwhile."""
+        with Agent([note], Nobody(), runs=tmp_path / "r.db") as other, pytest.raises(RunUnderWay) as caught:
+            other.run("note a", run_id="r1")
+        again.append(caught.value.code)
+        return "noted"
+
+    with Agent([note], Nobody(), runs=tmp_path / "r.db") as agent:
+        assert agent.run("note a", run_id="r1").error is None and again == ["run_under_way"]
+        assert agent.run("note a", run_id="r1").error is None and again == ["run_under_way"]
 
 
 def test_a_call_is_begun_once_it_may_be_made(tmp_path: Path) -> None:

@@ -3,24 +3,29 @@
 Hides the file, and the order of writes: each call is on the disk before its tool runs, and its outcome before the
 turn goes on. So whatever ends the program, a call that has an outcome is not made again, and one without is told as
 interrupted: whether it ran, nobody knows. What was decided once stands, also where the model would now decide
-otherwise.
+otherwise. One turn at a time is at work on a run: it holds a lock of the system's, which ends with its process.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from linnet.agent.database import Database, Layout
 from linnet.agent.result import Result
-from linnet.errors import InputInvalid, StoreError, ToolInterrupted
+from linnet.errors import InputInvalid, RunUnderWay, StoreError, StoreUnavailable, ToolInterrupted
 from linnet.limits import LIMITS
-from linnet.messages import ToolCall, ToolResult
+from linnet.messages import Message, ToolCall, ToolResult
 from linnet.storage import data_folder
 
 _LAYOUT = Layout(
@@ -53,11 +58,13 @@ class Runs:
     def close(self) -> None:
         self._database.close()
 
-    def run(self, id: str, request: str) -> Run:
+    def run(self, id: str, request: str, history: Sequence[Message] = ()) -> Run:
         """The run of that id: a new one, or the one that was begun. The oldest beyond the limit are gone then.
 
-        Raises InputInvalid for what is no id, and for one under which something else was asked.
+        Raises InputInvalid for what is no id, and for one under which something else was asked, or after something
+        else.
         """
+        request += _digest(history)
         if not _is_id(id):
             message = f"{id[:60]!r} is no id of a run: 1 to {LIMITS.run_id_chars} letters, digits and _ . : -"
             raise InputInvalid(message, hint="Choose a shorter, plainer one.")
@@ -74,7 +81,7 @@ class Runs:
         number, asked, result = row
         if asked != request:
             raise InputInvalid(f"the run {id!r} is about another request", hint="Give each request its own id.")
-        return Run(self._database, id, number, None if result is None else _RESULT.validate_json(result))
+        return Run(self._database, id, number, result)
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,36 @@ def _form(call: ToolCall) -> str:
 class Run:
     """One run. `result` is there once it has come to its end; `degraded` tells of what could not be noted."""
 
-    def __init__(self, database: Database, id: str, number: int, result: Result | None) -> None:
+    def __init__(self, database: Database, id: str, number: int, result: str | None) -> None:
         self._database, self.id, self._number = database, id, number
         self._used: set[str] = set()
         self._keys: dict[str, str] = {}
         self.degraded: tuple[str, ...] = ()
-        told = f"the run {id} had ended before: this is its answer"
-        self.result = result and replace(result, degraded=(*result.degraded, told))
+        self.result = self._ended(result)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it no other turn is at work on this run, and `result` is what is known now. Raises RunUnderWay, and
+        StoreUnavailable where there can be no lock."""
+        path = self._database.path
+        path = path.with_name(f"{path.name}-{sha256(self.id.encode()).hexdigest()[:32]}.lock")
+        lock = _locked(path)
+        if lock is None:
+            raise RunUnderWay(f"the run {self.id!r} is under way", run=self.id)
+        try:
+            rows = self._database.read("SELECT result FROM runs WHERE number = ?", self._number)
+            self.result = self._ended(rows[0][0] if rows else None)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(lock)
+
+    def _ended(self, told: str | None) -> Result | None:
+        if told is None:
+            return None
+        result = _RESULT.validate_json(told)
+        note = f"the run {self.id} had ended before: this is its answer"
+        return replace(result, degraded=(*result.degraded, note))
 
     def known(self, call: ToolCall) -> ToolResult | None:
         """What is known of the call that was begun before where this one is wanted: then this one is not to be made.
@@ -157,3 +187,32 @@ class Run:
 
 def _is_id(id: str) -> bool:
     return bool(re.fullmatch(r"[\w.:-]+", id, re.ASCII)) and len(id) <= LIMITS.run_id_chars
+
+
+def _digest(history: Sequence[Message]) -> str:
+    """What makes a request after one history another than after another; "" for none."""
+    if not history:
+        return ""
+    told = json.dumps([(message.role, message.content) for message in history])
+    return f"\0{sha256(told.encode()).hexdigest()}"
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock of a file, None where another does. The file may go as its holder ends."""
+    try:
+        while True:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock), path.stat()):
+                    return lock
+            except FileNotFoundError:
+                pass
+            except OSError:
+                os.close(lock)
+                raise
+            os.close(lock)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"there can be no lock {path}: {error.strerror}", path=str(path)) from error

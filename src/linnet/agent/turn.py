@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,13 @@ class Turn:
         self._failure: dict[str, Any] | None = None
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
-        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        if self._run is not None and self._run.result is not None:
-            return self._run.result
+        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached.
+        Raises RunUnderWay."""
+        with self._run.alone() if self._run is not None else nullcontext():
+            ended = self._run and self._run.result
+            return ended or self._gone(text, history)
+
+    def _gone(self, text: str, history: Sequence[Message]) -> Result:
         self._record.begin(text)
         self._taint = Taint(text, history, list(self._tools.values()))
         result = self._taken(_parts(self._whole(text)), history)
