@@ -237,7 +237,7 @@ class Limits:
     sql_seconds: float = _limit(2.0, "s", "one query of a database")
     sql_rows: int = _limit(1_000, "rows", "of one query that are kept")
     sql_cell_chars: int = _limit(4_096, "characters", "one text of a row that are kept")
-    sql_value_bytes: int = _limit(MIB, "bytes", "any one value that SQLite makes or reads")
+    sql_value_bytes: int = _limit(64 * KIB, "bytes", "any one value that SQLite makes or reads, and any query of it")
     sql_tables: int = _limit(64, "tables", "of one database that are listed")
     sql_columns: int = _limit(32, "columns", "of one table that are listed")
     mcp_tools: int = _limit(128, "tools", "of one MCP server that are offered")

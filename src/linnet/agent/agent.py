@@ -179,7 +179,7 @@ class Agent:
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
-        noted = self._journalled(run_id, text.strip()) if run_id else None
+        noted = self._journalled(run_id, text.strip(), history) if run_id else None
         model = Cancelling(self._model)
         with self._lock:
             self._under_way.add(model)
@@ -224,7 +224,7 @@ class Agent:
         known = None if self._memory is None else [fact.text for fact in self._memory.recall(about)]
         return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
 
-    def _journalled(self, run_id: str, text: str) -> Run:
+    def _journalled(self, run_id: str, text: str, history: Sequence[Message]) -> Run:
         from linnet.agent.runs import Runs
 
         with self._lock:
@@ -232,7 +232,7 @@ class Agent:
                 self._runs = Runs(None if self._runs is None else Path(self._runs))
                 self._held.callback(self._runs.close)
             runs = self._runs
-        return runs.run(run_id, text)
+        return runs.run(run_id, text, history)
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""

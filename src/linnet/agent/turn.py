@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from linnet.agent.claims import checked
 from linnet.agent.context.fit import Fitter
 from linnet.agent.events import Teller, Watch
-from linnet.agent.execute import Approve, execute
+from linnet.agent.execute import Approve, made, refused
 from linnet.agent.guard import Guard
 from linnet.agent.permit import Permit
 from linnet.agent.record import Record
@@ -76,11 +77,15 @@ class Turn:
         self._failure: dict[str, Any] | None = None
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
-        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        if self._run is not None and self._run.result is not None:
-            return self._run.result
+        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached.
+        Raises RunUnderWay."""
+        with self._run.alone() if self._run is not None else nullcontext():
+            ended = self._run and self._run.result
+            return ended or self._gone(text, history)
+
+    def _gone(self, text: str, history: Sequence[Message]) -> Result:
         self._record.begin(text)
-        self._taint = Taint(text, history)
+        self._taint = Taint(text, history, list(self._tools.values()))
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
         if self._run is not None and self._failure is None:  # else it can go on under the same id
@@ -168,21 +173,33 @@ class Turn:
         """The outcome of a call, from the run's journal where it was begun before: then it is not made."""
         self._teller.tell(call)
         self._record.intend(call)
-        done = self._run.enter(call) if self._run is not None else None
+        done = self._run.known(call) if self._run is not None else None
         if done is None:
-            because = self._taint.because(tool, call)
-            done = execute(tool, call, self._granted, self._approve, because)
-            if because:
-                detail = f"{call.name} needed {Permission.SEND_TAINTED}: {because}"
-                self._steps.append(Step("taint", detail, start=self._now()))
-            if self._run is not None:
-                self._run.leave(done)
+            done = self._refused(tool, call) or self._made(tool, call)
         else:
+            self._guard.repeats(done.call)
             self._degraded += (f"{done.call.name} was begun before the program ended, and was not run again",)
             if (done.call.name, done.call.arguments) != (call.name, call.arguments):
                 self._degraded += (f"{call.name} was wanted in its place now; the earlier decision stands",)
-        self._taint.read(self._tools.get(done.call.name, tool), done)
+            self._taint.read(self._tools.get(done.call.name, tool))
         self._record.outcome(done)
+        return done
+
+    def _refused(self, tool: Tool, call: ToolCall) -> ToolResult | None:
+        because = self._taint.because(tool, call)
+        done = refused(tool, call, self._granted, self._approve, because)
+        if because:
+            detail = f"{call.name} needed {Permission.SEND_TAINTED}: {because}"
+            self._steps.append(Step("taint", detail, start=self._now()))
+        return done
+
+    def _made(self, tool: Tool, call: ToolCall) -> ToolResult:
+        if self._run is not None:
+            self._run.enter(call)
+        done = made(tool, call)
+        if self._run is not None:
+            self._run.leave(done)
+        self._taint.read(tool)
         return done
 
     def _say(self, text: str, history: Sequence[Message], *, held: bool = False) -> tuple[str, str]:
