@@ -333,6 +333,37 @@ def test_nothing_outlives_a_launcher_that_is_killed() -> None:
     assert [type(error).__name__ for error in failed] == ["WorkerCrashed"]
 
 
+def test_a_keeper_that_is_killed_is_noticed_at_once(apart: bool) -> None:
+    mark, failed, started = f"{310 + apart}.0625", [], time.monotonic()
+
+    def run() -> None:
+        try:
+            python(DAEMONS, mark, "300", seconds=60.0)
+        except LinnetError as error:
+            failed.append((error.code, error.message))
+
+    caller = threading.Thread(target=run)
+    caller.start()
+    while len(marked(mark)) < 3 and time.monotonic() - started < 20:
+        time.sleep(0.05)
+    (launcher,) = programs.child.running()
+    (keeper,) = (int(pid) for pid in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split())
+    killed = time.monotonic()
+    os.kill(keeper, signal.SIGKILL)
+    caller.join()
+    assert time.monotonic() - killed < 10
+    assert failed == [("worker_crashed", "the keeper of the program was ended, and the program with it")]
+    assert gone(mark)
+
+
+def test_a_launcher_whose_parent_is_gone_leaves_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-P", "-m", "linnet.worker.launch", str(theirs.fileno()), "1"]
+        done = subprocess.run(command, pass_fds=[theirs.fileno()], timeout=30, check=False)
+    assert done.returncode == 1
+
+
 BOMBS = {  # each of a bounded size: a bomb that is not stopped must not take this machine
     "processes": "for _ in range(10):\n    os.fork()\n    time.sleep(0.005)",
     "threads": "threading.stack_size(1 << 16)\nfor _ in range(600): threading.Thread(target=nap, args=(2,)).start()",
