@@ -74,6 +74,9 @@ class Limits:
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
     request_crashes: int = _limit(16, "deaths", "of workers in the course of one request, new tokens or not")
+    request_kills: int = _limit(
+        4, "kills", "from outside of workers that one request was part of without a new token, the last alone"
+    )
     poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
     poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
     health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
