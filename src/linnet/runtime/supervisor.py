@@ -272,9 +272,7 @@ class Supervisor:
         while not hung and broken is None:
             try:
                 if running.channel.wait(_TICK):
-                    for _ in range(256):  # a flood is watched as well
-                        if (record := running.channel.pending()) is None:
-                            break
+                    for record in running.channel.arrived(256):  # a flood is watched as well
                         self._take(record)
             except ProtocolBroken as error:
                 broken = error
