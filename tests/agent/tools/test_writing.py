@@ -207,7 +207,10 @@ def test_what_an_agent_has_open_or_will_stays_as_it_is(tmp_path: Path) -> None:
     """Its memory and cache, and its journal before it is opened and after, with the files beside them."""
 
     class Nobody:
-        capabilities = Capabilities("nobody", 100, digest="d")
+        capabilities = Capabilities("nobody", 100)
+
+        def answers_as(self) -> str:
+            return "nobody"
 
         def stream(self, request: Any) -> Any:
             raise AssertionError("nothing is asked of it")
