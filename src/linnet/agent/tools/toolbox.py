@@ -125,7 +125,7 @@ def _shell(table: ShellTable, root: Path | None, own: Iterable[Path]) -> Tool:
     if table.writable and root is not None:
         mine = next((place for place in own if _overlap(place.resolve(), root.resolve())), None)
         if mine is not None:
-            told = f"programs may not write in {str(root)!r}, which holds or is in what is Linnet's own: {str(mine)!r}"
+            told = f"programs may not write in {str(root)!r}: it holds or is in what is Linnet's own, {str(mine)!r}"
             raise SettingsInvalid(told, hint="Choose a `root` beside it.", place="tools.shell.writable")
     roots = (root,) if root is not None else ()
     places = {"writable": roots} if table.writable else {"readable": roots}
