@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linnet import log as module
-from linnet.app import open_agent
+from linnet.app import _start_log, open_agent
 from linnet.limits import LIMITS
 from linnet.log import Log
 from linnet.settings import Settings, load
@@ -69,6 +70,44 @@ def test_secrets_are_in_no_line(tmp_path: Path, secret: str) -> None:
     log.note("refused", message=f"with {secret}.", deep=[{"x": secret}], url="https://me:pass@host/")
     text = (tmp_path / "log").read_text()
     assert secret not in text and "pass" not in text and text.count("[secret]") == 3
+
+
+def test_secrets_are_in_no_line_whatever_they_are_told_as(tmp_path: Path) -> None:
+    secret, mine = "sk-abcdefghijklmnop1234", "mine"
+
+    class Odd:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    log = Log(tmp_path / "log", secrets=(mine,))
+    for held in (secret, mine):
+        log.note(
+            "x", a=held.encode(), b=Path("/x") / held, c=ValueError(held), d={held}, e={("k", held): bytearray(1)}
+        )
+    log.note("x", odd=Odd(), none=None, no=False, half=0.5)
+    text = (tmp_path / "log").read_text()
+    assert secret not in text and mine not in text and text.count("[secret]") == 10
+    assert {"odd": "<Odd>", "none": None, "no": False, "half": 0.5}.items() <= lines(tmp_path / "log")[-1].items()
+
+
+def test_the_keys_of_the_environment_are_in_no_line(tmp_path: Path) -> None:
+    environ = {"LINNET_SEARCH_KEY": "search", "LINNET_API_KEYS": "first, second,third", "LINNET_REMOTE_KEY": "far"}
+    try:
+        _start_log(Settings(log=tmp_path / "log"), environ)
+        module.note("x", told="search first second third far")
+    finally:
+        module.write_to(None)
+    assert lines(tmp_path / "log")[0]["told"] == " ".join(["[secret]"] * 5)
+
+
+def test_a_lock_of_anothers_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log(tmp_path / "log")
+    with (tmp_path / "log").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        log.note("x", i=1)
+        assert "another program keeps it locked" in capsys.readouterr().err
+    log.note("x", i=2)
+    assert [one["i"] for one in lines(tmp_path / "log")] == [2]
 
 
 def test_what_is_named_a_secret_is_none_to_tell_and_counts_of_tokens_are(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.remote import RemoteModel
-from linnet.settings import REMOTE_KEY, Settings
+from linnet.settings import API_KEYS, REMOTE_KEY, Settings
 from linnet.storage import cache_folder
+from linnet.tool_settings import SEARCH_KEY
 from linnet.tools import Tool
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ def open_telemetry(settings: Settings) -> Telemetry | None:
 def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
     """Where events go from now on, for the whole process: as the settings say that were used last."""
     environ = os.environ if environ is None else environ
-    secrets = tuple(environ.get(name, "") for name in (REMOTE_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"))
-    log.write_to(settings.log, secrets)
+    names = (REMOTE_KEY, SEARCH_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+    keys = (*(environ.get(name, "") for name in names), *environ.get(API_KEYS, "").split(","))
+    log.write_to(settings.log, tuple(key.strip() for key in keys))
 
 
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:

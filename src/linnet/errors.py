@@ -130,8 +130,6 @@ class InputInvalid(RequestError):
 
 class RunUnderWay(RequestError):
     retryable = True
-    exit_code = REFUSED
-    default_hint = "Wait until it has ended, and ask again; its answer is kept."
 
 
 class ToolsUnsupported(RequestError):

@@ -2,12 +2,14 @@
 
 Hides that no line can be forged (control characters and all that is not ASCII are escaped, a line is written in one
 go), what must not be in it (secrets, and the texts of requests and answers: they are never given to it), and its
-bounded size. Several processes may write one file. A log at fault costs no request: it is told once, on stderr.
+bounded size. Several processes may write one file. A log at fault, or that
+another program keeps locked, costs no request: it is told once, on stderr.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -32,6 +34,8 @@ _SECRET_NAME = re.compile(r"key|token$|secret|password|passwd|authorization|cook
 _HIDDEN = "[secret]"
 _LONGEST = 2_000
 """Characters of one text within an event."""
+_TRIES, _TRY_SECONDS = 25, 0.002
+"""For the lock of the file: no request waits for longer than 50 ms for its line."""
 
 
 class Log:
@@ -64,7 +68,7 @@ class Log:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
             fd = os.open(self._path, flags, 0o600)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                _lock(fd)
                 status = os.fstat(fd)
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(status, self._path.stat()):
@@ -89,14 +93,33 @@ class Log:
             return _HIDDEN
         if isinstance(value, Mapping):
             return {self._clean(str(key)): self._clean(inner, str(key)) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple | set | frozenset):
             return [self._clean(inner) for inner in value]
-        if not isinstance(value, str):
+        if value is None or isinstance(value, bool | int | float):
             return value
+        value = _text(value)
         for secret in self._secrets:
             value = value.replace(secret, _HIDDEN)
         value = _SECRET.sub(_HIDDEN, value[: 2 * _LONGEST])
         return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
+
+
+def _lock(fd: int) -> None:
+    """Raises OSError where another holds the file's lock for longer than a line takes to be written."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_TRY_SECONDS)
+    raise OSError(errno.EWOULDBLOCK, "another program keeps it locked")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes | bytearray):
+        return value.decode(errors="backslashreplace")
+    try:
+        return str(value)
+    except Exception:  # of an object's own
+        return f"<{type(value).__name__}>"
 
 
 _log: Log | None = None

@@ -102,7 +102,7 @@ class Agent:
                 held.callback(closing)
             self._memory = _remembering(memory, held)
             by_rule = _by_rule(self._memory)
-            self._tools = _offered(_merged(_bound(tuple(tools), root), (*_builtin(root), *by_rule)), only)
+            self._tools = _offered(_merged(_bound(tuple(tools), root, runs), (*_builtin(root), *by_rule)), only)
             names = [tool.name for tool in self._tools]
             self._granted = permit(allow, deny, names, always=[Permission.READ_FILES] if root else [])
             bare = _opened(model, options, held)
@@ -263,15 +263,18 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     return (calculator, *(files(Path(root)) if root else ()))
 
 
-def _bound(tools: Sequence[Tool], root: str | Path | None) -> Sequence[Tool]:
-    """With a root, what is defined to change files can do it there; that it may is another matter."""
+def _bound(tools: Sequence[Tool], root: str | Path | None, runs: Runs | str | Path | None) -> Sequence[Tool]:
+    """With a root, what is defined to change files can do it there; that it may is another matter. The journal is not
+    changed, also before it is opened."""
     unbound = {tool.name for tool in tools if isinstance(tool, Tool) and tool.function is None}
     if root is None or not unbound & {"write_file", "delete_file"}:
         return tools
+    from linnet.agent.database import beside
     from linnet.agent.tools.own import places
     from linnet.agent.tools.writing import writing
 
-    doing = {tool.name: tool for tool in writing(Path(root), places(tools))}
+    journal = beside(Path(runs).absolute()) if isinstance(runs, str | Path) else ()
+    doing = {tool.name: tool for tool in writing(Path(root), (*places(tools), *journal))}
     defined = {tool.name: tool.parameters for tool in doing.values()}
     return [doing[t.name] if t.name in unbound and defined.get(t.name) == t.parameters else t for t in tools]
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from linnet.errors import LinnetError, StoreDamaged, StoreOverfull, StoreUnavailable
 from linnet.limits import LIMITS
@@ -42,6 +43,21 @@ class Layout:
     precious: bool = False
 
 
+_alive: WeakSet[Database] = WeakSet()
+_alive_lock = threading.Lock()
+
+
+def files_in_use() -> tuple[Path, ...]:
+    """The files of every Database that this process has open, with what SQLite keeps beside them."""
+    with _alive_lock:
+        return tuple(path for database in _alive for path in beside(database.path.absolute()))
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """A file of a Database, and those that SQLite keeps beside it."""
+    return tuple(path.with_name(path.name + end) for end in _BESIDE)
+
+
 class Database:
     """An open file. It is made, for its owner only, if it is not there."""
 
@@ -54,6 +70,8 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         with _translated(path, layout):
             self._open()
+        with _alive_lock:
+            _alive.add(self)
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query. `sql` is a constant; what varies goes into `values`."""
@@ -81,6 +99,8 @@ class Database:
 
     def close(self) -> None:
         """Closing again does nothing."""
+        with _alive_lock:
+            _alive.discard(self)
         with self._lock:
             if self._connection is not None:
                 self._connection.close()

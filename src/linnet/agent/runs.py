@@ -113,7 +113,8 @@ class Run:
         path = path.with_name(f"{path.name}-{sha256(self.id.encode()).hexdigest()[:32]}.lock")
         lock = _locked(path)
         if lock is None:
-            raise RunUnderWay(f"the run {self.id!r} is under way", run=self.id)
+            hint = "Ask again when it has ended: its answer is kept."
+            raise RunUnderWay(f"the run {self.id!r} is under way", hint=hint, run=self.id)
         try:
             rows = self._database.read("SELECT result FROM runs WHERE number = ?", self._number)
             self.result = self._ended(rows[0][0] if rows else None)

@@ -141,3 +141,16 @@ def test_programs_do_not_write_where_linnets_own_places_are(tmp_path: Path) -> N
         Toolbox(given.tool_tables, given.root, environ={"LINNET_SETTINGS": str(tmp_path / "linnet.toml")})
     (tmp_path / "inner").mkdir()
     Toolbox(given.tool_tables, tmp_path / "inner", environ={"HOME": "/nowhere"}).close()
+
+
+def test_programs_do_not_write_inside_one_of_linnets_own_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
+    given = settings(tmp_path, "[tools.shell]\nwritable = true")
+    for inner in (tmp_path / "models", tmp_path / "models" / "mine"):
+        inner.mkdir()
+        with pytest.raises(SettingsInvalid, match="is in what is Linnet's own"):
+            Toolbox(given.tool_tables, inner, environ={"HOME": "/nowhere"})
+    (tmp_path / "models2").mkdir()
+    Toolbox(given.tool_tables, tmp_path / "models2", environ={"HOME": "/nowhere"}).close()

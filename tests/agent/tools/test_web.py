@@ -264,6 +264,31 @@ def test_public_addresses(address: str) -> None:
     assert Reach().vet(target("https://example.org"), address)
 
 
+@pytest.mark.parametrize(
+    ("ours", "near", "far"),
+    [
+        ("93.184.215.14", "93.184.215.14", "93.184.215.15"),
+        ("2606:4700:1:2::1", "2606:4700:1:2:ffff::9", "2606:4700:1:3::1"),
+        ("2606:4700:1:2::1", "2606:4700:1:2::1", "93.184.215.14"),
+    ],
+)
+def test_this_machine_and_its_own_network_are_not_the_web(
+    ours: str, near: str, far: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ipaddress.ip_address(ours)
+    monkeypatch.setattr(fetching, "_source", lambda address: here)
+    with pytest.raises(ToolDenied, match="this machine or its own network"):
+        fetch(Get("https://example.org"), lambda host, port: [far, near])
+    assert Reach().vet(target("https://example.org"), far, lambda address: here)
+    assert Reach(frozenset({"example.org"})).vet(target("https://example.org"), near, lambda address: here)
+
+
+def test_which_own_address_a_connection_would_come_from() -> None:
+    loop = ipaddress.ip_address("127.0.0.1")
+    assert fetching._source(loop) == loop
+    assert fetching._source(ipaddress.ip_address("255.255.255.255")) is None
+
+
 def test_a_name_with_one_private_address_is_refused() -> None:
     with pytest.raises(ToolDenied, match=r"10\.0\.0\.1, which is not on the public internet"):
         fetch(Get("https://example.org"), lambda host, port: ["93.184.215.14", "10.0.0.1"])

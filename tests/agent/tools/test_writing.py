@@ -6,6 +6,7 @@ import importlib.util
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -200,3 +201,36 @@ def test_permissions_and_words() -> None:
 def test_races_lead_nowhere() -> None:
     tries, passed, _ = torture.race_case(races=120, seed=3)
     assert passed == tries > 0
+
+
+def test_what_an_agent_has_open_or_will_stays_as_it_is(tmp_path: Path) -> None:
+    """Its memory and cache, and its journal before it is opened and after, with the files beside them."""
+
+    class Nobody:
+        capabilities = Capabilities("nobody", 100)
+
+        def answers_as(self) -> str:
+            return "nobody"
+
+        def stream(self, request: Any) -> Any:
+            raise AssertionError("nothing is asked of it")
+
+    def denied(tools: Sequence[Tool], path: str) -> bool:
+        delete = next(tool for tool in tools if tool.name == "delete_file")
+        try:
+            delete.run({"path": path})
+        except ToolDenied as error:
+            return "Linnet's own" in error.message
+        return False
+
+    (tmp_path / "runs.db").touch()
+    ends = ("", "-wal")
+    mine = standard.tools(["delete_file"], tmp_path)
+    places = {"memory": tmp_path / "memory.db", "cache": tmp_path / "cache.db", "runs": tmp_path / "runs.db"}
+    with Agent([standard.tool("delete_file")], Nobody(), root=tmp_path, **places) as agent:  # type: ignore[arg-type]
+        for name in ("memory.db", "cache.db"):
+            assert all(denied(tools, name + end) for tools in (mine, agent.tools) for end in ends)
+        assert all(denied(agent.tools, "runs.db" + end) for end in ends)
+        agent.run("What is 1 plus 1?", run_id="r1")
+        assert denied(mine, "runs.db")
+    assert not denied(mine, "memory.db") and not (tmp_path / "memory.db").exists(), "it is open no more"

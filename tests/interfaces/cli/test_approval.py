@@ -6,8 +6,11 @@ import io
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,53 @@ def test_answers(said: str, found: bool, capsys: pytest.CaptureFixture[str]) -> 
     assert answers(said)(SEND, ToolCall("send", {"to": "a\x1b[2Jé"})) is found
     told = capsys.readouterr().err
     assert 'send({"to": "a\\u001b[2Jé"})\nwants network' in told and "\x1b" not in told
+
+
+def test_one_question_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two threads ask; while the first waits for its answer, nothing of the second's is shown."""
+    shown: list[str] = []
+    reading, second = threading.Event(), threading.Event()
+
+    def read() -> str:
+        reading.set()
+        second.wait(5)
+        time.sleep(0.1)
+        shown.append(capsys.readouterr().err)
+        return "y\n" if "1" in shown[-1] else "n\n"
+
+    ask, found = Asker(read=read), {}
+
+    def asked(number: int) -> None:
+        if number == 2:
+            reading.wait(5)
+            second.set()
+        found[number] = ask(SEND, ToolCall("send", {"to": str(number)}))
+
+    threads = [threading.Thread(target=asked, args=(number,)) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert found == {1: True, 2: False} and [text.count("May it?") for text in shown] == [1, 1]
+
+
+def test_what_was_typed_before_the_question_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        ask = Asker()
+        os.write(ours, b"y\n")
+        while not select.select([terminal], [], [], 5)[0]:
+            pass
+        forget = ask._forget
+
+        def forgotten() -> None:
+            forget()
+            os.write(ours, b"n\n")
+
+        ask._forget = forgotten
+        assert not ask(SEND, ToolCall("send", {}))
+    os.close(ours)
 
 
 def test_at_the_end_of_input_it_is_no() -> None:

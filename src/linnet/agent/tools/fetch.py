@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ipaddress
 import queue
 import socket
 import ssl
@@ -211,8 +212,17 @@ def _resolved(here: Target, reach: Reach, clock: _Clock, resolve: Resolve) -> Ad
         clock.check()
     if isinstance(found, Exception) or not found:
         raise ToolFailed(f"{here.host} is not known: {found or 'no address'}"[:200])
-    vetted = [reach.vet(here, address) for address in found[:_ADDRESSES]]
+    vetted = [reach.vet(here, address, _source) for address in found[:_ADDRESSES]]
     return vetted[0]
+
+
+def _source(address: Address) -> Address | None:
+    """As the system's routes have it; nothing is sent."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as line:
+        line.connect((str(address), 443))
+        return ipaddress.ip_address(line.getsockname()[0].partition("%")[0])
+    return None
 
 
 # --- the body ------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""Linnet's own places, which no tool may change: settings, store, cache, code, and the tools that the user wrote.
+"""Linnet's own places, which no tool may change: settings, store, cache, code, the tools that the user wrote, and
+whatever journal or memory is open, wherever it is.
 
 What is written there would be obeyed by the next run. Hides how a file is known to be in such a place: by the
 identity (device and inode) of the folders above it, so that no other name, link or mount leads around it.
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import linnet
+from linnet.agent.database import files_in_use
 from linnet.settings import settings_file
 from linnet.storage import cache_folder, data_folder, models_folder
 from linnet.tools import Function, Tool
@@ -33,18 +35,19 @@ def places(tools: Iterable[Tool] = (), environ: Mapping[str, str] | None = None)
 
 
 class Guard:
-    """Knows which files are in some places: a folder stands for all that is in it."""
+    """Knows which files are in some places, or are open as Linnet's own: a folder stands for all that is in it."""
 
     def __init__(self, own: Iterable[Path] = ()) -> None:
         self._places = tuple(own)
 
     def holds(self, folder: int, name: bytes) -> bool:
         """Whether `name` in that opened folder is one of the places, or is in one."""
-        places = [found for place in self._places if (found := _identity(place)) is not None]
+        all_places = (*self._places, *files_in_use())
+        places = [found for place in all_places if (found := _identity(place)) is not None]
         if not places:
             return False
         above = _above(folder)
-        files = {(found, os.fsencode(place.name)) for place in self._places if (found := _identity(place.parent))}
+        files = {(found, os.fsencode(place.name)) for place in all_places if (found := _identity(place.parent))}
         return not above.isdisjoint(places) or (_own(folder), name) in files or _identity_at(folder, name) in places
 
 

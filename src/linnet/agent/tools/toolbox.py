@@ -123,13 +123,17 @@ def _shell(table: ShellTable, root: Path | None, own: Iterable[Path]) -> Tool:
     from linnet.agent.tools.shell import Shell, shell
 
     if table.writable and root is not None:
-        mine = next((place for place in own if place.resolve().is_relative_to(root.resolve())), None)
+        mine = next((place for place in own if _overlap(place.resolve(), root.resolve())), None)
         if mine is not None:
-            told = f"programs may not write below {str(root)!r}, which holds what is Linnet's own: {str(mine)!r}"
+            told = f"programs may not write in {str(root)!r}: it holds or is in what is Linnet's own, {str(mine)!r}"
             raise SettingsInvalid(told, hint="Choose a `root` beside it.", place="tools.shell.writable")
     roots = (root,) if root is not None else ()
     places = {"writable": roots} if table.writable else {"readable": roots}
     return shell(Shell(programs=table.programs, seconds=table.seconds, **places))
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _names(named: Iterable[str]) -> list[str]:

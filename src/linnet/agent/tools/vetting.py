@@ -5,15 +5,16 @@ refused as a name, and what a name resolves to is judged by its bits: only globa
 embedded IPv4 address (mapped, compatible, 6to4, Teredo, NAT64) judged as well.
 
 Covered: private, loopback, link-local, metadata, shared (CGNAT), multicast, reserved, documentation and benchmarking
-ranges, zone ids, userinfo, control and invisible characters, ports that are not the web's, hosts that the user
-allows. Not covered: a public address that forwards to a private one (a proxy of the owner's own network).
+ranges, this machine's own public addresses and its own network of IPv6, zone ids, userinfo, control and invisible
+characters, ports that are not the web's, hosts that the user allows. Not covered: a public address that forwards to a
+private one (a proxy of the owner's own network).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +22,9 @@ from linnet.errors import ToolDenied, ToolFailed
 from linnet.limits import LIMITS
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+Source = Callable[[Address], Address | None]
+"""Where a connection to an address would come from, of this machine's own addresses; None where none would do."""
 
 _PORTS = {"http": 80, "https": 443}
 _NUMERIC = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]*))*\.?")
@@ -83,11 +87,16 @@ class Reach:
         if _address(target.host) is None and ("." not in target.host or target.host.endswith(_LOCAL_ENDS)):
             raise _denied(target, "it is a name of a local network")
 
-    def vet(self, target: Target, address: str) -> Address:
+    def vet(self, target: Target, address: str, source: Source = lambda address: None) -> Address:
         """The address, if it may be connected to for that target. Raises ToolDenied."""
         found = ipaddress.ip_address(address.partition("%")[0])
-        if not self.allows(target) and not is_public(found):
+        if self.allows(target):
+            return found
+        if not is_public(found):
             raise _denied(target, f"it leads to {found}, which is not on the public internet")
+        ours = source(found)
+        if ours is not None and is_near(found, ours):
+            raise _denied(target, f"it leads to {found}, which is this machine or its own network")
         return found
 
 
@@ -159,6 +168,11 @@ def _address(host: str) -> Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def is_near(address: Address, ours: Address) -> bool:
+    """Whether a public address is this machine's own, or in the network of 64 bits that one of its own is in."""
+    return address == ours or (address.version == ours.version == 6 and int(address) >> 64 == int(ours) >> 64)
 
 
 def is_public(address: Address) -> bool:

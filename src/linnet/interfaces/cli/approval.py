@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,9 +32,16 @@ class Asker:
     def __init__(self, read: Callable[[], str] | None = None) -> None:
         self.calm: Callable[[], None] = lambda: None
         self._read = read or sys.stdin.readline
+        self._forget = _forget_typed if read is None else lambda: None
+        self._lock = threading.Lock()
         self._always: set[tuple[str, frozenset[str]]] = set()
 
     def __call__(self, tool: Tool, call: ToolCall) -> bool:
+        """One question at a time: an answer belongs to the call that is shown above it."""
+        with self._lock:
+            return self._may(tool, call)
+
+    def _may(self, tool: Tool, call: ToolCall) -> bool:
         wanted = (tool.name, frozenset(map(str, tool.permissions)))
         if wanted in self._always:
             return True
@@ -43,6 +52,7 @@ class Asker:
             return False
         output.complain(f"{shown}\nwants {', '.join(sorted(wanted[1]))}")
         while True:
+            self._forget()
             output.complain("May it? [y]es, [n]o, [a]lways in this run: ")
             answer = self._read()
             if not answer or answer.strip().lower() in ("n", "no", ""):
@@ -52,3 +62,12 @@ class Asker:
             if answer.strip().lower() in ("a", "always"):
                 self._always.add(wanted)
                 return True
+
+
+def _forget_typed() -> None:
+    """What was typed before a question was to be seen is no answer to it."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
