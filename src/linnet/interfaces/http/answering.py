@@ -84,7 +84,8 @@ class Ended:
 
 @dataclass(frozen=True)
 class Whole:
-    """The end of all: what they cost together, and how they came about. `how` is that of `linnet run`."""
+    """The end of all: what they cost together, and how they came about. `how` is that of `linnet run`; `dropped` says
+    what of the request the model did not see, for it had no room."""
 
     how: str
     usage: Usage = Usage()
@@ -92,6 +93,7 @@ class Whole:
     degraded: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     repairs: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 Event = Said | Called | Ended | Whole
