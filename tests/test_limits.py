@@ -88,6 +88,7 @@ ONE_PAST = {
     "restart_window_seconds": "runtime/test_blame.py::test_deaths_before_the_window_do_not_count",
     "request_deaths": "runtime/test_supervisor.py::test_a_load_that_always_crashes_ends_sooner",
     "request_crashes": "runtime/test_blame.py::test_a_request_that_ends_worker_after_worker_is_convicted_in_spite_of_tokens",  # noqa: E501
+    "request_kills": "runtime/test_blame.py::test_kills_from_outside_convict_late_and_only_who_is_alone",
     "poison_seconds": "runtime/test_blame.py::test_the_same_input_is_refused_for_a_while_and_no_other",
     "poisons_kept": "runtime/test_blame.py::test_only_so_many_are_remembered_the_newest",
     "health_seconds": "runtime/test_health.py::test_the_states",

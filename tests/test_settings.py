@@ -121,6 +121,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_ALLOW_REMOTE": "true",
         "LINNET_REMOTE_REQUESTS": "5",
         "LINNET_REMOTE_TOKENS": "9000",
+        "LINNET_TELEMETRY": "spans",
         "LINNET_REMOTE_KEY": "sk-never-a-setting",
         "PATH": "/bin",
     }

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from linnet import log
 from linnet.agent.agent import Agent
@@ -28,6 +28,9 @@ from linnet.runtime.remote import RemoteModel
 from linnet.settings import REMOTE_KEY, Settings
 from linnet.storage import cache_folder
 from linnet.tools import Tool
+
+if TYPE_CHECKING:
+    from linnet.agent.telemetry import Telemetry
 
 
 def open_agent(
@@ -81,8 +84,19 @@ def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, t
         models=settings.models,
         encoding=settings.encoding,
         snapshots=settings.snapshots,
+        telemetry=open_telemetry(settings),
         require_sandbox=settings.require_sandbox,
     )
+
+
+def open_telemetry(settings: Settings) -> Telemetry | None:
+    """Spans of each turn, where the settings want them; else nothing is imported. Raises SettingsInvalid where
+    OpenTelemetry is not installed."""
+    if settings.telemetry == "off":
+        return None
+    from linnet.agent.telemetry import Telemetry
+
+    return Telemetry(texts=settings.telemetry == "texts")
 
 
 def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
@@ -139,6 +153,13 @@ def open_pool(settings: Settings | None = None) -> Pool:
         pool.close()
         raise
     return pool
+
+
+def load_seconds(model: Model) -> float | None:
+    """What the worker that runs for a model says that loading it took; None where none runs, or no worker would."""
+    supervisor = getattr(model, "supervisor", None)
+    ready = supervisor.ready if supervisor else None
+    return None if ready is None else float(ready.seconds)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,6 +111,13 @@ class Channel:
             raise EOFError
         self._buffer += chunk
         return self.buffered()
+
+    def arrived(self, most: int) -> Iterator[Record]:
+        """What is pending, at most so many: whoever is flooded looks at the clock in between. Raises as `pending`."""
+        for _ in range(most):
+            if (record := self.pending()) is None:
+                return
+            yield record
 
     def wait(self, seconds: float) -> bool:
         """Whether `pending` may have something new to say, waiting at most so long for it."""

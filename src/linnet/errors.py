@@ -7,6 +7,7 @@
     |   |-- ContextOverflow      prompt and answer do not fit the model's context
     |   |-- ConstraintInvalid    the constraint cannot be lowered to a grammar
     |   |-- InputInvalid         a file or stream that the caller named cannot be used
+    |   |-- RunUnderWay          another turn is at work on the run of that id
     |   |-- ToolsUnsupported     the model's chat template has no place for tools
     |   |-- KindUnsupported      the model does not take requests of this kind
     |   |-- RemoteUnsupported    a server cannot be asked for this
@@ -125,6 +126,12 @@ class ConstraintInvalid(RequestError):
 
 class InputInvalid(RequestError):
     default_hint = "Correct the file, or name another one."
+
+
+class RunUnderWay(RequestError):
+    retryable = True
+    exit_code = REFUSED
+    default_hint = "Wait until it has ended, and ask again; its answer is kept."
 
 
 class ToolsUnsupported(RequestError):

@@ -74,6 +74,9 @@ class Limits:
     restart_window_seconds: float = _limit(60.0, "s", "window of the restart budget")
     request_deaths: int = _limit(2, "deaths", "of workers that one request may be part of without a new token")
     request_crashes: int = _limit(16, "deaths", "of workers in the course of one request, new tokens or not")
+    request_kills: int = _limit(
+        4, "kills", "from outside of workers that one request was part of without a new token, the last alone"
+    )
     poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
     poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
     health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
@@ -237,7 +240,7 @@ class Limits:
     sql_seconds: float = _limit(2.0, "s", "one query of a database")
     sql_rows: int = _limit(1_000, "rows", "of one query that are kept")
     sql_cell_chars: int = _limit(4_096, "characters", "one text of a row that are kept")
-    sql_value_bytes: int = _limit(MIB, "bytes", "any one value that SQLite makes or reads")
+    sql_value_bytes: int = _limit(64 * KIB, "bytes", "any one value that SQLite makes or reads, and any query of it")
     sql_tables: int = _limit(64, "tables", "of one database that are listed")
     sql_columns: int = _limit(32, "columns", "of one table that are listed")
     mcp_tools: int = _limit(128, "tools", "of one MCP server that are offered")

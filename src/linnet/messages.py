@@ -3,10 +3,13 @@ model is told of a tool."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from linnet.usage import Usage
 
 STRICT = ConfigDict(extra="forbid")
 
@@ -70,9 +73,19 @@ class Message:
 
 @dataclass(frozen=True, config=STRICT)
 class Step:
-    """One thing that was done for an answer: `kind` such as route, choose, fill, tool, answer."""
+    """One thing that was done for an answer: `kind` such as route, choose, fill, tool, answer.
+
+    `start` is in seconds since the work began that it is a step of: the turn, for a step of a Result. A step that is
+    listed before another and lies within its time is a part of it, whose `seconds` and `usage` contain its own.
+    """
 
     kind: str
     detail: str
     seconds: float = 0.0
     data: dict[str, Any] = Field(default_factory=dict)
+    start: float = 0.0
+    usage: Usage = Usage()
+
+    def later(self, seconds: float) -> Step:
+        """The same as a step of work that began so much earlier."""
+        return replace(self, start=self.start + seconds)

@@ -1,13 +1,23 @@
-"""The two records of a web page whose text is wanted: where its bytes are, and what was found in them."""
+"""The two records of a web page whose text is wanted: where its bytes are, and what was found in them; and what its
+charset may be."""
 
 from __future__ import annotations
 
+from encodings import normalize_encoding
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import STRICT
+
+_NO_CHARSETS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"}
+"""Codecs of Python's that no page is written in; some take the square of its length in time."""
+
+
+def charset_of(said: str) -> str:
+    """The charset that a server means, "" for one that no page can be written in."""
+    return "" if normalize_encoding(said).lower() in _NO_CHARSETS else said
 
 
 @dataclass(frozen=True, config=STRICT)

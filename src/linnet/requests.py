@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message, Step, ToolSpec
+from linnet.usage import Usage as Usage
 from linnet.vectors import Embeds, Vectors
 
 # --- prompts -------------------------------------------------------------------------------------
@@ -195,28 +196,6 @@ Prompted = Generate | Score | Count
 Request = Annotated[Generate | Score | Count | Embed, Field(discriminator="kind")]
 
 # --- what comes back -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, config=STRICT)
-class Usage:
-    """Token counts by kind. `prompt_tokens` includes `cached_tokens`, which were not computed again;
-    `generated_tokens` includes `forced_tokens`, which the constraint left no choice about, and `guessed_tokens`,
-    which were read off the prompt before the model had said them, and then computed several at a time."""
-
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    generated_tokens: int = 0
-    forced_tokens: int = 0
-    guessed_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.generated_tokens + other.generated_tokens,
-            self.forced_tokens + other.forced_tokens,
-            self.guessed_tokens + other.guessed_tokens,
-        )
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -125,6 +125,7 @@ class Settings(BaseModel):
     allow_remote: bool = Field(False, description="requests that the local model fails at may go to that server")
     remote_requests: int = Field(100, ge=0, description="requests a day that may go there")
     remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")
+    telemetry: Literal["off", "spans", "texts"] = Field("off", description="OpenTelemetry spans; texts: with words")
     models: dict[Name, ModelSettings] = Field(default_factory=dict, description="settings of one model, by its name")
 
     @field_validator("log", mode="before")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ def test_a_turn_is_journalled(memory: Memory) -> None:
         "rule",
         {"result": 3},
     )
-    assert told.steps == ({"kind": "tool", "detail": "add", "seconds": 0.1, "data": {}},)
+    assert told.steps == (asdict(Step("tool", "add", 0.1)),)
     assert memory.clear_journal() == 1 and memory.turns() == []
 
 

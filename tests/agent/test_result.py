@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -59,7 +60,8 @@ def test_a_full_result_is_json_and_comes_back_the_same() -> None:
         "seconds": 0.1235,
     }
     assert (told["calls"][1]["result"], told["calls"][1]["error"]) == ({"x": 1.5}, None)
-    assert told["steps"][1] == {"kind": "tool", "detail": "add", "seconds": 0.5, "data": {"from": {"a": "model"}}}
+    step = {"kind": "tool", "detail": "add", "seconds": 0.5, "data": {"from": {"a": "model"}}}
+    assert told["steps"][1] == {**step, "start": 0.0, "usage": asdict(Usage())}
     assert (told["seconds"], told["dropped"], told["degraded"]) == (1.2346, ["user: hello"], ["resumed"])
 
 

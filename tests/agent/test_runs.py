@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ import pytest
 from linnet.agent.agent import Agent
 from linnet.agent.result import Result
 from linnet.agent.runs import Runs
-from linnet.errors import InputInvalid, StoreUnavailable, WorkerCrashed
+from linnet.errors import InputInvalid, RunUnderWay, StoreUnavailable, WorkerCrashed
 from linnet.limits import LIMITS
-from linnet.messages import ToolCall, ToolResult
+from linnet.messages import Message, ToolCall, ToolResult
 from linnet.requests import Capabilities
-from linnet.tools import Rule, Tool, tool
+from linnet.tools import Permission, Rule, Tool, tool
 
 CALL = ToolCall("note", {"what": "a"}, "call-1", "rule")
 
@@ -34,24 +35,45 @@ def runs(tmp_path: Path) -> Any:
 
 def test_a_call_is_made_once_and_its_outcome_is_known_for_ever(runs: Runs) -> None:
     run = runs.run("r1", "note a")
-    assert run.enter(CALL) is None
+    assert run.known(CALL) is None
+    run.enter(CALL)
     run.leave(done := ToolResult(CALL, {"noted": ["é", 1, None]}, seconds=0.5))
     again = runs.run("r1", "note a")
-    assert again.result is None and again.enter(CALL) == done
+    assert again.result is None and again.known(CALL) == done
 
 
 def test_a_call_without_an_outcome_is_told_and_not_made(runs: Runs) -> None:
-    assert runs.run("r1", "note a").enter(CALL) is None
+    runs.run("r1", "note a").enter(CALL)
     for _ in range(2):
-        told = runs.run("r1", "note a").enter(CALL)
+        told = runs.run("r1", "note a").known(CALL)
         assert told is not None and told.error is not None and told.call == CALL
         assert told.error["code"] == "tool_interrupted" and "unknown whether note ran" in told.error["message"]
 
 
 def test_the_earlier_decision_stands(runs: Runs) -> None:
     runs.run("r1", "note a").enter(CALL)
-    told = runs.run("r1", "note a").enter(ToolCall("other", {}, "call-1"))
+    told = runs.run("r1", "note a").known(ToolCall("other", {}, "call-1"))
     assert told is not None and told.call == CALL
+
+
+def test_a_call_is_known_wherever_it_was_begun_and_once(runs: Runs) -> None:
+    other = ToolCall("note", {"what": "b"}, "call-2", "rule")
+    first = runs.run("r1", "note a")
+    for call in (CALL, other):
+        first.enter(call)
+        first.leave(ToolResult(call, call.arguments["what"]))
+    again = runs.run("r1", "note a")
+    told = [again.known(replace(call, id=id)) for call, id in ((other, "call-1"), (CALL, "call-2"))]
+    assert [one and one.value for one in told] == ["b", "a"]
+    third = ToolCall("note", {"what": True}, "call-2")
+    assert again.known(third) is None and again.known(replace(CALL, id="call-3")) is None
+    again.enter(third)
+    again.leave(ToolResult(third, "new"))
+    assert [one.value for one in map(runs.run("r1", "note a").known, (CALL, other, third)) if one] == [
+        "a",
+        "b",
+        "new",
+    ]
 
 
 def test_the_end_of_a_run_is_its_answer(runs: Runs) -> None:
@@ -64,7 +86,8 @@ def test_the_end_of_a_run_is_its_answer(runs: Runs) -> None:
 
 
 def test_runs_know_nothing_of_each_other(runs: Runs) -> None:
-    assert runs.run("r1", "note a").enter(CALL) is None and runs.run("r2", "note a").enter(CALL) is None
+    runs.run("r1", "note a").enter(CALL)
+    assert runs.run("r2", "note a").known(CALL) is None
 
 
 @pytest.mark.parametrize("id", ["", "a b", "../x", "é", "a\n", "x" * (LIMITS.run_id_chars + 1)])
@@ -80,12 +103,33 @@ def test_another_request_under_the_same_id_is_refused(runs: Runs) -> None:
         runs.run("r1", "note b")
 
 
+def test_the_same_request_after_another_history_is_refused(runs: Runs) -> None:
+    said = [Message("user", "Anna"), Message("assistant", "Noted.")]
+    runs.run("r1", "note it", said)
+    runs.run("r1", "note it", tuple(said))
+    for history in ((), said[:1], [Message("user", "Bert"), said[1]]):
+        with pytest.raises(InputInvalid, match="another request"):
+            runs.run("r1", "note it", history)
+
+
+def test_one_turn_at_a_time_is_at_work_on_a_run(runs: Runs, tmp_path: Path) -> None:
+    first, second, other = runs.run("r1", "note a"), runs.run("r1", "note a"), runs.run("r2", "note a")
+    with first.alone(), other.alone():
+        with pytest.raises(RunUnderWay, match="'r1' is under way"), second.alone():
+            pass
+        first.end(Result("noted", "rule"))
+    assert second.result is None
+    with second.alone():
+        assert second.result is not None and second.result.answer == "noted", "it is looked for under the lock"
+    assert not list(tmp_path.glob("*.lock"))
+
+
 def test_the_oldest_are_gone(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("linnet.agent.runs.LIMITS", type(LIMITS)(runs_kept=2))
     for id in ("r1", "r2", "r3"):
         runs.run(id, "note a").enter(CALL)
-    assert runs.run("r3", "note a").enter(CALL) is not None
-    assert runs.run("r1", "note a").enter(CALL) is None, "which pushes r2 out"
+    assert runs.run("r3", "note a").known(CALL) is not None
+    assert runs.run("r1", "note a").known(CALL) is None, "which pushes r2 out"
 
 
 # --- an agent ------------------------------------------------------------------------------------
@@ -122,6 +166,50 @@ def test_a_run_goes_on_after_the_last_outcome(tmp_path: Path, monkeypatch: pytes
         assert result.degraded == ("note was begun before the program ended, and was not run again",) * 2
         again = agent.run("note a, then note b, then note c", run_id="r1")
         assert again.answer == result.answer and done == ["a", "b", "c"]
+
+
+def test_a_run_that_decides_in_another_order_does_nothing_twice(tmp_path: Path) -> None:
+    done: list[str] = []
+    decided = ["a", "b"]
+    tool_ = replace(noting(done), rules=(Rule(extract=lambda text: {"what": decided.pop(0)}),))
+    with Agent([tool_], Nobody(), runs=tmp_path / "r.db") as agent:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("linnet.agent.runs.Run.enter", _ends_at("call-2"))
+            with pytest.raises(KeyboardInterrupt):
+                agent.run("one, then two", run_id="r1")
+        decided[:] = ["b", "a"]
+        result = agent.run("one, then two", run_id="r1")
+        assert done == ["a"] and result.answer == "a noted\nnote was done already."
+
+
+def test_a_run_is_not_gone_on_with_while_it_is_under_way(tmp_path: Path) -> None:
+    again: list[str] = []
+
+    @tool(rules=[Rule(prefix="note", to="what")])
+    def note(what: str) -> str:
+        """Notes something down, and is asked for once more meanwhile."""
+        with Agent([note], Nobody(), runs=tmp_path / "r.db") as other, pytest.raises(RunUnderWay) as caught:
+            other.run("note a", run_id="r1")
+        again.append(caught.value.code)
+        return "noted"
+
+    with Agent([note], Nobody(), runs=tmp_path / "r.db") as agent:
+        assert agent.run("note a", run_id="r1").error is None and again == ["run_under_way"]
+        assert agent.run("note a", run_id="r1").error is None and again == ["run_under_way"]
+
+
+def test_a_call_is_begun_once_it_may_be_made(tmp_path: Path) -> None:
+    """The program ends while it is asked whether a call may be made: then it is known that it was not."""
+    done: list[str] = []
+
+    def ended(tool: Tool, call: ToolCall) -> bool:
+        raise KeyboardInterrupt
+
+    tool_ = replace(noting(done), permissions=frozenset({Permission.NETWORK}))
+    with Agent([tool_], Nobody(), runs=tmp_path / "r.db", approve=ended) as agent, pytest.raises(KeyboardInterrupt):
+        agent.run("note a", run_id="r1")
+    with Agent([tool_], Nobody(), runs=tmp_path / "r.db", approve=lambda tool, call: True) as agent:
+        assert agent.run("note a", run_id="r1").answer == "a noted" and done == ["a"]
 
 
 def _ends_at(id: str) -> Any:

@@ -34,7 +34,7 @@ from linnet.messages import Message, ToolSpec
 from linnet.models import addresses, gguf, integrity, naming
 from linnet.protocol import Render
 from linnet.requests import Count, Generate, Schema, Segment, complete
-from linnet.runtime import remote
+from linnet.runtime.address import address_of
 from linnet.runtime.sse import Events
 from linnet.runtime.supervisor import Supervisor
 from linnet.schema import plain, problems
@@ -185,7 +185,7 @@ odd = st.lists(st.sampled_from([*ODD, "owner", "repo", "file.gguf", " "]) | st.t
 @examples(500)
 @given(odd)
 def test_names_and_addresses_are_taken_or_refused(text: str) -> None:
-    for read in (naming.parse, naming.split_adapter, naming.check_name, addresses.checked, remote._address):
+    for read in (naming.parse, naming.split_adapter, naming.check_name, addresses.checked, address_of):
         typed(lambda read=read: read(text))
     if (address := typed(lambda: addresses.checked(text))) is not None:
         assert address.startswith(("http://", "https://")) or address.lower().startswith(("http://", "https://"))

@@ -33,8 +33,8 @@ def test_the_installed_engine_says_the_same_to_those_who_load_it() -> None:
     import subprocess
     import sys
 
-    program = "from linnet.worker.llama import _bindings; from linnet.hardware import tiles\n"
-    program += "print(hasattr(_bindings()._lib, tiles.MARK), tiles.usable())"
+    program = "from linnet.worker.library import bindings; from linnet.hardware import tiles\n"
+    program += "print(hasattr(bindings()._lib, tiles.MARK), tiles.usable())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     loaded, read = done.stdout.split()
     assert loaded == read

@@ -9,7 +9,7 @@ import pytest
 from linnet.errors import PoisonRefused, QueueFull, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.protocol import Submit
-from linnet.requests import Choice, Count, Generate, Sampling, Score, Segment
+from linnet.requests import Choice, Count, Generate, Piece, Sampling, Score, Segment
 from linnet.runtime.blame import Blame
 from linnet.runtime.stream import Ticket
 
@@ -36,6 +36,20 @@ def test_a_token_from_this_worker_clears() -> None:
     blame, one = Blame(), ticket(fresh=True)
     assert all(blame.charge([one], loading=False) == [] for _ in range(LIMITS.request_crashes - 1))
     assert one.deaths == 0
+
+
+def test_kills_from_outside_convict_late_and_only_who_is_alone() -> None:
+    """One may come from anywhere: nothing changes by it. Nor by any number of them in company."""
+    blame, one, other = Blame(), ticket(), ticket()
+    assert blame.killed([one, other]) == [] and not one.suspect
+    for _ in range(LIMITS.request_kills):
+        assert blame.killed([one, other]) == [] and one.suspect and other.suspect
+    for _ in range(LIMITS.request_kills - 3):
+        assert blame.killed([one]) == []
+    assert blame.killed([one]) == [one] and other.kills == 2
+    one.take(Piece("x", (120,)))
+    assert (one.kills, one.suspect) == (0, False)
+    assert blame.killed([one]) == [] and one.kills == 0, "a token came from this worker"
 
 
 @pytest.mark.parametrize("company", [0, 1])

@@ -211,6 +211,7 @@ def test_the_environment_can_demand_it(value: str, wanted: bool, monkeypatch: py
     assert sandbox.for_rendering().required is wanted
     assert sandbox.for_encoding(1, 1).required is wanted
     assert sandbox.for_comparing().required is wanted
+    assert sandbox.for_page(1).required is wanted
     monkeypatch.setenv(sandbox.DEMAND, "0")
     sandbox.demand()
     assert sandbox.for_model().required

@@ -101,7 +101,7 @@ def test_standard_input_is_empty_and_a_signal_is_told() -> None:
 # --- what it cannot touch ------------------------------------------------------------------------
 
 HOSTILE = """
-import ctypes, errno, json, os, signal, socket, sys
+import ctypes, errno, fcntl, json, os, signal, socket, sys
 canary, listener, port, caller = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 libc = ctypes.CDLL(None, use_errno=True)
 x86 = os.uname().machine == "x86_64"
@@ -161,6 +161,14 @@ attempts = {
     "io_uring": lambda: c("syscall", 425, 1, None),
     "keyctl": lambda: c("syscall", 250 if x86 else 219, 0, -3, 1),
     "shared memory": lambda: c("shmget", 1, 4096, 0o1600),
+    "a known queue": lambda: c("msgctl", 0x7fffffff, 2, ctypes.create_string_buffer(256)),
+    "make a set-uid file": lambda: os.open("lent", os.O_CREAT | os.O_WRONLY, 0o4755),
+    "make one later": lambda: (open("own", "w").close(), os.chmod("own", 0o6755)),
+    "by its descriptor": lambda: os.fchmod(os.open("own", os.O_RDWR | os.O_CREAT), 0o2755),
+    "without a name": lambda: os.open(".", os.O_TMPFILE | os.O_RDWR, 0o4755),
+    "memory in a file": lambda: os.memfd_create("x"),
+    "secret memory in a file": lambda: c("syscall", 447, 0),
+    "own a socket's signals": lambda: fcntl.ioctl(socket.socketpair()[0], 0x8901, os.getpid().to_bytes(4, "little")),
     "set-uid": lambda: c("setuid", 0 if os.getuid() else 1),
 }
 inherited = [n for n in range(3, 256) if outcome(lambda: os.fstat(n)) != "EBADF"]
@@ -199,6 +207,7 @@ def test_a_hostile_program_gets_nothing(tmp_path: Path, apart: bool, monkeypatch
     after = canary.stat()
     assert (after.st_mode, after.st_mtime, after.st_nlink) == (before.st_mode, before.st_mtime, 1)
     assert sorted(path.name for path in home.iterdir()) == ["canary", "s"]
+    assert [path for path in work.iterdir() if path.lstat().st_mode & 0o6000] == []
     assert b"s3cret" not in found.stdout + found.stderr
 
 
@@ -322,6 +331,37 @@ def test_nothing_outlives_a_launcher_that_is_killed() -> None:
     caller.join()
     assert gone(mark)
     assert [type(error).__name__ for error in failed] == ["WorkerCrashed"]
+
+
+def test_a_keeper_that_is_killed_is_noticed_at_once(apart: bool) -> None:
+    mark, failed, started = f"{310 + apart}.0625", [], time.monotonic()
+
+    def run() -> None:
+        try:
+            python(DAEMONS, mark, "300", seconds=60.0)
+        except LinnetError as error:
+            failed.append((error.code, error.message))
+
+    caller = threading.Thread(target=run)
+    caller.start()
+    while len(marked(mark)) < 3 and time.monotonic() - started < 20:
+        time.sleep(0.05)
+    (launcher,) = programs.child.running()
+    (keeper,) = (int(pid) for pid in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split())
+    killed = time.monotonic()
+    os.kill(keeper, signal.SIGKILL)
+    caller.join()
+    assert time.monotonic() - killed < 10
+    assert failed == [("worker_crashed", "the keeper of the program was ended, and the program with it")]
+    assert gone(mark)
+
+
+def test_a_launcher_whose_parent_is_gone_leaves_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-P", "-m", "linnet.worker.launch", str(theirs.fileno()), "1"]
+        done = subprocess.run(command, pass_fds=[theirs.fileno()], timeout=30, check=False)
+    assert done.returncode == 1
 
 
 BOMBS = {  # each of a bounded size: a bomb that is not stopped must not take this machine

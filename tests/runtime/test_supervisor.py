@@ -263,6 +263,24 @@ def test_a_flood_arrives_whole(scripted: Any, outcome: Any) -> None:
     assert len(got.pieces) == 20_000 and got.done.text == "x" * 20_000
 
 
+@pytest.mark.parametrize("tokens", [(120,), ()], ids=["tokens", "text alone"])
+def test_an_answer_that_never_ends_is_not_believed(scripted: Any, outcome: Any, tokens: tuple[int, ...]) -> None:
+    """Memory of the caller is what a hostile worker would fill with it."""
+    engine = scripted(Garble(frame({"record": "emitted", "id": 1, "text": "x", "tokens": tokens}) * 2_000))
+    got = outcome(engine.stream(ask(max_tokens=5)))
+    assert isinstance(got.error, ProtocolBroken) and "beyond" in got.error.message
+    assert len(got.pieces) < 100
+
+
+def test_a_flood_of_records_for_nobody_hides_no_hang(scripted: Any, outcome: Any, limits: Any) -> None:
+    """They say nothing of the request that waits; and the clock is looked at while they arrive."""
+    limits(progress_seconds=1.0)
+    flood = Garble(frame({"record": "emitted", "id": 99, "text": "x", "tokens": [120]}) * 100)
+    engine = scripted(*[flood, Hang(0.01)] * 400, say("late"), generations=(1,))
+    got = outcome(engine.stream(ask()))
+    assert got.done.text == "late" and got.done.degraded == ("resumed",)
+
+
 def test_floods_both_ways_do_not_block_each_other(scripted: Any, outcome: Any) -> None:
     """Requests that wait to be read, and answers that wait to be read: two full pipes."""
     engine = scripted(Flood(12_000))
@@ -355,6 +373,16 @@ def test_two_poisons_among_six_fail_alone(scripted: Any, outcome: Any) -> None:
     engine = scripted(say("a"), Die(11), say("b"), poison="POISON")
     got = together(engine, outcome, [ask("POISON" if i in (0, 5) else f"request {i}") for i in range(6)])
     assert [bool(one.error) for one in got] == [True, False, False, False, False, True]
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
+def test_who_kills_its_worker_itself_fails_alone(scripted: Any, outcome: Any, number: str) -> None:
+    """It looks like a kill from outside, of which no request was once ever charged; its neighbours were given up."""
+    engine = scripted(Die(int(getattr(signal, number))), say("ab"), poison="POISON")
+    got = together(engine, outcome, [ask("POISON" if i == 1 else f"request {i}") for i in range(4)])
+    assert [one.done and one.done.text for one in got] == ["ab", None, "ab", "ab"]
+    assert isinstance(got[1].error, WorkerCrashed) and number in got[1].error.message
+    assert engine.stream(ask("POISON")), "its input is not refused: it may have been innocent"
 
 
 def test_scores_and_counts_survive_a_neighbours_poison(scripted: Any, outcome: Any) -> None:

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from linnet.errors import SandboxUnavailable
 from linnet.hardware.probe import landlock_abi
 from linnet.limits import MIB, Sandbox
-from linnet.worker import lockdown, seccomp
+from linnet.program import Launch
+from linnet.worker import confine, lockdown, seccomp
 from linnet.worker.seccomp import NOTHING, Opened
 
 pytestmark = pytest.mark.skipif(
@@ -129,7 +130,16 @@ attempts = {
     "userfaultfd": lambda: c("syscall", 323 if x86 else 282, 0),
     "keyctl": lambda: c("syscall", 250 if x86 else 219, 0, -3, 1),
     "sigio owner": lambda: __import__("fcntl").fcntl(model, 8, parent),
+    "sigio owner by ioctl": lambda: __import__("fcntl").ioctl(ready, 0x8901, parent.to_bytes(4, "little")),
+    "sigio group by ioctl": lambda: __import__("fcntl").ioctl(ready, 0x8902, parent.to_bytes(4, "little")),
     "shared memory": lambda: c("shmget", 1, 4096, 0o1600),
+    "a known segment": lambda: c("shmctl", none, 2, told),
+    "a known queue": lambda: c("msgctl", none, 2, told),
+    "send to a known queue": lambda: c("msgsnd", none, letter, 1, 0o4000),
+    "read from a known queue": lambda: c("msgrcv", none, told, 8, 0, 0o4000),
+    "known semaphores": lambda: c("semctl", none, 0, 11),
+    "turn known semaphores": lambda: c("syscall", 65 if x86 else 193, none, turn, 1),
+    "turn them in time": lambda: c("semtimedop", none, turn, 1, None),
 }
 """
 
@@ -137,6 +147,8 @@ BEFORE = """
 import subprocess, fcntl, resource
 x86 = os.uname().machine == "x86_64"
 ready = socket.socket()
+none = 0x7fffffff  # no such segment, queue or set of semaphores: the kernel itself says EINVAL
+turn, letter, told = b"\\0\\0\\1\\0\\0\\0", ctypes.create_string_buffer(b"\\1", 32), ctypes.create_string_buffer(256)
 """
 
 
@@ -645,7 +657,11 @@ def verdict(
     audit = seccomp.ARCHITECTURES[machine].audit if audit is None else audit
     data = number.to_bytes(4, "little") + audit.to_bytes(4, "little") + bytes(8)
     data += b"".join(a.to_bytes(8, "little") for a in (*arguments, *[0] * 6)[:6])
-    steps, at, register = seccomp.program(seccomp.for_child(sandbox, PID, opened), machine), 0, 0
+    return judged(seccomp.program(seccomp.for_child(sandbox, PID, opened), machine), data)
+
+
+def judged(steps: list[seccomp.Instruction], data: bytes) -> int:
+    at = register = 0
     while True:
         code, when_true, when_false, constant = steps[at]
         at += 1
@@ -729,6 +745,32 @@ def test_verdicts_where_files_may_be_opened_again(machine: str) -> None:
             assert verdict(Sandbox(), machine, number, opened=OPENED) == EPERM, name
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_no_program_leaves_a_file_that_lends_rights(machine: str) -> None:
+    """Where nothing is made the mode is no argument: there may be anything in its place."""
+    job = Launch(argv=("true",), environment={}, cwd=3, seconds=1.0)
+    steps = seccomp.program(confine._filter(job, confine.Apart(True, True, True)), machine)
+    audit, column, _ = seccomp.ARCHITECTURES[machine]
+
+    def says(name: str, *arguments: int) -> int:
+        table = " ".join(names for names, _ in seccomp.MODES)
+        (number,) = seccomp._numbers(next(entry for entry in table.split() if entry.startswith(f"{name}=")), column)
+        values = (*arguments, *[0] * 6)[:6]
+        data = number.to_bytes(4, "little") + audit.to_bytes(4, "little") + bytes(8)
+        return judged(steps, data + b"".join(a.to_bytes(8, "little") for a in values))
+
+    calls: list[tuple[str, tuple[int, ...]]] = [("fchmod", (3,)), ("fchmodat", (3, 0)), ("fchmodat2", (3, 0))]
+    calls += [("mknodat", (3, 0)), ("openat", (3, 0, os.O_CREAT)), ("openat", (3, 0, os.O_TMPFILE | os.O_RDWR))]
+    if machine == "x86_64":
+        calls += [("chmod", (0,)), ("creat", (0,)), ("mknod", (0,)), ("open", (0, os.O_CREAT | os.O_WRONLY))]
+    for name, before in calls:
+        assert [says(name, *before, mode) for mode in (0o4755, 0o2755, 0o6000)] == [EPERM] * 3, name
+        assert [says(name, *before, mode) for mode in (0, 0o755, 0o1777)] == [ALLOW] * 3, name
+    assert says("openat", 3, 0, os.O_RDONLY | os.O_DIRECTORY, 0o7777) == ALLOW
+    hidden = (437).to_bytes(4, "little") + audit.to_bytes(4, "little") + bytes(56)
+    assert judged(steps, hidden) == ENOSYS
+
+
 @given(
     sandbox=st.builds(Sandbox, files=st.booleans(), network=st.booleans(), processes=st.booleans()),
     machine=st.sampled_from(["x86_64", "aarch64"]),
@@ -764,6 +806,7 @@ def test_the_tables_agree_with_the_kernel_headers(machine: str) -> None:
         seccomp.FILES,
         seccomp.NETWORK,
         seccomp.PROCESSES,
+        seccomp.SYSTEM_V,
         seccomp.KERNEL,
         seccomp.TRACING,
         seccomp.SHARED,
@@ -772,6 +815,9 @@ def test_the_tables_agree_with_the_kernel_headers(machine: str) -> None:
         seccomp.FORKS,
         seccomp.CLONE3,
         seccomp.INTERNET[0],
+        seccomp.OPENAT2,
+        *(row[0] for row in seccomp.MODES),
+        seccomp.CONTROL[0],
         "prlimit64=302/261",
         *(row[0] for row in rows),
     ]

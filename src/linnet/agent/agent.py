@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from linnet.agent.cache import Cache
     from linnet.agent.memory import Memory
     from linnet.agent.runs import Run, Runs
+    from linnet.agent.telemetry import Telemetry
 
 
 class Agent:
@@ -54,7 +57,8 @@ class Agent:
 
     `memory` and `cache` are off. True is the file in the user's folders, a path another one; one that is open already
     stays the caller's to close, and `cache_bytes` bounds the others. A memory is asked for what goes with a request
-    and keeps a journal of each turn; from a cache comes what the model has been asked before.
+    and keeps a journal of each turn; from a cache comes what the model has been asked before. `telemetry` is told of
+    each turn, as OpenTelemetry spans.
 
     `runs` is the journal in which requests with a `run_id` are kept, so that a program that was ended goes on where
     it was: None is the file in the user's folders, opened with the first such request.
@@ -80,10 +84,11 @@ class Agent:
         memory: Memory | str | Path | bool = False,
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
+        telemetry: Telemetry | None = None,
         runs: Runs | str | Path | None = None,
         **options: Any,
     ) -> None:
-        self._approve, self._router = approve, router
+        self._approve, self._router, self._telemetry = approve, router, telemetry
         self._seconds, self._answer_tokens = seconds, answer_tokens
         _check_numbers(seconds, answer_tokens)
         _check_kinds(router=(router, Router), window=(window, Window))
@@ -174,7 +179,7 @@ class Agent:
         _check_text(text)
         if self._closed:
             raise RequestError("the agent is closed", hint="Make another Agent.")
-        noted = self._journalled(run_id, text.strip()) if run_id else None
+        noted = self._journalled(run_id, text.strip(), history) if run_id else None
         model = Cancelling(self._model)
         with self._lock:
             self._under_way.add(model)
@@ -189,23 +194,29 @@ class Agent:
         def begin() -> Result:
             model.check()
             within = Within(model, self._seconds)
-            granted, tokens = self._granted, self._answer_tokens
-            turn = Turn(
-                within,
-                self._guide and self._guide.over(within),
-                self._tools,
-                granted,
-                self._approve,
-                tokens,
-                router=self._router,
-                fitter=self._fitter,
-                memory=self._memory,
-                run=noted,
-                watch=seen,
-            )
-            return turn.run(text.strip(), history)
 
-        return Prepared(begin, model.cancel)
+            def run(watch: Watch) -> Result:
+                return self._turn(within, watch, noted).run(text.strip(), history)
+
+            return self._telemetry.record(text, within, seen, run) if self._telemetry else run(seen)
+
+        # a turn in another thread still belongs to the span in which it was asked for
+        return Prepared(partial(copy_context().run, begin) if self._telemetry else begin, model.cancel)
+
+    def _turn(self, within: Within, watch: Watch, run: Run | None) -> Turn:
+        return Turn(
+            within,
+            self._guide and self._guide.over(within),
+            self._tools,
+            self._granted,
+            self._approve,
+            self._answer_tokens,
+            router=self._router,
+            fitter=self._fitter,
+            memory=self._memory,
+            run=run,
+            watch=watch,
+        )
 
     def fitted(self, history: Sequence[Message] = (), about: str = "") -> Fitted:
         """What of a history the model would hear with the next request, and how its context is shared out, in tokens
@@ -213,7 +224,7 @@ class Agent:
         known = None if self._memory is None else [fact.text for fact in self._memory.recall(about)]
         return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
 
-    def _journalled(self, run_id: str, text: str) -> Run:
+    def _journalled(self, run_id: str, text: str, history: Sequence[Message]) -> Run:
         from linnet.agent.runs import Runs
 
         with self._lock:
@@ -221,7 +232,7 @@ class Agent:
                 self._runs = Runs(None if self._runs is None else Path(self._runs))
                 self._held.callback(self._runs.close)
             runs = self._runs
-        return runs.run(run_id, text)
+        return runs.run(run_id, text, history)
 
     def conversation(self, history: Sequence[Message] = ()) -> Conversation:
         """Requests that hear what was said before them, `history` first."""

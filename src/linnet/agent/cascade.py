@@ -149,7 +149,8 @@ class _Run:
 
     def __init__(self, attempts: Sequence[Attempt], request: Request, seconds: float) -> None:
         self._attempts, self._request, self._seconds = attempts, request, seconds
-        self._until = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._until = self._began + seconds
         self._steps: list[Step] = []
         self._refused: list[tuple[str, str]] = []
         self._usage = Usage()
@@ -193,7 +194,10 @@ class _Run:
                     raise stream
                 if n == len(self._attempts) - 1 and attempt.accept is None:
                     for event in stream:
-                        yield self._taken(n, event, begun) if isinstance(event, Done) else event
+                        if isinstance(event, Done):
+                            self._usage += event.usage
+                            event = self._taken(n, event, begun)
+                        yield event
                     return
                 pieces, done, why = self._heard(attempt, stream, begun)
                 self._usage += done.usage
@@ -207,7 +211,7 @@ class _Run:
                 del stream  # which cancels what has not ended, before another is asked
             if not why:
                 yield from pieces
-                yield self._taken(n, replace(done, usage=Usage()), begun)
+                yield self._taken(n, done, begun)
                 return
             self._tell(attempt, why, begun, done.usage)
         if errors and not isinstance(self._request, Generate):
@@ -238,17 +242,19 @@ class _Run:
         raise AssertionError("a Model's stream ended without Done")
 
     def _taken(self, n: int, done: Done, begun: float) -> Done:
-        name = self._attempts[n].name
-        self._usage += done.usage
+        name, spent = self._attempts[n].name, done.usage
         how = f"fallback:{name}{f'/{done.how}' if done.how else ''}" if n else done.how
-        step = Step("attempt", f"{name}: taken", time.monotonic() - begun, {"name": name, "taken": True})
+        data, start = {"name": name, "taken": True}, begun - self._began
+        step = Step("attempt", f"{name}: taken", time.monotonic() - begun, data, start, spent)
         degraded = (*(f"{other} was not taken: {why}" for other, why in self._refused), *done.degraded)
-        return replace(done, usage=self._usage, how=how, degraded=degraded, steps=(*self._steps, *done.steps, step))
+        inner = (inner.later(start) for inner in done.steps)
+        return replace(done, usage=self._usage, how=how, degraded=degraded, steps=(*self._steps, *inner, step))
 
     def _tell(self, attempt: Attempt, why: str, begun: float, usage: Usage) -> None:
         self._refused.append((attempt.name, why))
         data = {"name": attempt.name, "taken": False, "why": why, "generated_tokens": usage.generated_tokens}
-        self._steps.append(Step("attempt", f"{attempt.name}: {why}", time.monotonic() - begun, data))
+        start = begun - self._began
+        self._steps.append(Step("attempt", f"{attempt.name}: {why}", time.monotonic() - begun, data, start, usage))
 
     def _over(self) -> DeadlineExceeded:
         tried = "; ".join(f"{name}: {why}" for name, why in self._refused) or "none was tried"

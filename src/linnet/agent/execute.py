@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextvars import copy_context
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -27,22 +28,45 @@ def execute(
     approve: Approve | None = None,
     because: str = "",
 ) -> ToolResult:
-    """The outcome of a call, errors included; never raises an error of the tool. With `because` it needs the
-    permission `network.tainted` too, for that reason.
+    """The outcome of a call, `refused` or `made`; never raises an error of the tool."""
+    return refused(tool, call, granted, approve, because) or made(tool, call)
+
+
+def refused(
+    tool: Tool,
+    call: ToolCall,
+    granted: Collection[Permission] | Permit,
+    approve: Approve | None = None,
+    because: str = "",
+) -> ToolResult | None:
+    """The outcome of a call that may not be made; None for one that may. With `because` it needs the permission
+    `network.tainted` too, for that reason."""
+    started = time.monotonic()
+    permit = granted if isinstance(granted, Permit) else Permit(frozenset(granted))
+    try:
+        _permit(tool, call, permit, approve, because)
+        return None
+    except LinnetError as error:
+        return _noted(ToolResult(call, error=error.describe(), seconds=time.monotonic() - started))
+
+
+def made(tool: Tool, call: ToolCall) -> ToolResult:
+    """The outcome of a call that may be made, errors included.
 
     A tool that does not return cannot be stopped inside this process: at its deadline it is abandoned, and
     the error says so. Its thread never keeps the program from ending.
     """
-    started, code = time.monotonic(), ""
-    permit = granted if isinstance(granted, Permit) else Permit(frozenset(granted))
+    started = time.monotonic()
     try:
-        _permit(tool, call, permit, approve, because)
-        return ToolResult(call, _run(tool, call), seconds=time.monotonic() - started)
+        return _noted(ToolResult(call, _run(tool, call), seconds=time.monotonic() - started))
     except LinnetError as error:
-        code = error.code
-        return ToolResult(call, error=error.describe(), seconds=time.monotonic() - started)
-    finally:
-        log.note("tool", name=tool.name, call=call.id, error=code, seconds=round(time.monotonic() - started, 3))
+        return _noted(ToolResult(call, error=error.describe(), seconds=time.monotonic() - started))
+
+
+def _noted(done: ToolResult) -> ToolResult:
+    code = done.error["code"] if done.error else ""
+    log.note("tool", name=done.call.name, call=done.call.id, error=code, seconds=round(done.seconds, 3))
+    return done
 
 
 def _permit(tool: Tool, call: ToolCall, permit: Permit, approve: Approve | None, because: str) -> None:
@@ -68,7 +92,8 @@ def _run(tool: Tool, call: ToolCall) -> Any:
         except BaseException as error:
             outcome.put((None, error))
 
-    threading.Thread(target=work, name=f"linnet-tool-{tool.name}", daemon=True).start()
+    context = copy_context()  # what the caller has set goes for its tool too: spans, loggers
+    threading.Thread(target=context.run, args=(work,), name=f"linnet-tool-{tool.name}", daemon=True).start()
     try:
         value, error = outcome.get(timeout=min(tool.deadline, threading.TIMEOUT_MAX))
     except Empty:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from linnet import errors
+from linnet.agent.question import Question
 from linnet.messages import Step, ToolResult
 from linnet.requests import Usage
 
@@ -21,7 +22,8 @@ class Result:
     `remote:NAME`); of many requests, one that got none has `failed`, and one whose tool may have run when its program
     ended `interrupted`. `error` is the described error of that, or of the call that failed, if one did. `dropped`
     lists what did not fit the context, `degraded` what was not as it should have been. `encoding` tells of weights
-    that stood in for those of the model's file, "" if none did. `seconds` is wall time.
+    that stood in for those of the model's file, "" if none did. `seconds` is wall time, and `questions` are what the
+    model was asked, for `linnet.agent.trace`.
     """
 
     answer: str
@@ -35,6 +37,7 @@ class Result:
     model: str = ""
     encoding: str = ""
     error: dict[str, Any] | None = None
+    questions: tuple[Question, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -44,7 +47,7 @@ class Result:
         return errors.from_code(self.error["code"], "").exit_code
 
     def describe(self) -> dict[str, Any]:
-        """The one JSON form."""
+        """The one JSON form. Questions are told in that of a trace."""
         calls = [
             {
                 "name": done.call.name,

@@ -142,13 +142,14 @@ class Specialists:
         return self._events(request)
 
     def _events(self, request: Generate) -> Iterator[Event]:
-        until = time.monotonic() + request.deadline
         begun = time.monotonic()
+        until = begun + request.deadline
         found = self._classify(asked_last(request), request.deadline)
         label = found.label if found.label in self._specialists else None
         name = label or self._default
         data = {"label": found.label, "why": found.why}
-        step = Step("classify", f"{name}{'' if label else ', for want of a class'}", time.monotonic() - begun, data)
+        detail, took = f"{name}{'' if label else ', for want of a class'}", time.monotonic() - begun
+        step = Step("classify", detail, took, data, usage=found.usage)
         stream = self._specialists[name].stream(replace(request, deadline=_left(until, request)))
         pieces: list[Piece] = []
         for event in stream:
@@ -158,10 +159,13 @@ class Specialists:
                 pieces.append(event)
             else:
                 how = event.how or f"specialist:{name}"
-                done = replace(event, usage=found.usage + event.usage, steps=(step, *event.steps), how=how)
-                yield from self._refined(request, pieces, done, until)
+                steps = (step, *(inner.later(took) for inner in event.steps))
+                done = replace(event, usage=found.usage + event.usage, steps=steps, how=how)
+                yield from self._refined(request, pieces, done, begun, until)
 
-    def _refined(self, request: Generate, pieces: list[Piece], done: Done, until: float) -> Iterator[Event]:
+    def _refined(
+        self, request: Generate, pieces: list[Piece], done: Done, began: float, until: float
+    ) -> Iterator[Event]:
         if self._refiner is None or request.constraint is not None:
             yield from pieces
             yield done
@@ -170,7 +174,9 @@ class Specialists:
         why, said, refined = self._ask_refiner(request, done.text, until)
         spent = done.usage + refined.usage
         detail = f"not taken: {why}" if why else "taken"
-        steps = (*done.steps, *refined.steps, Step("refine", detail, time.monotonic() - begun, {"draft": done.text}))
+        start = begun - began
+        step = Step("refine", detail, time.monotonic() - begun, {"draft": done.text}, start, refined.usage)
+        steps = (*done.steps, *(inner.later(start) for inner in refined.steps), step)
         if why:
             note = f"the refiner's answer was not taken: {why}"
             yield from pieces

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from linnet.agent.claims import checked
 from linnet.agent.context.fit import Fitter
 from linnet.agent.events import Teller, Watch
-from linnet.agent.execute import Approve, execute
+from linnet.agent.execute import Approve, made, refused
 from linnet.agent.guard import Guard
 from linnet.agent.permit import Permit
 from linnet.agent.record import Record
@@ -68,7 +68,7 @@ class Turn:
         self._guard = Guard()
         self._taint = Taint("")
         self._teller = Teller(watch)
-        self._started = time.monotonic()
+        self._now = model.now
         self._steps: list[Step] = []
         self._calls: list[ToolResult] = []
         self._usage = Usage()
@@ -77,11 +77,15 @@ class Turn:
         self._failure: dict[str, Any] | None = None
 
     def run(self, text: str, history: Sequence[Message]) -> Result:
-        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached."""
-        if self._run is not None and self._run.result is not None:
-            return self._run.result
+        """Each part of a request ("..., then ...") in order, until one fails or the limit of calls is reached.
+        Raises RunUnderWay."""
+        with self._run.alone() if self._run is not None else nullcontext():
+            ended = self._run and self._run.result
+            return ended or self._gone(text, history)
+
+    def _gone(self, text: str, history: Sequence[Message]) -> Result:
         self._record.begin(text)
-        self._taint = Taint(text, history)
+        self._taint = Taint(text, history, list(self._tools.values()))
         result = self._taken(_parts(self._whole(text)), history)
         self._record.end(result)
         if self._run is not None and self._failure is None:  # else it can go on under the same id
@@ -116,8 +120,9 @@ class Turn:
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
+        start = self._now()
         decision = self._router.consider(text)
-        self._steps.append(Step("route", decision.why))
+        self._steps.append(Step("route", decision.why, self._now() - start, start=start))
         if decision.tool is not None:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
         if decision.answer is not None:
@@ -126,9 +131,10 @@ class Turn:
             return said
         if self._guide is None or not self._tools:
             return self._say(text, history)
+        start = self._now()
         guided = self._guide.call(text)
         self._usage += guided.usage
-        self._steps += guided.steps
+        self._steps += (step.later(start) for step in guided.steps)
         if guided.calls:
             by_code = all(call.how == "evidence" for call in guided.calls)
             return "\n".join(map(self._do, guided.calls)), "rule" if by_code else "model"
@@ -153,10 +159,11 @@ class Turn:
             self._degraded += (why,)
             return f"{call.name} was done already."
         self._teller.steps(self._steps)
+        start = self._now()
         done = self._once(tool, call)
         self._calls.append(done)
         self._teller.tell(done)
-        self._steps.append(Step("tool", done.call.name, done.seconds))
+        self._steps.append(Step("tool", done.call.name, done.seconds, start=start))
         if done.error is not None:
             return f"{done.call.name} did not work: {done.error['message']}"
         tool = self._tools.get(done.call.name, tool)
@@ -166,31 +173,46 @@ class Turn:
         """The outcome of a call, from the run's journal where it was begun before: then it is not made."""
         self._teller.tell(call)
         self._record.intend(call)
-        done = self._run.enter(call) if self._run is not None else None
+        done = self._run.known(call) if self._run is not None else None
         if done is None:
-            because = self._taint.because(tool, call)
-            done = execute(tool, call, self._granted, self._approve, because)
-            if because:
-                self._steps.append(Step("taint", f"{call.name} needed {Permission.SEND_TAINTED}: {because}"))
-            if self._run is not None:
-                self._run.leave(done)
+            done = self._refused(tool, call) or self._made(tool, call)
         else:
+            self._guard.repeats(done.call)
             self._degraded += (f"{done.call.name} was begun before the program ended, and was not run again",)
             if (done.call.name, done.call.arguments) != (call.name, call.arguments):
                 self._degraded += (f"{call.name} was wanted in its place now; the earlier decision stands",)
-        self._taint.read(self._tools.get(done.call.name, tool), done)
+            self._taint.read(self._tools.get(done.call.name, tool))
         self._record.outcome(done)
+        return done
+
+    def _refused(self, tool: Tool, call: ToolCall) -> ToolResult | None:
+        because = self._taint.because(tool, call)
+        done = refused(tool, call, self._granted, self._approve, because)
+        if because:
+            detail = f"{call.name} needed {Permission.SEND_TAINTED}: {because}"
+            self._steps.append(Step("taint", detail, start=self._now()))
+        return done
+
+    def _made(self, tool: Tool, call: ToolCall) -> ToolResult:
+        if self._run is not None:
+            self._run.enter(call)
+        done = made(tool, call)
+        if self._run is not None:
+            self._run.leave(done)
+        self._taint.read(tool)
         return done
 
     def _say(self, text: str, history: Sequence[Message], *, held: bool = False) -> tuple[str, str]:
         """The model's own words, where no tool is wanted; `held` back where a check may refuse them."""
         self._teller.steps(self._steps)
-        started = time.monotonic()
+        start = self._now()
         known = self._recalled(text)
+        fitting = self._now()
         fitted = self._fitter.fit(history, Message("user", text), self._answer_tokens, known=known)
         self._dropped += fitted.dropped
         self._usage += fitted.usage
-        self._steps += fitted.steps
+        self._steps += (step.later(fitting) for step in fitted.steps)
+        asked = self._now()
         done = self._listen(Generate(fitted.messages, max_tokens=self._answer_tokens), held)
         self._usage += done.usage
         if done.finish == "length":
@@ -198,8 +220,9 @@ class Turn:
         if not done.text.strip():
             self._degraded += ("the model had nothing to say",)
         data = {"usage": asdict(done.usage)} | ({"context": fitted.sizes} if fitted.sizes else {})
-        took = time.monotonic() - started
-        self._steps += (*done.steps, Step("answer", "in the model's own words", took, data))
+        usage = fitted.usage + done.usage
+        self._steps += (step.later(asked) for step in done.steps)
+        self._steps.append(Step("answer", "in the model's own words", self._now() - start, data, start, usage))
         return self._held_against(done, fitted.messages)
 
     def _held_against(self, done: Done, messages: Sequence[Message]) -> tuple[str, str]:
@@ -211,10 +234,12 @@ class Turn:
         return said.text, done.how or "model"
 
     def _recalled(self, text: str) -> list[str] | None:
+        start = self._now()
         facts = self._record.recall(text)
         if facts:
             data = {"facts": [fact.id for fact in facts]}
-            self._steps.append(Step("recall", f"{len(facts)} facts that share words with the request", data=data))
+            detail = f"{len(facts)} facts that share words with the request"
+            self._steps.append(Step("recall", detail, self._now() - start, data, start))
         return None if facts is None else [fact.text for fact in facts]
 
     def _listen(self, request: Generate, held: bool = False) -> Done:
@@ -244,7 +269,7 @@ class Turn:
         cached = self._model.cached
         if cached:
             detail = f"{len(cached)} of {self._model.asked} answers of the model were remembered"
-            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}))
+            self._steps.append(Step("cache", detail, data={"how": list(dict.fromkeys(cached))}, start=self._now()))
             how = "cache" if how == "model" and len(cached) == self._model.asked else how
         asked = self._usage != Usage() or bool(cached)
         return Result(
@@ -253,12 +278,13 @@ class Turn:
             calls=tuple(self._calls),
             steps=tuple(self._steps),
             usage=self._usage,
-            seconds=time.monotonic() - self._started,
+            seconds=self._now(),
             dropped=self._dropped,
             degraded=(*self._model.degraded, *self._degraded, *self._record.degraded, *self._unnoted),
             model=self._model.capabilities.name if asked else "",
             encoding=self._model.capabilities.encoding if asked else "",
             error=self._error,
+            questions=self._model.questions,
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from linnet.errors import DeadlineExceeded
+from linnet.agent.question import Clocked, Question, clock
+from linnet.errors import DeadlineExceeded, LinnetError
 from linnet.requests import Capabilities, Count, Done, Event, Model, Request
 
 
@@ -14,12 +14,13 @@ class Within:
     """Gives each request what is left of `seconds`, and none once they are over.
 
     `degraded` collects what any of them told was not as it should be, `cached` how those that were remembered were
-    found, out of `asked` in all; counting asks nothing.
+    found, out of `asked` in all; counting asks nothing. `now` is the clock of the turn: seconds since it began.
     """
 
     def __init__(self, model: Model, seconds: float) -> None:
         self._model, self._seconds = model, seconds
-        self._until = time.monotonic() + seconds
+        self.now = clock()
+        self._clocked: list[Clocked] = []
         self.degraded: tuple[str, ...] = ()
         self.cached: tuple[str, ...] = ()
         self.asked = 0
@@ -29,11 +30,24 @@ class Within:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        left = self._until - time.monotonic()
+        left = self._seconds - self.now()
         if left <= 0:
             raise self.over()
         self.asked += not isinstance(request, Count)
-        return _Watched(self, self._model.stream(replace(request, deadline=min(left, request.deadline))))
+        start = self.now()
+        clocked = Clocked(request, start, self.now, start)
+        self._clocked.append(clocked)
+        try:
+            events = self._model.stream(replace(request, deadline=min(left, request.deadline)))
+        except LinnetError as error:
+            clocked.failed(error)
+            raise
+        return _Watched(self, events, clocked)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """All that was asked, in order, as far as it was heard."""
+        return tuple(clocked.question() for clocked in self._clocked)
 
     def over(self) -> DeadlineExceeded:
         """The error of a turn that took too long, whichever of its requests noticed."""
@@ -43,8 +57,8 @@ class Within:
 class _Watched:
     """The events of one request. Dropping this drops the stream behind it, which cancels the request."""
 
-    def __init__(self, within: Within, events: Iterator[Event]) -> None:
-        self._within, self._events = within, events
+    def __init__(self, within: Within, events: Iterator[Event], clocked: Clocked) -> None:
+        self._within, self._events, self._clocked = within, events, clocked
 
     def __iter__(self) -> _Watched:
         return self
@@ -52,8 +66,12 @@ class _Watched:
     def __next__(self) -> Event:
         try:
             event = next(self._events)
-        except DeadlineExceeded as error:
-            raise self._within.over() from error
+        except LinnetError as error:
+            self._clocked.failed(error)
+            if isinstance(error, DeadlineExceeded):
+                raise self._within.over() from error
+            raise
+        self._clocked.event(event)
         if isinstance(event, Done):
             fresh = (told for told in event.degraded if told not in self._within.degraded)
             self._within.degraded += tuple(fresh)

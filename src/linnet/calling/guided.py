@@ -47,12 +47,12 @@ class Guide:
         ranking = {c.tool.name: round(c.score, 2) for c in chosen.ranked}
         names = " and ".join(tool.name for tool, _ in chosen.picked) or "no tool"
         data = {"scores": ranking, "by": "model" if chosen.asked else "evidence", "usage": asdict(chosen.usage)}
-        step = Step("choose", f"{names} fits best", time.monotonic() - started, data)
+        step = Step("choose", f"{names} fits best", time.monotonic() - started, data, usage=chosen.usage)
         if not chosen.picked:
             return Guided((), chosen.usage, (step,))
-        return self._fill(request, chosen, step)
+        return self._fill(request, chosen, step, started)
 
-    def _fill(self, request: str, chosen: Chosen, chose: Step) -> Guided:
+    def _fill(self, request: str, chosen: Chosen, chose: Step, began: float) -> Guided:
         """Calls of every tool picked. One that its tool does not accept spoils none of the others."""
         calls: list[ToolCall] = []
         steps, usage = [chose], chosen.usage
@@ -62,13 +62,14 @@ class Guide:
             for filled in fill_all(self._model, tool, text, request):
                 usage += filled.usage
                 data = {"from": filled.told, "sure": round(filled.sure, 3), "usage": asdict(filled.usage)}
-                steps.append(Step("fill", f"arguments of {tool.name}", time.monotonic() - started, data))
-                started = time.monotonic()
+                now, start = time.monotonic(), started - began
+                steps.append(Step("fill", f"arguments of {tool.name}", now - started, data, start, filled.usage))
                 try:
                     calls.append(_call(tool, filled, "model" if chosen.asked or filled.asked else "evidence"))
                 except ToolArgumentsInvalid as problem:
                     refused = refused or (tool, problem)
-                    steps.append(Step("refuse", problem.message))
+                    steps.append(Step("refuse", problem.message, start=now - began))
+                started = time.monotonic()
         if calls or refused is None:
             return Guided(tuple(calls), usage, tuple(steps))
         return Guided((), usage, tuple(steps), *refused)

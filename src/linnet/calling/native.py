@@ -113,8 +113,10 @@ class Native:
             "cut": answer.cut,
             "usage": asdict(asked.usage),
         }
-        step = Step("native", f"{made} in {self._way.notation}", time.monotonic() - started, data)
+        took = time.monotonic() - started
+        step = Step("native", f"{made} in {self._way.notation}", took, data, usage=asked.usage)
         calls, refusals, refused = _checked(answer.parsed, told)
+        refusals = [refusal.later(took) for refusal in refusals]
         return Guided(calls, asked.usage, (step, *refusals), *(refused if refused and not calls else ()))
 
 

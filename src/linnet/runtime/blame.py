@@ -2,7 +2,8 @@
 
 Policy without a process: it is told of deaths and starts, and says who is convicted, how long to wait, and whether
 the worker is given up. Company makes suspects; only a request that was alone is convicted, so suspects are tried
-alone. What convicts a request is remembered for a while by a digest of its input, never by its text.
+alone. What convicts a request is remembered for a while by a digest of its input, never by its text, but for kills
+from outside.
 """
 
 from __future__ import annotations
@@ -50,6 +51,17 @@ class Blame:
             if not ticket.fresh and (not ticket.deaths or len(given) == 1):
                 ticket.deaths += 1
         return [ticket for ticket in given if _guilty(ticket, alone=len(given) == 1)]
+
+    def killed(self, given: Sequence[Ticket]) -> list[Ticket]:
+        """A worker that had these requests was ended from outside, as it seems: those that are convicted now.
+
+        One that ends its worker by a signal of its own is not told from a kill. So the kills that a request meets are
+        many before it fails, and its input is not remembered.
+        """
+        alone = len(given) == 1
+        for ticket in given:
+            ticket.killed(alone=alone)
+        return [ticket for ticket in given if alone and ticket.kills >= LIMITS.request_kills]
 
     def spent(self, *, productive: bool, now: float | None = None) -> bool:
         """Whether the worker is given up after this death; the count then begins anew."""

@@ -364,7 +364,7 @@ class _Answer:
         if self._usage is None:
             notes = (*notes, "tokens are estimated: the server told none")
         data = {"model": self._post.clean(self._model)[:80], "thought_characters": self._thought}
-        step = Step("remote", f"answered by {self._post.url}", seconds, data)
+        step = Step("remote", f"answered by {self._post.url}", seconds, data, usage=self._spent())
         return Done(text + self.calls(), finish, self._spent(), captures, degraded=notes, steps=(step,))
 
     def _spent(self) -> Usage:

@@ -83,7 +83,7 @@ def for_rendering(*, required: bool = False) -> Sandbox:
 
 def for_page(memory: int, *, required: bool = False) -> Sandbox:
     """For finding the text of a web page, which it was handed: nothing beside."""
-    return Sandbox(memory=memory, required=required)
+    return Sandbox(memory=memory, required=_required(required))
 
 
 def for_python(memory: int) -> Sandbox:

@@ -7,9 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from linnet.errors import Cancelled, DeadlineExceeded, LinnetError
+from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken
 from linnet.protocol import Submit
-from linnet.requests import Event, Piece
+from linnet.requests import Event, Generate, Piece
+
+_KILLS_IN_COMPANY = 2
+"""That are counted; the others are if it was alone."""
+
+_SLACK = 64
+"""Tokens beyond what its request allows, after which a worker is not believed any more."""
 
 
 @dataclass
@@ -17,8 +23,8 @@ class Ticket:
     """A request that was accepted and has not ended.
 
     `sent` says that the running worker has it, `fresh` that a token came from this worker, `shown` how many
-    characters the caller has. `deaths` counts the workers that ended with it before a new token came, `crashes` all
-    that ended with it by themselves.
+    characters the caller has. `deaths` counts the workers that ended with it before a new token came, and
+    `kills` those that were ended from outside, or so it seems; `crashes` all that ended with it by themselves.
     """
 
     submit: Submit
@@ -26,10 +32,36 @@ class Ticket:
     emitted: list[int] = field(default_factory=list)
     shown: int = 0
     deaths: int = 0
+    kills: int = 0
     crashes: int = 0
     sent: bool = False
     fresh: bool = False
     resumed: bool = False
+
+    def take(self, piece: Piece) -> None:
+        """Raises ProtocolBroken for what no honest worker sends: no tokens, or more than were asked for."""
+        request = self.submit.request
+        most = request.max_tokens + _SLACK if isinstance(request, Generate) else 0
+        if not piece.tokens or len(self.emitted) + len(piece.tokens) > most:
+            raise ProtocolBroken("the engine went on beyond what was asked of it")
+        self.emitted += piece.tokens
+        self.shown += len(piece.text)
+        self.deaths, self.kills, self.fresh = 0, 0, True
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it goes to the next worker alone: one kill makes none, for it may have come from anywhere."""
+        return self.deaths > 0 or self.kills >= _KILLS_IN_COMPANY
+
+    def killed(self, *, alone: bool) -> None:
+        """Its worker was ended from outside, or ended itself so that it seems to be."""
+        if not self.fresh and (alone or self.kills < _KILLS_IN_COMPANY):
+            self.kills += 1
+
+    def lost(self) -> None:
+        """The worker that may have had it is gone."""
+        self.resumed = self.resumed or self.sent
+        self.sent = self.fresh = False
 
 
 class Stream:

@@ -195,7 +195,7 @@ class Supervisor:
                 self._send(Stop())
             return
         self._govern()
-        suspects = [ticket for ticket in list(self._tickets.values()) if ticket.deaths]
+        suspects = [ticket for ticket in list(self._tickets.values()) if ticket.suspect]
         for ticket in suspects[:1] or list(self._tickets.values()):
             if not ticket.sent:
                 ticket.sent = True
@@ -272,7 +272,7 @@ class Supervisor:
         while not hung and broken is None:
             try:
                 if running.channel.wait(_TICK):
-                    while (record := running.channel.pending()) is not None:
+                    for record in running.channel.arrived(256):  # a flood is watched as well
                         self._take(record)
             except ProtocolBroken as error:
                 broken = error
@@ -332,15 +332,13 @@ class Supervisor:
                 self._deliver(id, record.error())
 
     def _deliver(self, id: int, event: Event | LinnetError) -> None:
-        self._advanced = time.monotonic()
         with self._lock:
             ticket = self._tickets.get(id)
             if ticket is None:
                 return
+            self._advanced = time.monotonic()
             if isinstance(event, Piece):
-                ticket.emitted += event.tokens
-                ticket.shown += len(event.text)
-                ticket.deaths, ticket.fresh = 0, True
+                ticket.take(event)
                 self._productive, self._spoke = True, self._advanced
             else:
                 del self._tickets[id]
@@ -362,13 +360,12 @@ class Supervisor:
     def _recover(self, error: LinnetError) -> bool:
         """Decide who goes on. False when the worker is given up."""
         with self._lock:
-            if not self._outside and not self._renewing:
+            if not self._renewing:
                 self._charge(error)
             if self.snapshots and not (self._closed or self._renewing):
                 self.snapshots.lost(blamed=not self._outside)
             for ticket in list(self._tickets.values()):
-                ticket.resumed = ticket.resumed or ticket.sent
-                ticket.sent = ticket.fresh = False
+                ticket.lost()
             if not self._renewing and self._blame.spent(productive=self._productive):
                 return False
             self._wake.wait_for(lambda: self._closed, timeout=self._blame.pause)
@@ -376,10 +373,13 @@ class Supervisor:
             return not self._closed
 
     def _charge(self, error: LinnetError) -> None:
-        """End the requests that this death convicts, and remember their input."""
+        """End the requests that this death convicts, and remember their input if it was no kill."""
         given = [ticket for ticket in list(self._tickets.values()) if ticket.sent]
-        for ticket in self._blame.charge(given, loading=error.details.get("phase") == "load"):
-            self._blame.remember(ticket.submit, error)
+        loading = error.details.get("phase") == "load"
+        convicted = self._blame.killed(given) if self._outside else self._blame.charge(given, loading=loading)
+        for ticket in convicted:
+            if not self._outside:
+                self._blame.remember(ticket.submit, error)
             self._deliver(ticket.submit.id, error)
 
     def _fail_all(self, error: LinnetError) -> None:

@@ -5,7 +5,8 @@ Hides the places that any program needs, the rights of folders, and namespaces w
 Covered: opening, listing, running, making, changing and removing files outside the roots and the system's own
 programs; sockets of any kind (unless the network was asked for); signals to others and their memory; mounts,
 namespaces, io_uring, bpf, capabilities, set-uid programs; modes, owners and times of files outside the writable
-roots, by a read-only view of the file system, and where there is none by refusing to change any.
+roots, by a read-only view of the file system, and where there is none by refusing to change any; set-uid and set-gid
+files anywhere; memory that no process is charged with (memory files, shared segments, queues).
 As many processes and threads as `program_tasks` says, and no more for a moment (`linnet.worker.gate`).
 Not covered: names and metadata of files (stat, readlink); the scheduling of other processes of the same user; how
 much is written in all (one file is bounded); side channels of shared hardware.
@@ -179,12 +180,13 @@ def _fitting(descriptor: int, rights: int) -> Rule:
 
 
 def _filter(job: Launch, apart: Apart) -> seccomp.Rules:
-    denied = [seccomp.KERNEL, seccomp.TRACING, seccomp.SHARED]
+    denied = [seccomp.KERNEL, seccomp.TRACING, seccomp.SYSTEM_V, seccomp.SHARED]
     denied += [] if job.network else [seccomp.NETWORK]
     denied += [] if apart.mounts else [seccomp.METADATA]
-    rows = [seccomp.TERMINAL, ("clone=56/220", (seccomp.Test(0, 0, mask=_ANY_NAMESPACE),))]
+    rows = [seccomp.CONTROL, ("clone=56/220", (seccomp.Test(0, 0, mask=_ANY_NAMESPACE),))]
+    rows += seccomp.MODES
     rows.append(seccomp.INTERNET if job.network else seccomp.PAIRS)
     if not apart.processes:  # all stay in one process group, which is killed at one stroke
         denied.append(seccomp.SESSIONS)
         rows.append(("prlimit64=302/261", (seccomp.Test(0, 0),)))
-    return seccomp.Rules(" ".join(denied), seccomp.CLONE3, tuple(rows))
+    return seccomp.Rules(" ".join(denied), f"{seccomp.CLONE3} {seccomp.OPENAT2}", tuple(rows))

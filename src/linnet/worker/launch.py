@@ -22,17 +22,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from linnet.channel import Channel
-from linnet.errors import InputInvalid, LinnetError
+from linnet.errors import InputInvalid, LinnetError, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.program import Ending, Exited, Launch
 from linnet.protocol import Failed, failed
-from linnet.worker import confine, gate, kernel
+from linnet.worker import confine, gate, kernel, lockdown
 from linnet.worker.confine import Apart
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK = 0.1
 """Seconds between two looks at memory and processes."""
 _SWEEP_SECONDS = 1.5
+_KEEPER_HINT = "Something ended it from outside, perhaps the kernel for want of memory: try again."
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -64,6 +65,7 @@ class _Watch:
         self._written = dict.fromkeys(self._kept, 0)
         self._gate = -1
         self._tasks = 0
+        self._unkept = False  # the keeper is gone, and its end of the pipe with it
         self._poll = select.poll()
 
     def until_the_end(self, keeper: int) -> Exited:
@@ -78,6 +80,8 @@ class _Watch:
         self._drain()
         if "failed" in (said := self._said()):
             raise Failed(0, **said["failed"]).error()
+        if not ended and "status" not in said:
+            raise WorkerCrashed("the keeper of the program was ended, and the program with it", hint=_KEEPER_HINT)
         output, error = (self.pipes[name][0] for name in ("output", "error"))
         return Exited(
             status=None if ended else said.get("status"),
@@ -98,7 +102,7 @@ class _Watch:
             for descriptor, events in self._poll.poll(1_000 * max(0.0, min(_LOOK, end - now))):
                 if why := self._attend(descriptor, events):
                     return why
-            if self._said().keys() & {"status", "failed"}:
+            if self._unkept or self._said().keys() & {"status", "failed"}:
                 return ""
             if now - looked >= _LOOK:
                 looked = now
@@ -117,6 +121,7 @@ class _Watch:
                 self._poll.register(self._gate, select.POLLIN)
         elif descriptor in self._kept and self._read(descriptor):
             return ""
+        self._unkept = self._unkept or descriptor == self.pipes["said"][0]
         self._poll.unregister(descriptor)
         return ""
 
@@ -302,6 +307,7 @@ def _say(end: int, **what: Any) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
+    lockdown.die_with_parent(int(arguments[2]))
     job = channel.receive()
     if not isinstance(job, Launch):
         return 0 if job is None else 2

@@ -21,7 +21,7 @@ from encodings.aliases import aliases
 
 from linnet.channel import Channel
 from linnet.errors import LinnetError
-from linnet.page import Extract, Extracted
+from linnet.page import Extract, Extracted, charset_of
 from linnet.protocol import Beat, failed
 from linnet.worker import lockdown
 
@@ -73,8 +73,9 @@ def _contents(descriptor: int) -> bytes:
 
 def _decoded(data: bytes, charset: str) -> str | bytes:
     """By what the server said, if that is right; else the parser finds out from the page itself."""
+    coding = charset_of(charset)
     try:
-        return data.decode(charset) if charset else data
+        return data.decode(coding) if coding else data
     except (LookupError, UnicodeError):
         return data
 

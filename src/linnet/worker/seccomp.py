@@ -30,15 +30,18 @@ NETWORK = "socket=41/198 connect=42/203 bind=49/200 listen=50/201 accept=43/202 
 PROCESSES = """
     execve=59/221 execveat=322/281 fork=57/ vfork=58/ ptrace=101/117 process_vm_readv=310/270
     process_vm_writev=311/271 process_madvise=440 process_mrelease=448 pidfd_open=434 pidfd_getfd=438
-    pidfd_send_signal=424 kcmp=312/272 migrate_pages=256/238 move_pages=279/239 shmget=29/194 shmat=30/196
-    semget=64/190 msgget=68/186
+    pidfd_send_signal=424 kcmp=312/272 migrate_pages=256/238 move_pages=279/239
 """
+SYSTEM_V = """
+    shmget=29/194 shmat=30/196 shmctl=31/195 semget=64/190 semop=65/193 semctl=66/191 semtimedop=220/192
+    msgget=68/186 msgsnd=69/189 msgrcv=70/188 msgctl=71/187
+"""  # an id that is guessed is as good as one that was asked for
 TRACING = """
     ptrace=101/117 process_vm_readv=310/270 process_vm_writev=311/271 process_madvise=440 process_mrelease=448
     pidfd_getfd=438 kcmp=312/272 migrate_pages=256/238 move_pages=279/239
 """
 SHARED = """
-    shmget=29/194 shmat=30/196 semget=64/190 msgget=68/186 mq_open=240/180 mq_unlink=241/181
+    memfd_create=319/279 memfd_secret=447 mq_open=240/180 mq_unlink=241/181
     open_by_handle_at=304/265 chroot=161/51 acct=163/89 quotactl=179/60 quotactl_fd=443
 """
 METADATA = """
@@ -49,6 +52,7 @@ METADATA = """
 FORKS = "fork=57/ vfork=58/ clone=56/220"
 SESSIONS = "setsid=112/157 setpgid=109/154"
 CLONE3 = "clone3=435"  # hides its flags in memory; C libraries then fall back to clone
+OPENAT2 = "openat2=437"  # hides its mode in memory; what uses it falls back to openat
 KERNEL = """
     mount=165/40 umount2=166/39 pivot_root=155/41 open_tree=428 move_mount=429 fsopen=430 fsconfig=431
     fsmount=432 fspick=433 mount_setattr=442 unshare=272/97 setns=308/268 bpf=321/280
@@ -60,17 +64,22 @@ KERNEL = """
     setdomainname=171/162 vhangup=153/58
 """
 O_STRANGE, O_WRITES = 0o3000_0000, 0o1103  # PATH, TMPFILE; WRONLY, RDWR, CREAT, TRUNC: the same on both
+_MAKES = 0o2000_0100  # TMPFILE, CREAT: with others the C library leaves anything in the place of the mode
 _NEWEST = 462  # mseal of Linux 6.10; what came later may undo what is said here, and is ENOSYS
 _ALL = 0xFFFF_FFFF
 
 
 class Test(NamedTuple):
-    """The call passes only if the low half of an argument, under a mask, is (or is not) this value."""
+    """The call passes only if the low half of an argument, under a mask, is (or is not) this value.
+
+    `when`: only where an argument has one of these bits, for the others of a call may be anything then.
+    """
 
     argument: int
     value: int
     mask: int = _ALL
     equal: bool = True
+    when: tuple[int, int] | None = None
 
 
 class Architecture(NamedTuple):
@@ -88,10 +97,24 @@ ARCHITECTURES = {
 Row = tuple[str, tuple[Test, ...]]
 """A row of a table, and what must hold of the arguments for the call to pass."""
 
-TERMINAL: Row = ("ioctl=16/29", (Test(1, 0x5412, equal=False), Test(1, 0x541C, equal=False)))  # TIOCSTI, TIOCLINUX
+_REQUESTS = (0x5412, 0x541C, 0x8901, 0x8902)  # TIOCSTI, TIOCLINUX; FIOSETOWN, SIOCSPGRP, which are F_SETOWN again
+CONTROL: Row = ("ioctl=16/29", tuple(Test(1, request, equal=False) for request in _REQUESTS))
 INTERNET: Row = ("socket=41/198", (Test(0, 2, mask=_ALL & ~8),))  # AF_INET or AF_INET6
 PAIRS: Row = ("socketpair=53/199", (Test(0, 1), Test(1, 1, mask=0xF)))  # AF_UNIX, SOCK_STREAM
 """A pair of datagram sockets can still send to any address."""
+
+
+def _lent(argument: int, when: tuple[int, int] | None = None) -> tuple[Test, ...]:
+    return (Test(argument, 0, mask=0o6000, when=when),)
+
+
+MODES: tuple[Row, ...] = (
+    ("chmod=90/ fchmod=91/52 creat=85/ mknod=133/", _lent(1)),
+    ("fchmodat=268/53 fchmodat2=452 mknodat=259/33", _lent(2)),
+    ("open=2/", _lent(2, when=(1, _MAKES))),
+    ("openat=257/56", _lent(3, when=(2, _MAKES))),
+)
+"""No file lends its owner's rights, or its group's, to whoever runs it."""
 
 
 class Opened(NamedTuple):
@@ -117,14 +140,14 @@ def for_child(sandbox: Sandbox, pid: int, opened: Opened = NOTHING) -> Rules:
     """For a child of ours with process id `pid`; with `opened` files `open` and `openat` are left to Landlock."""
     denied = [KERNEL]
     denied += [OPEN] * (sandbox.files and not any(opened)) + [FILES] * sandbox.files
-    denied += [NETWORK] * sandbox.network + [PROCESSES] * sandbox.processes
+    denied += [NETWORK] * sandbox.network + [PROCESSES, SYSTEM_V] * sandbox.processes
     absent = CLONE3 if sandbox.processes else ""
     return Rules(" ".join(denied), absent, tuple(_conditions(sandbox, pid, opened)))
 
 
 def _conditions(sandbox: Sandbox, pid: int, opened: Opened) -> list[Row]:
     """The calls that depend on their arguments, as rows of a table and what must hold for them to pass."""
-    rows: list[Row] = [TERMINAL]
+    rows: list[Row] = [CONTROL]
     if sandbox.files and any(opened):  # Landlock does not judge O_PATH
         refused = O_STRANGE if opened.writable else O_STRANGE | O_WRITES
         rows += [("open=2/", (Test(1, 0, mask=refused),)), ("openat=257/56", (Test(2, 0, mask=refused),))]
@@ -183,12 +206,12 @@ def _when(number: int, body: list[Instruction]) -> list[Instruction]:
 def _check(test: Test) -> list[Instruction]:
     """Go on if the test holds, else return EPERM. Both architectures are little-endian: low half first."""
     held = (1, 0) if test.equal else (0, 1)
-    return [
-        (_LOAD, 0, 0, 16 + 8 * test.argument),
-        (_AND, 0, 0, test.mask),
-        (_EQUAL, *held, test.value),
-        (_RETURN, 0, 0, _EPERM),
-    ]
+    steps = [*_masked(test.argument, test.mask), (_EQUAL, *held, test.value), (_RETURN, 0, 0, _EPERM)]
+    return [*_masked(*test.when), (_EQUAL, len(steps), 0, 0), *steps] if test.when else steps
+
+
+def _masked(argument: int, mask: int) -> list[Instruction]:
+    return [(_LOAD, 0, 0, 16 + 8 * argument), (_AND, 0, 0, mask)]
 
 
 def install(rules: Rules) -> bool:

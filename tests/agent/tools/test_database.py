@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -152,9 +155,57 @@ def test_the_result_as_a_whole_is_bounded(database: Database, monkeypatch: pytes
 
 
 def test_a_value_one_past_the_limit(sqlite: Database) -> None:
-    assert sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes})) AS n")["rows"] == [{"n": 1_048_576}]
+    assert sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes})) AS n")["rows"] == [{"n": 65_536}]
     with pytest.raises(ToolFailed, match="too big"):
         sqlite.query(f"SELECT length(zeroblob({LIMITS.sql_value_bytes + 1})) AS n")
+
+
+def test_a_query_one_past_the_limit(sqlite: Database) -> None:
+    rest = LIMITS.sql_value_bytes - len("SELECT 1 AS a")
+    assert sqlite.query("SELECT 1 AS a" + " " * rest)["count"] == 1
+    with pytest.raises(ToolFailed, match="too"):
+        sqlite.query("SELECT 1 AS a" + " " * (rest + 1))
+
+
+def test_columns_of_a_query_are_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "wide.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"CREATE TABLE wide ({', '.join(f'c{i}' for i in range(150))})")
+        connection.execute("INSERT INTO wide (c0, c149) VALUES (1, 2)")
+    connection.close()
+    wide = Database(f"sqlite:///{file}")
+    assert wide.query("SELECT c0, c149 FROM wide")["rows"] == [{"c0": 1, "c149": 2}]
+    assert wide.query(f"SELECT {', '.join(f'c{i}' for i in range(100))} FROM wide")["count"] == 1
+    for sql in ("SELECT * FROM wide", f"SELECT {', '.join(f'{i} AS a{i}' for i in range(101))}"):
+        with pytest.raises(ToolFailed, match="too many columns"):
+            wide.query(sql)
+
+
+UNINTERRUPTED = (
+    "SELECT length(trim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(ltrim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(rtrim({text}, replace({letters}, '0', '1') || '0')) AS n",
+    "SELECT length(replace({text}, {letters} || '1', '')) AS n",
+    "SELECT instr({text}, {letters} || '1') AS n",
+)
+
+
+@pytest.mark.parametrize("sql", UNINTERRUPTED)
+def test_no_one_step_takes_longer_than_the_clock_waits(sqlite: Database, sql: str) -> None:
+    """By the processor's time: inside one step of SQLite's machine no clock is looked at."""
+    most = LIMITS.sql_value_bytes
+    began = time.process_time()
+    for bytes_ in (most, 1 << 20):
+        with contextlib.suppress(ToolError):
+            zeros = {"text": f"hex(zeroblob({bytes_ // 2}))", "letters": f"hex(zeroblob({bytes_ // 4}))"}
+            sqlite.query(sql.format(**zeros))
+    assert time.process_time() - began < SECONDS + 1
+
+
+def test_trimming_is_as_it_is(sqlite: Database) -> None:
+    sql = "SELECT trim('xxaxx', 'yx') AS a, ltrim('xxa', 'x') AS b, rtrim('axx', 'x') AS c, trim(NULL, 'x') AS d, "
+    row = sqlite.query(sql + "trim(x'78', 'x') AS e, trim(17, 1) AS f, trim('  a ') AS g")["rows"][0]
+    assert row == {"a": "a", "b": "a", "c": "a", "d": None, "e": "", "f": "7", "g": "a"}
 
 
 def test_many_tables_and_columns_are_cut(tmp_path: Path) -> None:
@@ -198,6 +249,19 @@ def test_postgresql_is_read_only(server: str, postgresql: Database, sql: str) ->
     assert breakouts.state(server) == breakouts.FURNISHED
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS a) AS linnet UNION ALL SELECT repeat('x', 100000) FROM (SELECT 1",
+        "SELECT 1 AS a) AS linnet; SELECT 2 FROM (SELECT 1",
+        "SELECT 1 AS a) AS x, (SELECT 1 AS b",
+    ],
+)
+def test_no_query_ends_the_one_around_it(postgresql: Database, sql: str) -> None:
+    with pytest.raises(ToolFailed, match="syntax error"):
+        postgresql.query(sql)
+
+
 def test_an_account_that_may_do_more_is_refused(server: str) -> None:
     with pytest.raises(ToolDenied, match="superuser"):
         Database(server).query("SELECT 1")
@@ -210,6 +274,10 @@ def test_what_is_no_database(tmp_path: Path) -> None:
         Database("mysql://root@localhost/x")
     with pytest.raises(SettingsInvalid, match="address is wrong"):
         Database("nonsense")
+    for password in ("se:cret/word", "se@[cret:word"):
+        with pytest.raises(SettingsInvalid, match="address is wrong") as caught:
+            Database(f"postgresql://me:{password}@host:a/x")
+        assert "cret" not in str(caught.value.describe()) and caught.value.__suppress_context__
     with pytest.raises(ToolFailed, match="there is no database"):
         Database(f"sqlite:///{tmp_path / 'away.db'}").query("SELECT 1")
     assert not (tmp_path / "away.db").exists()
@@ -239,6 +307,45 @@ def test_the_tools_tell_the_model_of_the_tables(sqlite: Database) -> None:
     assert tables.match("Which tables are in the database?") == {}
     answer = tables.render_answer({}, tables.run({}))
     assert answer is not None and answer.startswith("Tables:\n- names: name text\n- staff: id integer")
+
+
+@pytest.mark.parametrize(
+    ("request_", "whole"),
+    [
+        ("SELECT name FROM staff", True),
+        ("select a,\tb  from  (select 1)", True),
+        ("with x as (select 1) select * from x", True),
+        ("WITH x(a) AS(SELECT 1), y AS (SELECT 2) SELECT a FROM x", True),
+        ("with x as (select 1)", False),
+        ("with x as select 1", False),
+        ("select from staff", False),
+        ("please select a from b", False),
+        ("select a\nfrom b", False),
+        ("select one, from", False),
+        ("within us as (all) select few", False),
+    ],
+)
+def test_what_is_a_query(request_: str, whole: bool) -> None:
+    query, _ = module.definitions()
+    assert query.match(request_) == ({"sql": request_} if whole else None)
+
+
+@pytest.mark.parametrize(
+    "request_", ["with a" + " as (b)" * 584, "with a as(" + " as()select" * 370, "select" + " " * 4_090]
+)
+def test_what_is_no_query_is_known_in_one_pass(request_: str) -> None:
+    """Within a second of the processor: the square of a request's length takes several, its cube minutes."""
+
+    def late(*given: Any) -> None:
+        raise AssertionError("it goes over the request again and again")
+
+    before = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 1.0)
+    try:
+        assert all(tool.match(request_) is None for tool in module.definitions())
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def test_a_database_that_is_away_is_said_when_it_is_asked(tmp_path: Path) -> None:

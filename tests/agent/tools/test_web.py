@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import ipaddress
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -19,6 +23,7 @@ from linnet.agent.tools.web import definition, web_fetch
 from linnet.errors import ToolDenied, ToolFailed, ToolTimeout
 from linnet.limits import LIMITS
 from linnet.tools import Permission
+from linnet.worker.page import _decoded
 
 Serve = Callable[[Callable[[str], bytes]], str]
 
@@ -62,6 +67,14 @@ def test_plain_text_and_json(serve: Serve) -> None:
     assert read(place)["text"] == "Käse"
     place = serve(lambda path: answer(b"a\xff", "text/plain; charset=nonsense"))
     assert read(place)["text"] == "a\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "IDNA", "unicode-escape", "raw_unicode_escape", "undefined"])
+def test_what_is_no_charset_of_a_page_is_not_obeyed(serve: Serve, charset: str) -> None:
+    """Some of them take a time that grows with the square of the page."""
+    words = r"\x41 caf\u00e9 a-b-c xn--caf-dma"
+    assert read(serve(lambda path: answer(words.encode(), f"text/plain; charset={charset}")))["text"] == words
+    assert _decoded(words.encode(), charset) == words.encode(), "the parser finds out from the page itself"
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "application/pdf", "", "nonsense"])
@@ -120,9 +133,78 @@ def test_the_deadline_is_for_all_of_it(serve: Serve, torture: Callable[[str], Mo
     assert passed == tries
 
 
-def test_a_name_server_that_does_not_answer() -> None:
-    import threading
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        yield server
 
+
+def late(listener: socket.socket) -> bytes:
+    """What a server hears of a page whose time is over before its handshake."""
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(ToolTimeout):
+        fetch(Get(f"https://{place}/", Reach(frozenset({place})), seconds=0.2))
+    line, _ = listener.accept()
+    with line:
+        line.settimeout(5)
+        return line.recv(100)
+
+
+def test_no_handshake_begins_after_the_deadline(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.create_connection
+
+    def slowly(*given: Any) -> socket.socket:
+        time.sleep(0.3)
+        return connect(*given)
+
+    monkeypatch.setattr(fetching.socket, "create_connection", slowly)
+    assert late(listener) == b""
+
+
+def test_the_clock_that_strikes_while_a_line_is_wrapped(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the plain line is gone and the other not there yet: there is nothing to shut."""
+    wrapped = fetching._trusted().wrap_socket
+
+    class Slow:
+        def wrap_socket(self, line: socket.socket, **given: Any) -> socket.socket:
+            made = wrapped(line, **{**given, "do_handshake_on_connect": False})
+            time.sleep(0.3)
+            if given.get("do_handshake_on_connect", True):
+                made.do_handshake()
+            return made
+
+    monkeypatch.setattr(fetching, "_trusted", Slow)
+    assert late(listener) == b""
+
+
+def test_a_handshake_that_drips(listener: socket.socket) -> None:
+    """A record of 16 kB, a byte at a time."""
+    ended = threading.Event()
+
+    def drip() -> None:
+        line, _ = listener.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(b"\x16\x03\x03\x40\x00")
+            while not ended.wait(0.02):
+                line.sendall(b"\x02")
+
+    server = threading.Thread(target=drip)
+    server.start()
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with pytest.raises(ToolTimeout):
+            fetch(Get(f"https://{place}/", Reach(frozenset({place})), seconds=0.3))
+        server.join(5)
+        assert not server.is_alive(), "the line was left open"
+    finally:
+        ended.set()
+
+
+def test_a_name_server_that_does_not_answer() -> None:
     with pytest.raises(ToolTimeout):
         fetch(Get("http://slow.example.org/", seconds=0.1), lambda host, port: [str(threading.Event().wait(5))])
 

@@ -134,7 +134,7 @@ def test_files_that_cannot_be(data: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(command(data, broken)) == 2 and "holds no weights" in capsys.readouterr().err
     assert broken.read_text() == '{"features": {}}'
     assert main(command(data / "none", data / "new.json")) == 2 and "no data folder" in capsys.readouterr().err
-    assert main(command(data, data / "no" / "new.json")) == 2 and "cannot be written" in capsys.readouterr().err
+    assert main(command(data, broken / "new.json")) == 2 and "cannot be written" in capsys.readouterr().err
 
 
 # --- with a model --------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class Fitter:
         self._window = window or Window()
         self._tally = Tally(model)
         self._notes: Recent[bytes, str] = Recent(LIMITS.summaries_kept)
+        self._began = 0.0
 
     def over(self, model: Model) -> Fitter:
         """The same, asking another Model."""
@@ -91,6 +92,7 @@ class Fitter:
         """
         if not history and not known and not tools:
             return Fitted((SYSTEM, request))
+        self._began = time.monotonic()
         lead = next((i for i, message in enumerate(history) if message.role != "system"), len(history))
         frame = self._frame(history[:lead], answer, known, tuple(tools))
         longest = max(1, int(frame.most * self._window.longest))
@@ -233,7 +235,9 @@ class Fitter:
         done = complete(self._model, asked)
         text = notes.within(done.text.strip(), policy.tokens, self._sizes)
         self._notes.put(keys[-1], text)
-        step = Step("summary", f"of {len(blocks[-1])} messages", time.monotonic() - started, {"text": text})
+        took = time.monotonic() - started
+        detail, start = f"of {len(blocks[-1])} messages", started - self._began
+        step = Step("summary", detail, took, {"text": text}, start, done.usage)
         return text, done.usage, (step,)
 
     # --- counting ----------------------------------------------------------------------------------

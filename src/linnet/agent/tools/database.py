@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,10 @@ _TABLES = (
     r"(?: (?:in|of)(?: the| my)? database)?[.?!]?"
 )
 
+_SELECT = tuple(re.compile(part, re.IGNORECASE) for part in (r"select\s+\S", r"\sfrom\s+\S"))
+_WITH = tuple(re.compile(part, re.IGNORECASE) for part in (r"with\s\w", r"\sas\s*\(", r"\)", r"\sselect\s+\S"))
+"""What stands in a query, in this order, the first of it at its beginning."""
+
 _SUMMARY = 400
 """Characters of the summary of tables that the model is told."""
 
@@ -56,8 +61,9 @@ class Database:
 
         try:
             parsed = sqlalchemy.make_url(url)
-        except SQLAlchemyError as error:
-            raise SettingsInvalid(f"the database's address is wrong: {error}", place="tools.database.url") from error
+        except (SQLAlchemyError, ValueError):  # whose words may quote a password
+            hint = "Write it as sqlite:///staff.db or postgresql://user@host:5432/name, a password escaped."
+            raise SettingsInvalid("the database's address is wrong", hint=hint, place="tools.database.url") from None
         kind = parsed.get_backend_name()
         if kind not in _MEANS:
             raise SettingsInvalid(f"{kind} is not read; sqlite and postgresql are", place="tools.database.url")
@@ -150,7 +156,7 @@ def definitions() -> tuple[Tool, ...]:
             answer="{result}",
             rules=[
                 Rule(prefix="sql:", to="sql"),
-                Rule(pattern=r"(?P<sql>select\s.+\sfrom\s.+|with\s\w+.*\sas\s*\(.+\).*\sselect\s.+)"),
+                Rule(extract=_sql),
             ],
             examples=["Run SELECT name FROM staff on the database", "Query the database: SELECT count(*) FROM jobs"],
         ),
@@ -165,6 +171,22 @@ def definitions() -> tuple[Tool, ...]:
             examples=["Which tables are in the database?", "Show me the columns of all tables"],
         ),
     )
+
+
+def _sql(request: str) -> dict[str, str] | None:
+    """A request that is a query, on one line. Each part is looked for once, behind the one before."""
+    whole = any(_stands(parts, request) for parts in (_SELECT, _WITH))
+    return {"sql": request} if whole and "\n" not in request else None
+
+
+def _stands(parts: Iterable[re.Pattern[str]], request: str) -> bool:
+    at = 0
+    for part in parts:
+        found = part.search(request, at) if at else part.match(request)
+        if found is None:
+            return False
+        at = found.end() - 1  # its last letter may be the first of the next
+    return True
 
 
 # --- rows ----------------------------------------------------------------------------------------

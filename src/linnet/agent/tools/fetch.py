@@ -161,17 +161,27 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(here.host, here.port)
         self._here, self._address, self._clock = here, str(address), clock
         self._plain: socket.socket | None = None
+        self._over = False
 
     def connect(self) -> None:
-        left = self._clock.left()
-        self._plain = socket.create_connection((self._address, self.port), min(left, LIMITS.fetch_connect_seconds))
-        self._plain.settimeout(left)
-        self.sock = self._plain
+        most = min(self._clock.left(), LIMITS.fetch_connect_seconds)
+        self.sock = self._plain = socket.create_connection((self._address, self.port), most)
+        self._plain.settimeout(self._clock.left())
         if self._here.scheme == "https":
-            self.sock = _trusted().wrap_socket(self._plain, server_hostname=self._here.host)
+            line = _trusted().wrap_socket(self._plain, server_hostname=self._here.host, do_handshake_on_connect=False)
+            self.sock = line  # what the clock shuts, before anything is waited for
+            self._go_on()
+            line.do_handshake()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._clock.check()
+        if self._over:
+            raise TimeoutError("its time is over")
 
     def shut(self) -> None:
-        """From another thread: whoever waits for this connection stops waiting."""
+        """From another thread: whoever waits for this connection stops waiting, and whoever is about to does not."""
+        self._over = True
         for line in (self.sock, self._plain):
             if isinstance(line, socket.socket):
                 with contextlib.suppress(OSError):

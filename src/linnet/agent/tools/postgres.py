@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from linnet.errors import SettingsInvalid, ToolDenied
+from linnet.errors import SettingsInvalid, ToolDenied, ToolFailed
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -58,15 +58,26 @@ def check(connection: Connection) -> None:
 
 
 def rows(connection: Connection, sql: str) -> Iterator[Mapping[str, Any]]:
-    """One statement's rows. As a part of another it can be no other statement, and its rows are no longer than so."""
+    """One statement's rows. As a part of another it can be no other statement, and its rows are no longer than so: by
+    itself it has to be one as well, lest it ends the other from within and goes on beside it."""
     inner = sql.strip().rstrip(";")
     row = f"left(row_to_json(linnet)::text, {_ROW_CHARS + 1})"
     whole = f"SELECT {row} FROM (\n{inner}\n) AS linnet LIMIT {LIMITS.sql_rows + 1}"
     raw = connection.connection.driver_connection
     assert raw is not None
+    _prepared(raw, inner)
     with raw.cursor() as cursor:
         cursor.execute(whole, prepare=True)  # by the extended protocol, which takes one statement
         return iter([_row(text) for (text,) in cursor.fetchall()])
+
+
+def _prepared(raw: Any, inner: str) -> None:
+    """Raises ToolFailed for what the server does not take as a statement of its own."""
+    from psycopg.pq import ExecStatus, error_message
+
+    answer = raw.pgconn.prepare(b"", inner.encode(raw.info.encoding))
+    if answer.status != ExecStatus.COMMAND_OK:
+        raise ToolFailed(f"the database refused it: {' '.join(error_message(answer).split())[:300]}")
 
 
 def _row(text: str) -> dict[str, Any]:

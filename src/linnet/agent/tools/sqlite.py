@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -41,13 +42,32 @@ def _opened(file: Path) -> sqlite3.Connection:
     until = time.monotonic() + LIMITS.sql_seconds
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    for name in ("trim", "ltrim", "rtrim"):
+        connection.create_function(name, 2, _TRIMS[name], deterministic=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LIMITS.sql_value_bytes)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LIMITS.sql_value_bytes)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100)
     connection.setlimit(sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 100)
+    connection.execute("SELECT 1 FROM sqlite_schema").close()  # reads the tables, which may have more columns than
+    connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, 100)  # a row of a result
     connection.set_authorizer(_authorised)
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     return connection
+
+
+def _trimmed(strip: Callable[[str, str], str], text: Any, letters: Any) -> str | None:
+    """SQLite's own trim of two arguments takes the product of their lengths in time, and no clock ends it."""
+    if text is None or letters is None:
+        return None
+    words = (part.decode(errors="replace") if isinstance(part, bytes) else str(part) for part in (text, letters))
+    return strip(next(words), "".join(set(next(words))))
+
+
+_TRIMS = {
+    name: partial(_trimmed, strip)
+    for name, strip in (("trim", str.strip), ("ltrim", str.lstrip), ("rtrim", str.rstrip))
+}
 
 
 def _authorised(action: int, first: str | None, second: str | None, *where: str | None) -> int:

@@ -18,6 +18,7 @@ from linnet.agent.tools.files import AFTER, BEFORE
 from linnet.agent.tools.vetting import Reach
 from linnet.errors import ToolFailed
 from linnet.limits import LIMITS
+from linnet.page import charset_of
 from linnet.runtime.page import text_of
 from linnet.tools import Permission, Rule, Tool
 
@@ -83,7 +84,7 @@ def _text(got: Got) -> tuple[str, str, list[str]]:
 
 def _decoded(body: bytes, charset: str) -> str:
     try:
-        coding = codecs.lookup(charset or "utf-8").name
+        coding = codecs.lookup(charset_of(charset) or "utf-8").name
         return body.decode(coding, "replace").replace("\0", "")
     except (LookupError, ValueError, UnicodeError):
         return body.decode("utf-8", "replace").replace("\0", "")

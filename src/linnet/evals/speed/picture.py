@@ -13,6 +13,7 @@ from linnet.runtime.rawloop import Spread, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _OURS, _THEIRS = "#1f5a99", "#b5651d"
 
@@ -29,18 +30,28 @@ def check(path: Path) -> None:
 
 def draw(measures: Sequence[Measure], title: str, path: Path) -> None:
     """Write the picture to a file. Raises InputInvalid if it cannot be written."""
-    # the object-oriented face: no display, and no state that is left behind
+    drawn = figure(11, 4.6)
+    left, right = drawn.subplots(1, 2)
+    _prompts(left, [one for one in measures if one.name == "prefill"])
+    _streams(right, [one for one in measures if one.name == "streams"])
+    drawn.suptitle(title, fontsize=11)
+    save(drawn, path)
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty one, in inches. Needs no display, and leaves no state behind."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    _prompts(left, [one for one in measures if one.name == "prefill"])
-    _streams(right, [one for one in measures if one.name == "streams"])
-    figure.suptitle(title, fontsize=11)
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(drawn)
+    return drawn
+
+
+def save(drawn: Figure, path: Path) -> None:
+    """Raises InputInvalid if the file cannot be written."""
     try:
-        figure.savefig(path, dpi=150)
+        drawn.savefig(path, dpi=150)
     except OSError as error:
         raise InputInvalid(f"{str(path)!r} cannot be written: {error.strerror}", path=str(path)) from error
 

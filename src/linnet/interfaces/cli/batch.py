@@ -80,7 +80,9 @@ def _answered(
     from linnet.agent.batch.ledger import Ledger
     from linnet.app import open_agent
     from linnet.interfaces.cli.tool_files import sorted_out
+    from linnet.interfaces.exporting import export
 
+    export(settings)
     total = len(lines.keys(requests))
     files, names = sorted_out(*named)
     # What a tool prints is not the outcome.

@@ -12,10 +12,12 @@ from linnet.interfaces.cli import (
     doctor,
     embed,
     limits,
+    mcp,
     memory,
     options,
     output,
     parse,
+    profile,
     router,
     run,
     serve,
@@ -59,8 +61,10 @@ app.command(epilog=batch.EXAMPLE)(batch.batch)
 app.command(epilog=bench.EXAMPLE)(options.sandboxed(bench.bench))
 app.command(epilog=doctor.EXAMPLE)(options.sandboxed(doctor.doctor))
 app.command(epilog=embed.EXAMPLE)(embed.embed)
+app.command(epilog=mcp.EXAMPLE)(mcp.mcp)
 app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
+app.command(epilog=profile.EXAMPLE)(profile.profile)
 app.command(epilog=serve.EXAMPLE)(serve.serve)
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")

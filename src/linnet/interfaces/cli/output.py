@@ -87,6 +87,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 """C0 and C1 control characters, and those that turn the direction of text (Unicode Annex 9)."""
 
 
+def drawable(text: str) -> bool:
+    """Whether stdout has these characters."""
+    try:
+        text.encode(_encoding())
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _write(text: str) -> None:
     try:
         if sys.stdout is None:

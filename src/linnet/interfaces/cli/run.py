@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from linnet.errors import InputInvalid, RequestTooLarge
-from linnet.interfaces.cli import options, output, telling
+from linnet.interfaces.cli import options, output, telling, trace
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -40,25 +40,37 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say how the answer came about, also in a pipe.")
     ] = False,
+    traced: Annotated[
+        bool, typer.Option("--trace", help="Draw what was done as a tree, with times, tokens and reasons.")
+    ] = False,
 ) -> None:
     """Answer one request: by a rule, a tool, or the model's own words."""
     with output.reporting(as_json):
+        from linnet.agent.trace import trace_of
+
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         chosen["router"] = router
-        result = _answer(text, tools or [], standard or [], chosen, run_id)
+        result, load = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
-            output.say_json(result.describe())
+            output.say_json(result.describe() | ({"trace": trace_of(result, load).describe()} if traced else {}))
         else:
             telling.tell(result, verbose)
+            if traced:
+                output.show(*trace.draw(trace_of(result, load)))
         raise typer.Exit(result.exit_code)
 
 
-def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str) -> Result:
-    request, settings = _request(text), options.settings(**chosen)
-    from linnet.app import open_agent
+def _answer(
+    text: str, tools: list[str], standard: list[str], chosen: dict[str, Any], run_id: str
+) -> tuple[Result, float | None]:
+    """The result, and the seconds that loading the model took, if it was asked."""
+    request, settings = request_of(text), options.settings(**chosen)
+    from linnet.app import load_seconds, open_agent
     from linnet.interfaces.cli.approval import asker
     from linnet.interfaces.cli.tool_files import sorted_out
+    from linnet.interfaces.exporting import export
 
+    export(settings)
     # What a tool prints is not the answer.
     with contextlib.redirect_stdout(sys.stderr):
         files, named = sorted_out(tools, standard)
@@ -69,13 +81,13 @@ def _answer(text: str, tools: list[str], standard: list[str], chosen: dict[str, 
         ):
             if ask is not None:
                 ask.calm = calm
-            return agent.run(request, run_id=run_id)
+            return agent.run(request, run_id=run_id), load_seconds(agent.model)
 
 
 # --- the request ---------------------------------------------------------------------------------
 
 
-def _request(text: str) -> str:
+def request_of(text: str) -> str:
     """The text itself, or standard input for `-`: no more of it than a request may be long."""
     data = _standard_input() if text == "-" else text.encode(errors="surrogateescape")
     if len(data) > LIMITS.request_bytes:

@@ -1,0 +1,1 @@
+"""An agent and its tools, for whoever speaks the Model Context Protocol."""
