@@ -20,6 +20,7 @@ from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.limits import LIMITS
 from linnet.script import Die, Say
+from linnet.vectors import Embeds
 
 Says = Callable[[str], Say]
 CLIENT = httpx.Client(timeout=60)
@@ -272,6 +273,34 @@ def test_what_nobody_foresaw_is_marked_and_counted(serving: Any, says: Says, mon
     assert told.json()["error"]["message"] == "unexpected TypeError"
     counted = CLIENT.get(f"{running.url}/metrics").text
     assert 'linnet_http_requests_total{route="/v1/models",status="500"} 1.0' in counted
+
+
+def test_a_model_may_have_a_path_for_a_name(serving: Any, says: Says) -> None:
+    running = serving(says("Hi"))
+    running.service.models["org/name"] = running.service.models["default"]
+    assert CLIENT.get(f"{running.url}/v1/models/org/name").json()["id"] == "org/name"
+    assert CLIENT.get(f"{running.url}/v1/models/org/none").json()["error"]["code"] == "model_not_found"
+
+
+def test_a_call_that_nobody_said_anything_of_is_refused(serving: Any, says: Says) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    body = {"messages": [{"role": "system", "content": "Be brief."}], "tools": [tool]}
+    url = f"{serving(says('Hi')).url}/v1/chat/completions"
+    for choice in ("required", {"type": "function", "function": {"name": "look"}}):
+        told = CLIENT.post(url, json={**body, "tool_choice": choice})
+        assert (told.status_code, told.json()["error"]["code"]) == (400, "empty_request")
+        assert told.headers["x-should-retry"] == "false"
+
+
+def test_vectors_of_another_width_are_refused_before_any_is_computed(
+    serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = serving(says("Hi"))
+    able = replace(running.service.models["default"].capabilities, embeds=Embeds(8, "a test", True))
+    monkeypatch.setattr(type(running.service.models["default"]), "capabilities", able)
+    monkeypatch.setattr(running.service, "run", None)
+    told = CLIENT.post(f"{running.url}/v1/embeddings", json={"input": "x", "dimensions": 3})
+    assert (told.status_code, told.json()["error"]["code"]) == (400, "not_offered")
 
 
 # --- health --------------------------------------------------------------------------------------

@@ -45,7 +45,17 @@ def test_both_shapes_carry_the_code(kind: type[LinnetError]) -> None:
 def test_busy_says_when_to_come_back() -> None:
     assert headers_of(errors.QueueFull("full", retry_after=7.4)) == {"Retry-After": "7"}
     assert headers_of(errors.Cancelled("bye")) == {"Retry-After": "1"}
-    assert headers_of(errors.RequestError("no")) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "never"),
+    [
+        *((errors.RequestError, True), (errors.TemplateFailed, True), (errors.DeadlineExceeded, True)),
+        *((errors.QueueFull, False), (errors.WorkerCrashed, False)),
+    ],
+)
+def test_what_would_fail_again_is_not_sent_again(kind: type[LinnetError], never: bool) -> None:
+    assert (headers_of(kind("no")).get("x-should-retry") == "false") is never
 
 
 def test_what_nobody_foresaw_is_in_the_log_and_says_nothing_of_the_inside(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from linnet.interfaces.http.completing import PARTS, Gap
 from linnet.interfaces.http.llama_shapes import picked
 from linnet.requests import Infill
 from linnet.script import Say
@@ -57,6 +58,28 @@ def test_a_model_without_tokens_for_gaps_says_so(http: httpx.Client) -> None:
     assert not any("id_slot" in note or "samplers" in note for note in told["linnet"]["degraded"])
 
 
+def test_what_does_not_fit_is_dropped_from_the_far_end_and_told(serving: Any, says: Says) -> None:
+    url = f"{serving(says('a + b'), infill=Infill('<PRE>', '<SUF>', '<MID>')).url}/infill"
+    lines = "".join(f"total = add(total, {n})\n" for n in range(40))
+    extra = [{"text": f"# chunk {n}\n{lines}"} for n in range(8)]
+    body = {**VIM, "response_fields": None, "input_extra": extra}
+    told = httpx.post(url, json=body, timeout=60).json()
+    assert told["truncated"] is True and told["content"] == "a + b"
+    assert told["linnet"]["dropped"] == ["4 of the texts before, the farthest ones"]
+    long = httpx.post(url, json={**body, "input_prefix": lines * 8}, timeout=60).json()
+    assert [text.split(" ")[1] for text in long["linnet"]["dropped"]] == ["of", "first", "last"]
+    assert all(3_000 < one["tokens_evaluated"] < 4_096 for one in (told, long)), "as much as fits is seen"
+
+
+def test_the_text_around_a_gap_is_cut_away_from_it() -> None:
+    gap = Gap("one\ntwo\nthree\nfour\n", "five\nsix\n", ("far", "near"))
+    assert gap.shorter(0) == gap
+    assert gap.shorter(1).before == ("near",) and gap.shorter(1).prefix == gap.prefix
+    half = gap.shorter(2 + PARTS // 2)
+    assert (half.before, half.prefix, half.suffix) == ((), "four\n", "five\n")
+    assert len(half.dropped) == 3 and gap.shorter(2 + PARTS - 1).suffix == "f"
+
+
 def test_nothing_is_said_where_nothing_is_wanted(http: httpx.Client) -> None:
     told = http.post("/infill", json={**VIM, "n_predict": 0, "response_fields": None}).json()
     assert told["content"] == "" and told["tokens_predicted"] == 0 and told["stop"] is True
@@ -90,6 +113,13 @@ def test_time_that_is_up_ends_it_at_a_line(serving: Any, says: Says) -> None:
     told = httpx.post(f"{running.url}/infill", json=body, timeout=60).json()
     assert told["content"].startswith("one\n") and len(told["content"]) < 100 and told["stop_type"] == "limit"
     assert any("time that the client gave" in note for note in told["linnet"]["degraded"]) and running.idle()
+
+
+@pytest.mark.parametrize("most", [-1, 0])
+def test_no_time_that_may_pass_is_as_much_as_it_takes(serving: Any, says: Says, most: int) -> None:
+    body = {**VIM, "n_predict": 40, "t_max_predict_ms": most, "response_fields": None}
+    told = httpx.post(f"{serving(says('one' + chr(10) + 'two')).url}/infill", json=body, timeout=60).json()
+    assert told["content"] == "one\ntwo" and not told["truncated"]
 
 
 def test_a_text_goes_on_whole_and_in_pieces(http: httpx.Client, events: Callable[[str], list[Any]]) -> None:

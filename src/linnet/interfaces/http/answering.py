@@ -19,7 +19,7 @@ from linnet.calling.guided import Guide, Guided
 from linnet.calling.native import told_of
 from linnet.calling.repair import repair
 from linnet.calling.way import Caller, guide_for, stored_profile
-from linnet.errors import ConstraintInvalid, ToolArgumentsInvalid
+from linnet.errors import ConstraintInvalid, EmptyRequest, ToolArgumentsInvalid
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
@@ -84,7 +84,8 @@ class Ended:
 
 @dataclass(frozen=True)
 class Whole:
-    """The end of all: what they cost together, and how they came about. `how` is that of `linnet run`."""
+    """The end of all: what they cost together, and how they came about. `how` is that of `linnet run`; `dropped` says
+    what of the request the model did not see, for it had no room."""
 
     how: str
     usage: Usage = Usage()
@@ -92,6 +93,7 @@ class Whole:
     degraded: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     repairs: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 Event = Said | Called | Ended | Whole
@@ -121,6 +123,8 @@ def _plan(model: Model, asked: Asked, profiled: Model) -> Guided:
     """The calls that the last user's text wants; none where a result has come back and all were made at once."""
     text = next((m.content for m in reversed(asked.messages) if m.role == "user"), "")
     since = _since(asked)
+    if not text.strip() and asked.choice != "auto":
+        raise EmptyRequest("a call has to be made, and no user has said a word of what it is to do", param="messages")
     if not text.strip() or asked.own.continues:
         return Guided((), Usage(), ())
     if asked.choice != "auto":

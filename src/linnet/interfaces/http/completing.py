@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import secrets
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -16,7 +17,8 @@ from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.sse import DONE, frame
 from linnet.interfaces.http.told import extension, openai_usage, whole_of
 from linnet.messages import Step
-from linnet.requests import Generate, Model, Piece, Prompt, Segment, Usage
+from linnet.requests import Count, Generate, Model, Piece, Prompt, Segment, Usage
+from linnet.requests import complete as counted
 
 Json = dict[str, Any]
 
@@ -33,6 +35,51 @@ class Gap:
     before: tuple[str, ...] = ()
     choices: int = 1
     notes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def shorter(self, cut: int) -> Gap:
+        """Without what is farthest from the gap: one of the texts before for each `cut`, and then one of `PARTS` of
+        what is around the gap, the prefix to a beginning of a line, so that the next request begins with it too."""
+        away = min(cut, len(self.before))
+        share, suffix = cut - away, self.suffix or ""
+        start = len(self.prefix) * share // PARTS
+        start = (self.prefix.find("\n", start) + 1 or start) if share else 0
+        end = len(suffix) - len(suffix) * share // PARTS
+        told = (
+            (away, f"{away} of the texts before, the farthest ones"),
+            (start, f"the first {start:,} characters of the prefix"),
+            (len(suffix) - end, f"the last {len(suffix) - end:,} characters of the suffix"),
+        )
+        return replace(
+            self,
+            prefix=self.prefix[start:],
+            suffix=self.suffix and suffix[:end],
+            before=self.before[away:],
+            dropped=tuple(text for lost, text in told if lost),
+        )
+
+
+PARTS = 32
+
+
+def fitted(model: Model, gap: Gap, answer: int) -> Gap:
+    """As much of a gap as fits the model's context beside so many tokens of answer, and `dropped` tells of the rest;
+    all of it where not even a little would fit."""
+    room = model.capabilities.context - answer
+
+    def fits(cut: int) -> bool:
+        prompt, _ = prompt_of(model, gap.shorter(cut))
+        if sum(len(segment.text.encode(errors="replace")) for segment in prompt) + _CONTROL <= room:
+            return True  # no token is less than a byte
+        return counted(model, Count(prompt)).count <= room
+
+    cuts = len(gap.before) + PARTS
+    found = 0 if fits(0) else bisect.bisect_left(range(cuts), True, lo=1, key=fits)
+    return gap.shorter(found) if found < cuts else gap
+
+
+_CONTROL = 8
+"""Tokens that a tokeniser may put around a prompt."""
 
 
 def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
@@ -61,7 +108,7 @@ def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
         yield Ended("length" if event.finish == "length" else "stop", choice)
     assert usage is not None
     filled = "fallback:continuation" if WITHOUT in notes else "model"
-    yield Whole(how or filled, usage, model.capabilities.name, notes, tuple(steps))
+    yield Whole(how or filled, usage, model.capabilities.name, notes, tuple(steps), dropped=gap.dropped)
 
 
 def prompt_of(model: Model, gap: Gap) -> tuple[Prompt, tuple[str, ...]]:

@@ -38,6 +38,11 @@ class EmbeddingRequest(Loose):
         check_size(given)
         return given
 
+    def check_width(self, width: int) -> None:
+        """Raises NotOffered where others are wanted than vectors of so many numbers; 0 is not known yet."""
+        if width and self.dimensions not in (None, width):
+            raise NotOffered(f"the vectors of this model have {width} numbers each", param="dimensions")
+
 
 def router(service: Service) -> APIRouter:
     paths = APIRouter()
@@ -45,7 +50,8 @@ def router(service: Service) -> APIRouter:
     @paths.post("/v1/embeddings", **documented(EmbeddingRequest, "Vectors of texts"))
     async def embeddings(request: Request) -> Response:
         asked = await received(request, EmbeddingRequest)
-        texts = asked.texts()
+        texts, embeds = asked.texts(), service.model(asked.model).capabilities.embeds
+        asked.check_width(embeds.width if embeds else 0)
 
         def work(model: Model, _: Model) -> Iterator[Done]:
             yield complete(model, Embed(texts))
@@ -59,8 +65,7 @@ def router(service: Service) -> APIRouter:
 def _answer(asked: EmbeddingRequest, done: Done, model: Model) -> dict[str, Any]:
     vectors, able = done.vectors, model.capabilities
     assert vectors is not None, "it was asked to embed"
-    if asked.dimensions not in (None, vectors.width):
-        raise NotOffered(f"the vectors of this model have {vectors.width} numbers each", param="dimensions")
+    asked.check_width(vectors.width)
     packed = asked.encoding_format == "base64"
     rows = [{"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(_rows(vectors, packed))]
     embeds = able.embeds

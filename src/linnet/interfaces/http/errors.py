@@ -56,11 +56,14 @@ def status_of(error: LinnetError) -> int:
 
 
 def headers_of(error: LinnetError) -> dict[str, str]:
-    """What goes beside the body: when to come back, and how to say who one is."""
+    """What goes beside the body: when to come back, if at all, and how to say who one is. OpenAI's and Anthropic's
+    clients send all that has a status from 500 on once more by themselves: what took too long would again."""
     status = status_of(error)
     found: dict[str, str] = {}
     if status == 503:
         found["Retry-After"] = str(max(1, round(error.details.get("retry_after", RETRY_SECONDS))))
+    if not error.retryable or isinstance(error, errors.DeadlineExceeded):
+        found["x-should-retry"] = "false"
     if status == 401:
         found["WWW-Authenticate"] = "Bearer"
     return found

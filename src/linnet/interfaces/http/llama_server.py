@@ -14,7 +14,7 @@ from linnet import __version__, requests
 from linnet.errors import LinnetError, NotOffered
 from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.body import received
-from linnet.interfaces.http.completing import Gap, complete, prompt_of
+from linnet.interfaces.http.completing import Gap, complete, fitted, prompt_of
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.errors import openai_body
 from linnet.interfaces.http.llama_shapes import (
@@ -41,8 +41,9 @@ def router(service: Service) -> APIRouter:
         made = Filled(asked, gap)
 
         def work(model: Model, _: Model) -> Iterator[Event]:
-            events = complete(model, gap, own)
-            return timely(events, asked.t_max_predict_ms, model, gap) if asked.t_max_predict_ms else events
+            shown = fitted(model, gap, own.max_tokens) if isinstance(asked, InfillRequest) else gap
+            events, most = complete(model, shown, own), asked.t_max_predict_ms or 0
+            return timely(events, most, model, shown) if most > 0 else events
 
         run = service.run(asked.model, request.scope["owner"], work)
         if asked.stream:
@@ -105,7 +106,7 @@ def timely(events: Iterator[Event], milliseconds: float, model: Model, gap: Gap)
             usage = Usage(requests.complete(model, Count(prompt_of(model, gap)[0])).count, 0, said)
             notes = ("ended at the time that the client gave; tokens are estimated",)
             yield Ended("length")
-            yield Whole("model", usage, model.capabilities.name, notes)
+            yield Whole("model", usage, model.capabilities.name, notes, dropped=gap.dropped)
             return
 
 
@@ -151,7 +152,7 @@ class Filled:
             "generation_settings": {},
             "prompt": self.gap.prefix,
             "has_new_line": "\n" in text,
-            "truncated": False,
+            "truncated": bool(end.dropped),
             "stop_type": "limit" if self._finish == "length" else "eos",
             "stopping_word": "",
             "timings": self._timings(computed, predicted, usage.cached_tokens),

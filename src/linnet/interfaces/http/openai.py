@@ -58,7 +58,7 @@ def router(service: Service) -> APIRouter:
         told = [described(service, name) for name in service.models]
         return JSONResponse({"object": "list", "data": told})
 
-    @paths.get("/v1/models/{model}", **documented(None, "One model"))
+    @paths.get("/v1/models/{model:path}", **documented(None, "One model"))
     async def model(request: Request, model: str) -> Response:
         service.model(model)
         return JSONResponse(described(service, model))

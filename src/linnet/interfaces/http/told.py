@@ -18,7 +18,7 @@ def extension(whole: Whole, **more: Any) -> dict[str, Any]:
         "model": whole.model,
         "usage": asdict(whole.usage),
         "degraded": list(whole.degraded),
-        "dropped": [],
+        "dropped": list(whole.dropped),
         "repairs": list(whole.repairs),
         "steps": [asdict(step) for step in whole.steps],
         **more,
