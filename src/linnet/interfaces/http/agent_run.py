@@ -146,7 +146,7 @@ class AgentRun:
             self._loop.call_soon_threadsafe(self._wait_for, question)
             if not question.answered.wait(LIMITS.approval_seconds):
                 self._loop.call_soon_threadsafe(self._give_up, question)
-                return False
+                question.answered.wait(1)  # a decision that has just been told to its client stands
         return question.approved and not self._cancelled
 
     def _give_up(self, question: _Question) -> None:
