@@ -28,7 +28,17 @@ def test_outcomes_have_the_order_of_the_items(items: list[str], at_once: int, ah
 def test_what_is_alike_is_worked_on_together_and_nothing_waits_for_ever() -> None:
     worked: list[str] = []
     items = ["b1", "a1", "c1", "a2", "b2", "a3"]
-    list(in_order(items, lambda i, item: worked.append(item), at_once=1, ahead=6, alike=lambda item: item[0]))
+    all_there = threading.Event()
+
+    def source() -> Iterator[str]:
+        yield from items
+        all_there.set()
+
+    def work(index: int, item: str) -> None:
+        all_there.wait(10)
+        worked.append(item)
+
+    list(in_order(source(), work, at_once=1, ahead=7, alike=lambda item: item[0]))
     # The first may have been taken before the others were there; from it on the sweep goes up, and begins anew.
     assert sorted(worked) == sorted(items)
     assert worked.index("a2") + 1 == worked.index("a3")

@@ -36,6 +36,7 @@ def bindings() -> Any:
         if spec is None:
             raise ModelInvalid("the package llama-cpp-python is not installed", hint="Run `make install`.")
         stub = types.ModuleType("llama_cpp")
+        stub.__spec__ = spec
         stub.__path__ = list(spec.submodule_search_locations or [])
         sys.modules["llama_cpp"] = stub
     return importlib.import_module("llama_cpp.llama_cpp")
