@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,6 +111,13 @@ class Channel:
             raise EOFError
         self._buffer += chunk
         return self.buffered()
+
+    def arrived(self, most: int) -> Iterator[Record]:
+        """What `pending` has to say, at most so many records; never blocks."""
+        for _ in range(most):
+            if (record := self.pending()) is None:
+                return
+            yield record
 
     def wait(self, seconds: float) -> bool:
         """Whether `pending` may have something new to say, waiting at most so long for it."""

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count
 
 from linnet import log
 from linnet.channel import check
@@ -272,7 +272,7 @@ class Supervisor:
         while not hung and broken is None:
             try:
                 if running.channel.wait(_TICK):
-                    for record in islice(iter(running.channel.pending, None), 256):  # a flood is watched as well
+                    for record in running.channel.arrived(256):  # a flood is watched as well
                         self._take(record)
             except ProtocolBroken as error:
                 broken = error
