@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,20 @@ def test_a_pattern_that_explodes_is_accepted_quickly_or_refused(tokenizer: Any, 
         assert guide.allowed().size
     except ConstraintInvalid:
         pass
+
+
+def test_what_a_constraint_may_take_before_its_first_token(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many copies of much text are the most that is needed; some 1.4 times of it is refused."""
+    words = [f"w{i * 7919 % 10_007}{'xyz'[i % 3]}" for i in range(5_000)]
+    parts = [(Fixed(f'"{i}": "'), Hole(f"n{i}", Copy(" ".join(words[i * 80 : i * 80 + 80]), 6))) for i in range(40)]
+    large = Holes(tuple(part for pair in parts for part in pair))
+    assert len(grammar(large).encode()) > LIMITS.grammar_bytes * 3 // 4
+    assert Guide(tokenizer, large).allowed().size
+    beyond = Pattern("(a|b|ab)*" * 400)
+    with pytest.raises(ConstraintInvalid, match="initial_lexer_fuel"):
+        Guide(tokenizer, beyond)
+    monkeypatch.setattr("linnet.worker.constrain.LIMITS", replace(LIMITS, grammar_start_fuel=1_000_000))
+    assert Guide(tokenizer, beyond).allowed().size
 
 
 # --- numbers -------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ class Guide:
         from llguidance import LLMatcher, LLParserLimits
 
         self._constraint = constraint
-        limits = LLParserLimits(step_lexer_fuel=LIMITS.grammar_fuel)
+        limits = LLParserLimits(initial_lexer_fuel=LIMITS.grammar_start_fuel, step_lexer_fuel=LIMITS.grammar_fuel)
         self._matcher = LLMatcher(tokenizer, grammar(constraint), limits=limits, log_level=0)
         self._check()
 

@@ -26,7 +26,7 @@ from linnet.errors import InputInvalid, LinnetError, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.program import Ending, Exited, Launch
 from linnet.protocol import Failed, failed
-from linnet.worker import confine, gate, kernel, lockdown
+from linnet.worker import confine, gate, kernel
 from linnet.worker.confine import Apart
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -307,7 +307,8 @@ def _say(end: int, **what: Any) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
-    lockdown.die_with_parent(int(arguments[2]))
+    # Killed with its parent it could not end what it has started: here the end of the pipe tells.
+    kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, 0, 0, 0, 0)
     job = channel.receive()
     if not isinstance(job, Launch):
         return 0 if job is None else 2
