@@ -309,6 +309,8 @@ def main(arguments: Sequence[str]) -> int:
     channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
     # Killed with its parent it could not end what it has started: here the end of the pipe tells.
     kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, 0, 0, 0, 0)
+    if os.getppid() != int(arguments[2]):
+        return 1
     job = channel.receive()
     if not isinstance(job, Launch):
         return 0 if job is None else 2
