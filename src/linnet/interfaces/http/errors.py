@@ -17,6 +17,7 @@ STATUS: dict[type[LinnetError], int] = {
     errors.Forbidden: 403,
     errors.SettingsInvalid: 500,
     errors.ModelError: 500,
+    errors.RunUnderWay: 409,
     errors.ModelNotFound: 404,
     errors.EngineError: 503,
     errors.WorkerCrashed: 500,
