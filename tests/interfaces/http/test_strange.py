@@ -18,7 +18,12 @@ from linnet.script import Say
 Says = Callable[[str], Say]
 HERE = Path(__file__).parent
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# So much is made here that what earlier tests have left to the collector is found here: sockets of one of them, which is
+# still to be found out (docs/log.md).
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 def strange() -> Any:
