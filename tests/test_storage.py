@@ -176,6 +176,8 @@ def test_where_data_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 # --- every write there is ------------------------------------------------------------------------
 
 WRITERS = {
+    "agent/runs.py": "an empty file that is locked while a run is under way",
+    "interfaces/mcp/server.py": "standard output, by its descriptor",
     "storage.py": "is how files are replaced whole",
     "log.py": "appends whole lines, and cuts off half of one",
     "runtime/snapshots.py": "computed prefixes: a temporary file, synced, renamed; believed only with their digest",
