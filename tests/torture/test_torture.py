@@ -18,6 +18,10 @@ from harness import CASES, World
 
 SMALL = {name: case for name, case in CASES.items() if case.small}
 LARGE_ONLY = {
+    "burst over HTTP": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
+    "streams over HTTP": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
+    "strange bodies": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
+    "idle connections": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
     "stopped": "takes ten seconds an attempt",
     "hang": "takes ten seconds an attempt; tests/runtime/test_supervisor.py has it with a shorter limit",
     "swapped": "wants the real engine",
