@@ -7,17 +7,16 @@ imports and lock-down. llama.cpp re-encodes by path, so that job may open its tw
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from linnet.channel import Channel
-from linnet.errors import InputInvalid, LinnetError, ModelError, StorageFull
+from linnet.errors import InputInvalid, ModelError, StorageFull
 from linnet.limits import KIB, LIMITS
-from linnet.protocol import Beat, Compare, Compared, Encode, Recoded, failed
-from linnet.worker import compare, llama, lockdown
+from linnet.protocol import Beat, Compare, Compared, Encode, Recoded
+from linnet.worker import compare, errand, llama, lockdown
 
 
 def encode(job: Encode) -> Recoded:
@@ -96,19 +95,11 @@ def run(job: Compare, beat: Callable[[Beat], None]) -> Compared:
 
 
 def main() -> int:
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])), child=True)
-    lockdown.die_with_parent(int(sys.argv[2]))
-    job = channel.receive()
-    if not isinstance(job, Encode | Compare):
-        return 0 if job is None else 2
-    try:
-        channel.send(encode(job) if isinstance(job, Encode) else run(job, _beats(channel)))
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    return errand.run(sys.argv, Encode | Compare, _done)
+
+
+def _done(job: Encode | Compare, channel: Channel) -> Recoded | Compared:
+    return encode(job) if isinstance(job, Encode) else run(job, _beats(channel))
 
 
 def _beats(channel: Channel) -> Callable[[Beat], None]:

@@ -25,8 +25,8 @@ from linnet.channel import Channel
 from linnet.errors import InputInvalid, LinnetError, WorkerCrashed
 from linnet.limits import LIMITS
 from linnet.program import Ending, Exited, Launch
-from linnet.protocol import Failed, failed
-from linnet.worker import confine, gate, kernel
+from linnet.protocol import Failed
+from linnet.worker import confine, errand, gate, kernel
 from linnet.worker.confine import Apart
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -306,22 +306,14 @@ def _say(end: int, **what: Any) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
-    # Killed with its parent it could not end what it has started: here the end of the pipe tells.
+    return errand.run(arguments, Launch, run, _outlive)
+
+
+def _outlive(parent: int) -> None:
+    """Killed with its parent it could not end what it has started: here the end of the pipe tells."""
     kernel.libc().prctl(kernel.PR_SET_PDEATHSIG, 0, 0, 0, 0)
-    if os.getppid() != int(arguments[2]):
-        return 1
-    job = channel.receive()
-    if not isinstance(job, Launch):
-        return 0 if job is None else 2
-    try:
-        channel.send(run(job, channel))
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -13,17 +13,14 @@ import contextlib
 import importlib
 import logging
 import os
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from encodings.aliases import aliases
 
-from linnet.channel import Channel
-from linnet.errors import LinnetError
 from linnet.page import Extract, Extracted, charset_of
-from linnet.protocol import Beat, failed
-from linnet.worker import lockdown
+from linnet.protocol import Beat
+from linnet.worker import errand, lockdown
 
 _PROSE = "<p>One sentence of some length, with a comma in it. And another one, for there is text.</p>"
 _HEAD = (
@@ -112,19 +109,7 @@ def _clean(text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
-    lockdown.die_with_parent(int(arguments[2]))
-    job = channel.receive()
-    if not isinstance(job, Extract):
-        return 0 if job is None else 2
-    try:
-        channel.send(run(job, lambda: channel.send(Beat("load", 1.0))))
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    return errand.run(arguments, Extract, lambda job, channel: run(job, lambda: channel.send(Beat("load", 1.0))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import io
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,12 +21,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from linnet.channel import Channel
-from linnet.errors import LinnetError
 from linnet.limits import LIMITS
-from linnet.protocol import Beat, failed
+from linnet.protocol import Beat
 from linnet.trial import Trial, Tried
-from linnet.worker import lockdown
+from linnet.worker import errand, lockdown
 
 _OFFERED = (
     "abc array base64 binascii bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal "
@@ -110,19 +107,7 @@ def _clean(text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
-    lockdown.die_with_parent(int(arguments[2]))
-    job = channel.receive()
-    if not isinstance(job, Trial):
-        return 0 if job is None else 2
-    try:
-        channel.send(run(job, lambda: channel.send(Beat("load", 1.0))))
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    return errand.run(arguments, Trial, lambda job, channel: run(job, lambda: channel.send(Beat("load", 1.0))))
 
 
 if __name__ == "__main__":
