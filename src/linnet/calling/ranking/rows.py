@@ -99,10 +99,10 @@ def _retold(
     each = [_of_row(single, own, row) for row in range(len(table.calls))]
     score = table.score
     for parameter, by_row in told.items():
-        held = NOTHING if not parameter.required else by_row[min(by_row)]
+        held = by_row[min(by_row)] if parameter.required else NOTHING
         for row, taken in enumerate(each):
-            value = by_row.get(row, held)
-            taken[parameter] = value
-            held = value if parameter.required else held
+            taken[parameter] = by_row.get(row, held)
+            if parameter.required:
+                held = taken[parameter]
         score += sheet.cost(parameter, single[parameter]) - sum(sheet.cost(parameter, c) for c in by_row.values())
     return replace(_filled(table, each), score=score, told=tuple(told))

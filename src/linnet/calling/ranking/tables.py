@@ -248,10 +248,7 @@ def _split(table: _Table) -> Split:
     """What the lists of a table say of each call."""
     made = {choice.parameter: choice.made for choice in table.choices if choice.made}
     return Split(
-        tuple(
-            {p: c for p, c in zip(made, row, strict=True)}
-            for row in zip(*(m.items for m in made.values()), strict=True)
-        ),
+        tuple(dict(zip(made, row, strict=True)) for row in zip(*(one.items for one in made.values()), strict=True)),
         table.score,
         listed=tuple(made),
         apart=sum(one.apart for one in made.values()),
