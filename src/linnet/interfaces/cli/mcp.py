@@ -32,8 +32,9 @@ def mcp(
         from linnet.interfaces.cli.tool_files import sorted_out
         from linnet.interfaces.mcp.server import serve
 
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        chosen["router"] = router
+        chosen = options.chosen(
+            root, model, context, threads, encoding, require_sandbox, timeout, allow, deny, router
+        )
         settings, (files, named) = options.settings(**chosen), sorted_out(tools or [], standard or [])
         with open_agent(settings, files, named, told=output.complain) as agent:
             serve(agent)

@@ -71,6 +71,7 @@ def chosen(
     timeout: Timeout,
     allow: Allow = None,
     deny: Deny = None,
+    router: RouterFile = None,
 ) -> dict[str, Any]:
     """What of a command's options stands for a setting, by the setting's name."""
     return {
@@ -83,6 +84,7 @@ def chosen(
         "request_seconds": timeout,
         "allow": split(allow),
         "deny": split(deny),
+        "router": router,
     }
 
 

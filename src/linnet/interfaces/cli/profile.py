@@ -46,8 +46,10 @@ def profile(
 
         if picture:
             pictures.check(picture)
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        found = _profiled(text, tools or [], standard or [], chosen | {"router": router})
+        chosen = options.chosen(
+            root, model, context, threads, encoding, require_sandbox, timeout, allow, deny, router
+        )
+        found = _profiled(text, tools or [], standard or [], chosen)
         if picture:
             from linnet.evals.speed.profile_picture import draw
 

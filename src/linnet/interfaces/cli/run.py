@@ -48,8 +48,9 @@ def run(
     with output.reporting(as_json):
         from linnet.agent.trace import trace_of
 
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        chosen["router"] = router
+        chosen = options.chosen(
+            root, model, context, threads, encoding, require_sandbox, timeout, allow, deny, router
+        )
         result, load = _answer(text, tools or [], standard or [], chosen, run_id)
         if as_json:
             output.say_json(result.describe() | ({"trace": trace_of(result, load).describe()} if traced else {}))

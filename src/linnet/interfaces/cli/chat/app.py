@@ -46,8 +46,10 @@ def chat(
     /help lists the commands. Over a pipe nobody is asked: a tool that needs a permission has it by --allow, or not.
     """
     with output.reporting(as_json):
-        chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        settings = options.settings(**chosen, router=router)
+        chosen = options.chosen(
+            root, model, context, threads, encoding, require_sandbox, timeout, allow, deny, router
+        )
+        settings = options.settings(**chosen)
         interactive = not as_json and _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
         begin = _on_terminal if interactive else _over_pipe
         begin(lambda approve: _opener(settings, tools or [], standard or [], approve), resume, as_json)
