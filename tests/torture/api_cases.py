@@ -190,8 +190,8 @@ def _whole(answer: Answer | None, nonce: str, nonces: list[str]) -> None:
     chunks = [json.loads(one) for one in data[:-1]]
     expect(len({chunk["id"] for chunk in chunks}) == 1, "it has several ids")
     text = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
-    found = set(re.findall("n[0-9a-f]{12}", text))
-    expect(found == {nonce}, f"it holds {found & set(nonces) - {nonce} or text[:100]!r}")
+    found = set(re.findall("n[0-9a-f]{12}", text)) & set(nonces)
+    expect(found == {nonce}, f"it holds {found - {nonce} or text[:100]!r}")
 
 
 # --- doors ---------------------------------------------------------------------------------------

@@ -85,8 +85,7 @@ def health_is_truthful(trial: Trial) -> None:
 
 @case("soak", "Load", small=0, scripted=60, worst="from a kill to the next answer")
 def a_worker_is_killed_every_minute(trial: Trial) -> None:
-    """As many minutes as attempts, two clients. The slope is of the second half: what Python keeps after a start is no
-    leak."""
+    """As many minutes as attempts. The slope is of the second half: what Python keeps after a start is no leak."""
     engine = trial.open(seconds_per_token=0.001)
     samples: list[tuple[float, float]] = []
     started, stop, asked = time.monotonic(), threading.Event(), itertools.count()
