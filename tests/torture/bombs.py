@@ -126,7 +126,7 @@ def run_of_one(draw: random.Random) -> tuple[str, str, Json]:
             ("/v1/responses", {"input": text, "max_output_tokens": 2}),
             ("/infill", {"input_prefix": text, "input_suffix": text, "prompt": "", "n_predict": 2}),
             ("/v1/embeddings", {"input": text}),
-            ("/v1/agent/runs", {"text": text}),
+            ("/v1/agent/runs", {"text": text, "stream": True}),
         )
     )
     return f"{name} to {path}", path, body
