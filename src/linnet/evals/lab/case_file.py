@@ -33,6 +33,7 @@ _HINT = "docs/prompt-lab.md has the form of the file; `linnet prompt new FILE` w
 _QUOTES = "A text with `: `, ` #`, `?`, commas or brackets in it belongs in quotes. " + _HINT
 
 _FILE = TypeAdapter(FileForm)
+_UNKNOWN = "unexpected_keyword_argument"
 
 # --- reading -------------------------------------------------------------------------------------
 
@@ -66,11 +67,13 @@ def planned(marked: Marked, name: str, tools: Sequence[Tool] = ()) -> Plan:
 
 def _wrong(error: ValidationError, marked: Marked) -> Wrong:
     """The first fault, and how many more there are."""
-    faults = error.errors(include_url=False, include_context=False)
-    fault = min(faults, key=lambda fault: marked.line(_seen(fault["loc"], marked)))
+    every = error.errors(include_url=False, include_context=False)
+    # a list whose parts are wrong is also told to be too short
+    faults = [f for f in every if not any(f["loc"] == o["loc"][: len(f["loc"])] != o["loc"] for o in every)]
+    fault = min(faults, key=lambda fault: (marked.line(_seen(fault["loc"], marked)), fault["type"] != _UNKNOWN))
     path = _seen(fault["loc"], marked)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    if fault["type"] == "unexpected_keyword_argument":
+    if fault["type"] == _UNKNOWN:
         known = [field.name for field in fields(home(fault["loc"][:-1]))]
         what = f"{_spelled(fault['loc'])} is not a field here; {nearest(str(fault['loc'][-1]), known)}"
     else:

@@ -19,7 +19,7 @@ COLOURS = 8
 """Of variants, before they come round again."""
 _LABELS, _RIGHT, _ROW, _AXIS = 158.0, 58.0, 32.0, 28.0
 
-Scale = Callable[[float], float]
+Spot = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,31 @@ def worth(found: Findings) -> Markup:
             _line(50, up.at(share), WIDTH - 20, up.at(share), "grid"),
             _text(f"{share:.0%}", 42, up.at(share) + 4, "tick end"),
         ]
-    for place, row in enumerate(found.rows):
-        parts += _spot(row, place, across, up)
+    spots = [(across.at(row.seconds.median), up.at(row.share)) for row in found.rows]
+    for place, (row, spot, label) in enumerate(zip(found.rows, spots, _apart(spots), strict=True)):
+        parts += _spot(row, f"c{place % COLOURS}", spot, label, up)
     return _picture("Right answers against the median of seconds", height + _AXIS, parts)
 
 
-def _spot(row: Row, place: int, across: _Axis, up: _Axis) -> list[Markup]:
-    x, y, colour = across.at(row.seconds.median), up.at(row.share), f"c{place % COLOURS}"
-    low, high = map(up.at, row.interval)
-    side, anchor = (-11, "name end") if x > WIDTH * 0.6 else (11, "name")
+def _spot(row: Row, colour: str, spot: Spot, label: Spot, up: _Axis) -> list[Markup]:
+    (x, y), (low, high) = spot, map(up.at, row.interval)
+    side, kind = (-12, "name end") if x > WIDTH * 0.6 else (12, "name")
     return [
         _line(x, low, x, high, f"whisker {colour}"),
         element("circle", cx=x, cy=y, r=7.0, class_=f"point {colour}"),
-        _text(_short(row.variant, 30), x + side, y + 4, anchor),
+        _text(_short(row.variant, 30), label[0] + side, label[1] + 4, kind),
     ]
+
+
+def _apart(spots: Sequence[Spot]) -> list[Spot]:
+    """Where their labels go: beside them; where two would meet, one above the other beside the leftmost."""
+    placed: dict[int, Spot] = {}
+    for n in sorted(range(len(spots)), key=lambda n: (-spots[n][1], spots[n][0])):
+        x, y = spots[n]
+        while met := [a for a, b in placed.values() if abs(x - a) < WIDTH * 0.45 and abs(y - b) < 15]:
+            x, y = min(x, *met), y - 4
+        placed[n] = (x, y)
+    return [placed[n] for n in range(len(spots))]
 
 
 def cases(found: Findings) -> Markup:
@@ -158,7 +169,7 @@ def cases(found: Findings) -> Markup:
             title = element("title", f"{outcome.case.id}: {outcome.fault or 'right'}")
             size = {"width": cell - gap, "height": min(24.0, max(cell, 14.0)) - gap, "rx": min(4.0, cell / 5)}
             parts.append(element("rect", title, x=_LABELS + n * cell, y=y - 11, class_=f"cell {kind}", **size))
-        parts.append(_text(f"{row.right}/{row.of}", WIDE, y + 4, "value end"))
+        parts.append(_text(f"{row.right}/{row.of}", _LABELS + count * cell + 12, y + 4, "value"))
     return _picture("Which cases are right", _ROW * len(found.rows), parts, WIDE)
 
 

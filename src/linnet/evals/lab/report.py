@@ -17,6 +17,7 @@ from linnet.evals.lab import chart
 from linnet.evals.lab.answer import Outcome
 from linnet.evals.lab.findings import Findings, Row
 from linnet.evals.lab.markup import Markup, element, together
+from linnet.requests import Choice, Pattern, Schema
 
 _SHOWN = 4_000
 """Characters of one answer that the page shows."""
@@ -153,13 +154,18 @@ def _p(value: float) -> str:
 def _tried(found: Findings) -> Markup:
     parts: list[Markup] = []
     for variant in found.plan.variants:
-        knobs = {name: value for name, value in variant.content()["settings"].items() if value not in ((), 0, 1.0)}
-        texts = [f"{kind}: {text}" for kind, text in variant.content()["prompt"].items() if text]
+        content = variant.content()
+        texts = [f"{kind}: {text}" for kind, text in content["prompt"].items() if text]
+        knobs = [f"{name} {value}" for name, value in content["settings"].items() if value not in ((), 0, 1.0)]
         constraint = variant.notation.constraint
-        form = variant.notation.by if constraint is None else f"{constraint.kind} {_json(vars(constraint))}"
-        told = [*texts, f"notation: {form}", f"model: {variant.model}", f"settings: {_json(knobs)}"]
-        parts += [element("dt", variant.name), element("dd", element("pre", "\n".join(told)))]
+        form = variant.notation.by if constraint is None else f"{constraint.kind} {_json(_inside(constraint))}"
+        told = element("pre", "\n".join(texts)), element("p", " · ".join([form, variant.model, *knobs]))
+        parts += [element("dt", variant.name), element("dd", *told)]
     return element("dl", *parts)
+
+
+def _inside(constraint: Choice | Pattern | Schema) -> object:
+    return next(value for name, value in vars(constraint).items() if name in ("options", "regex", "schema"))
 
 
 def _json(value: object) -> str:
