@@ -73,7 +73,7 @@ def _option(option: Any) -> tuple[str, str, str]:
 def _choices(option: Any) -> str:
     """What an option may be, where that is one of a few words."""
     kind = option.type_descriptor.annotation
-    return "|".join(str(one.value) for one in kind) if issubclass(kind, enum.Enum) else ""
+    return "|".join(str(one.value) for one in kind) if isinstance(kind, type) and issubclass(kind, enum.Enum) else ""
 
 
 def _default(value: Any) -> str:
