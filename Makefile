@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test torture soak fuzz lint check format eval clean
+.PHONY: install run test torture soak fuzz lint check format docs eval clean
 
 install: $(INSTALLED)
 
@@ -68,6 +68,10 @@ check: lint test
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pages of docs/reference, made of the code; a test fails where they are stale.
+docs: install
+	$(BIN)/python -m linnet.interfaces.reference
 
 eval: install
 	$(BIN)/linnet eval examples

@@ -215,6 +215,13 @@ class Limits:
     python_piece_seconds: float = _limit(1.0, "s", "of processor time, one of those pieces")
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
+    # the prompt lab
+    lab_file_bytes: int = _limit(256 * KIB, "bytes", "one case file of the prompt lab")
+    lab_depth: int = _limit(48, "levels", "nesting of a case file")
+    lab_values: int = _limit(50_000, "values", "in one case file, aliases written out")
+    lab_cases: int = _limit(2_000, "cases", "in one case file")
+    lab_variants: int = _limit(64, "variants", "that one case file compares")
+    lab_journal_bytes: int = _limit(256 * MIB, "bytes", "answers of the prompt lab in one file")
     # programs that a tool runs
     program_output_bytes: int = _limit(
         MIB, "bytes", "kept of each output of one program, unless its caller says less"
