@@ -75,6 +75,7 @@ ONE_PAST = {
     "schema_nodes": "test_schema.py::test_the_number_of_schemas_ends_at_the_limit",
     "grammar_bytes": "worker/test_constrain.py::test_a_grammar_over_the_limit_is_refused_with_both_numbers",
     "grammar_fuel": "worker/test_constrain.py::test_a_pattern_that_explodes_is_accepted_quickly_or_refused",
+    "constraint_chars": "worker/test_stretch.py::test_the_limit_and_one_past_it",
     "grammar_start_fuel": "worker/test_constrain.py::test_what_a_constraint_may_take_before_its_first_token",
     "stops": "test_limits_past.py::test_one_past_what_a_request_may_hold",
     "continuations": "test_limits_past.py::test_one_past_what_a_request_may_hold",

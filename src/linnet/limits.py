@@ -22,6 +22,7 @@ class Limits:
     schema_depth: int = _limit(32, "levels", "nesting of a JSON Schema or JSON value")
     schema_nodes: int = _limit(4_096, "schemas", "inside one tool's parameters, references written out")
     grammar_bytes: int = _limit(64 * KIB, "bytes", "grammar that a constraint lowers to")
+    constraint_chars: int = _limit(64 * KIB, "characters", "that a constraint may ask for at one stretch")
     grammar_fuel: int = _limit(2_000_000, "steps", "of the lexer for one token, about 0.15 s of them")
     grammar_start_fuel: int = _limit(700_000, "steps", "of the lexer before the first token of a constraint")
     stops: int = _limit(16, "strings", "stop strings of one request")
