@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -19,10 +19,12 @@ from linnet.interfaces.http.client import ForClient
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.line import Line
 from linnet.interfaces.http.metrics import Metrics
+from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
 from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
 from linnet.runtime.cancelling import Cancelling
+from linnet.runtime.pool.resident import Resident
 
 Event = TypeVar("Event")
 
@@ -32,7 +34,7 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Service:
         seconds: float = LIMITS.request_seconds,
         at_once: int = LIMITS.http_at_once,
         room: int = LIMITS.http_queue,
+        residents: Callable[[], Iterable[Resident]] | None = None,
     ) -> None:
         self.models = dict(models)
         self.line = Line(at_once, room)
@@ -49,6 +52,8 @@ class Service:
         self.started = time.time()
         self._seconds = seconds
         self.metrics = Metrics(self.line)
+        self._paces = {name: Pace() for name in {model.capabilities.name for model in self.models.values()}}
+        self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
         self._beat = float("-inf")
         self._probe: asyncio.Task[LinnetError | None] | None = None
@@ -101,7 +106,29 @@ class Service:
     def owned(self, name: str, owner: str) -> ForClient:
         """A model as one client has it, outside the line. Raises ModelNotFound."""
         bare = self.model(name)
-        return ForClient(bare, owner, lambda event: self._heard(bare, event))
+        return ForClient(bare, owner, lambda: self._ear(bare))
+
+    def _ear(self, model: Model) -> Callable[[requests.Event], None]:
+        """For the events of one request."""
+        pace = self._paces[model.capabilities.name].ear()
+
+        def hear(event: requests.Event) -> None:
+            pace(event)
+            self._heard(model, event)
+
+        return hear
+
+    def stands(self, name: str) -> dict[str, Any]:
+        """What a model takes and how fast it is, as far as it is known: `loaded`, `memory_bytes` that it takes at
+        most, and `tokens_per_second` of its last answers. Raises ModelNotFound."""
+        called = self.model(name).capabilities.name
+        loaded = None if self._residents is None else {one.name: one.bytes for one in self._residents()}
+        pace = self._paces[called].tokens_per_second
+        return {
+            "loaded": None if loaded is None else called in loaded,
+            "memory_bytes": (loaded or {}).get(called),
+            "tokens_per_second": None if pace is None else round(pace, 1),
+        }
 
     def _heard(self, model: Model, event: requests.Event) -> None:
         """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""
