@@ -300,7 +300,7 @@ def test_what_speaks_is_cancelled_with_a_key(serving: Any, says: Says, opened: O
     expect(page.locator(".answer")).to_have_attribute("aria-live", "polite")
     expect(page.locator("#send")).to_have_text("Cancel")
     page.keyboard.press("Escape")
-    expect(page.locator(".turn.over")).to_contain_text("Cancelled.")
+    expect(page.locator(".turn.over .how")).to_contain_text("cancelled")
     expect(page.locator("#send")).to_have_text("Ask")
     assert running.idle(20)
 

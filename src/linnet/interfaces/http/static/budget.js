@@ -17,7 +17,7 @@ export function sections(sizes, usage, window) {
     ["system", "tools", "memory", "older", "history", "request"].map((name) => [name, sizes[name] ?? 0]));
   const taken = Object.values(said).reduce((sum, tokens) => sum + tokens, 0);
   const choosing = Math.max(0, sizes.window - room - answer);
-  return kept({ ...said, "kept for the answer": answer, "kept for choosing tools": choosing, free: Math.max(0, room - taken) }, ALWAYS);
+  return kept({ ...said, "answer (kept)": answer, "choosing tools (kept)": choosing, free: Math.max(0, room - taken) }, ALWAYS);
 }
 
 /** Draws into `place`; `asked` false means that the model heard nothing of the last request. */
@@ -31,7 +31,7 @@ export function drawBudget(place, found, window, asked = true) {
     return block;
   });
   const items = found.map(({ name, tokens }) =>
-    el("li", {}, el("i", { class: `swatch part-${slug(name)}`, "aria-hidden": "true" }), `${name} ${count(tokens)}`));
+    el("li", { class: tokens ? null : "none" }, el("i", { class: `swatch part-${slug(name)}`, "aria-hidden": "true" }), `${name} ${count(tokens)}`));
   const head = `Context of ${count(window)} tokens${asked ? "" : ", not used by the last answer"}`;
   show(place,
     svg("svg", { class: "strip", "aria-hidden": "true" }, blocks),
@@ -43,4 +43,4 @@ function kept(all, always) {
   return Object.entries(all).filter(([name, tokens]) => tokens || always.includes(name)).map(([name, tokens]) => ({ name, tokens }));
 }
 
-const slug = (name) => name.replaceAll(" ", "-");
+const slug = (name) => name.replaceAll(/[^a-z]+/g, "-");

@@ -4,9 +4,10 @@ const GROUPED = new Intl.NumberFormat("en");
 
 export const count = (number) => GROUPED.format(number);
 
-/** 0.00031 -> "0.3 ms", 0.0142 -> "14 ms", 1.5619 -> "1.56 s", 75 -> "75 s" */
+/** 0.00001 -> "< 0.1 ms", 0.00031 -> "0.3 ms", 0.0142 -> "14 ms", 1.5619 -> "1.56 s", 75 -> "75 s" */
 export function time(seconds) {
   const thousandths = seconds * 1000;
+  if (thousandths < 0.05) return "< 0.1 ms";
   if (thousandths < 9.95) return `${thousandths.toFixed(1)} ms`;
   if (thousandths < 999.5) return `${Math.round(thousandths)} ms`;
   return `${seconds.toFixed(seconds < 9.995 ? 2 : seconds < 59.95 ? 1 : 0)} s`;

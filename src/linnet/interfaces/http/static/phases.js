@@ -11,27 +11,34 @@ const NOTHING = { prompt_tokens: 0, cached_tokens: 0, generated_tokens: 0, force
 /** A wait that is shorter than this is the machine's, and no row of its own. */
 const SHORTEST_WAIT = 0.05;
 
-/** Rows of a turn that is over: its trace, the waits for a person, and `total`, the time of the last event. */
-export function rowsOf(trace, waits, total) {
-  const queued = Math.max(0, total - trace.seconds);
+const HASTE = 0.02;
+
+/** Rows of a turn that is over: its trace, the waits for a person, and how long it was `queued` before it began. */
+export function rowsOf(trace, waits, queued) {
   const first = firstQuestion(trace);
   const load = first && trace.load ? { question: first, seconds: trace.load } : null;
   const found = trace.steps.flatMap((step) => nested(step, 0, load));
-  const shifted = found.map((row) => later(row, queued));
+  const shifted = found.map((row) => behind(later(row, queued), waits));
   const rows = [...shifted, ...waits];
   if (queued >= SHORTEST_WAIT) rows.push(row("began", "a seat in the line, and an agent", 0, queued, { phase: "waited" }));
-  return rows.sort((a, b) => a.start - b.start || a.depth - b.depth);
+  return inOrder(rows);
 }
 
 /** Rows of a turn that is under way: what is known of it so far. */
-export function rowsSoFar(steps, waits) {
-  return [...steps.map((step) => nested(step, 0, null)[0]), ...waits].sort((a, b) => a.start - b.start);
+export function rowsSoFar(steps, waits, queued) {
+  const rows = steps.map((step) => later(nested(step, 0, null)[0], queued));
+  return inOrder([...rows, ...waits]);
 }
 
-/** A wait for a decision: a row as the others, `end` null as long as it lasts. */
+/** How long a turn was queued: a step is told no earlier than it ends, and some are told at once. */
+export function queuedBefore(told) {
+  return Math.max(0, Math.min(...told.map(({ step, at }) => at - step.start - step.seconds)));
+}
+
+/** A wait for a decision, until one was made (`approved` true or false) or still (null): a row as the others. */
 export function asked(call, start, end, approved) {
-  const said = end === null ? "waits for you" : approved ? "you allowed it" : "it was not allowed";
-  return row("asked", `${call.name}: ${said}`, start, end === null ? 0 : end - start, { phase: "waited" });
+  const said = approved === null ? "waits for you" : approved ? "you allowed it" : "it was not allowed";
+  return row("asked", `${call.name}: ${said}`, start, end - start, { phase: "waited" });
 }
 
 /** Tokens by what became of them; together they are all that the model was given and gave. */
@@ -53,13 +60,25 @@ export function ticks(total) {
   return Array.from({ length: Math.floor(total / step + 1e-9) + 1 }, (_, index) => index * step);
 }
 
+/** By their beginnings. A question to a person is told by a shorter way than the step before it, so it may seem early. */
+function inOrder(rows) {
+  const place = (one) => one.start + (one.name === "asked" ? HASTE : 0);
+  return rows.sort((a, b) => place(a) - place(b) || a.depth - b.depth);
+}
+
 function nested(step, depth, load) {
   const parts = merged((step.questions ?? []).flatMap((question) => phasesOf(question, load)));
   const by = step.data?.by ? ` · by ${step.data.by}` : "";
   const own = row(SAID[step.kind] ?? step.kind, step.detail + by, step.start, step.seconds, {
-    depth, parts, usage: step.usage ?? NOTHING, phase: step.kind === "tool" ? "tool" : "code",
+    depth, parts, usage: step.usage ?? NOTHING, phase: step.kind === "tool" ? "tool" : parts.length ? "code" : worked(step.usage),
   });
   return [own, ...(step.parts ?? []).flatMap((part) => nested(part, depth + 1, load))];
+}
+
+/** What a step mostly was whose questions are not told (yet): by the tokens that it took. */
+function worked(usage = NOTHING) {
+  if (usage.generated_tokens > usage.forced_tokens) return "decoded";
+  return usage.prompt_tokens ? "prefilled" : "code";
 }
 
 /** What the model did for one question: loading first, then its prompt, then token after token. */
@@ -108,6 +127,14 @@ function firstQuestion(trace) {
 function later(one, seconds) {
   const parts = one.parts.map((each) => ({ ...each, start: each.start + seconds }));
   return { ...one, start: one.start + seconds, parts };
+}
+
+/** A tool does not run while somebody is asked about it, though a refused one counts that time as its own. */
+function behind(one, waits) {
+  const wait = waits.find(({ start, seconds }) => one.phase === "tool" && one.start < start + seconds && one.start + one.seconds > start);
+  if (!wait) return one;
+  const start = Math.max(one.start, wait.start + wait.seconds);
+  return { ...one, start, seconds: Math.max(0, one.start + one.seconds - start) };
 }
 
 function row(name, detail, start, seconds, more = {}) {

@@ -3,7 +3,7 @@
 import { approval, argumentsOf } from "./approval.js";
 import { el, show } from "./dom.js";
 import { count, counted, rate, time } from "./numbers.js";
-import { asked, rowsOf, rowsSoFar, tokens } from "./phases.js";
+import { asked, queuedBefore, rowsOf, rowsSoFar, tokens } from "./phases.js";
 import { legend, timeline, tokenBar } from "./timeline.js";
 
 const HOW = { rule: "by rule", intent: "by an intent", model: "by the model", cache: "remembered", abstained: "abstained", failed: "failed" };
@@ -61,26 +61,26 @@ export class Turn {
   /** An event of its run, in order. */
   take(event) {
     const taken = {
-      step: () => this.#steps.push(event.step),
+      step: () => this.#steps.push(event),
       said: () => this.#parts.answer.append(event.text),
       approval: () => this.#waitsFor(event),
       decision: () => this.#decided(event),
       result: () => this.#calls.push(event),
       done: () => this.#done(event),
-      error: () => this.failed(event.error),
+      error: () => this.failed(event.error, event.at),
     };
     taken[event.type]?.();
-    if (!this.over) this.#draw(rowsSoFar(this.#steps, this.#waitRows(event.at)), event.at ?? 0);
+    if (!this.over) this.#drawSoFar(event.at ?? 0);
   }
 
-  /** The end of one without an answer: {code, message, hint}. */
-  failed(error) {
+  /** The end of one without an answer, so many seconds after it was accepted: {code, message, hint}. */
+  failed(error, at = 0) {
     this.fault = error;
     const cancelled = error.code === "cancelled";
     this.#ended();
-    show(this.#parts.notes, el("div", { class: cancelled ? "note" : "fault", role: "alert" },
-      el("p", {}, cancelled ? "Cancelled." : error.message), !cancelled && error.hint && el("p", { class: "note" }, error.hint),
-      !cancelled && el("p", { class: "code" }, error.code)));
+    show(this.#parts.how, el("b", {}, cancelled ? "cancelled" : "failed"), at && el("span", {}, `after ${time(at)}`));
+    if (!cancelled) show(this.#parts.notes, el("div", { class: "fault", role: "alert" },
+      el("p", {}, error.message), error.hint && el("p", { class: "note" }, error.hint), el("p", { class: "code" }, error.code)));
   }
 
   /** Says that the connection is gone, or is there again. */
@@ -93,6 +93,7 @@ export class Turn {
     const tick = () => {
       const words = this.element.classList.contains("lost") ? "connection lost, trying again" : this.#pending ? "waits for you" : "at work";
       this.#parts.working.textContent = `${words} · ${time((performance.now() - start) / 1000)}`;
+      if (this.#pending) this.#drawSoFar(this.#pending.at + (performance.now() - this.#pending.seen) / 1000);
     };
     tick();
     this.#clock = setInterval(tick, 200);
@@ -108,7 +109,7 @@ export class Turn {
   }
 
   #waitsFor(event) {
-    this.#pending = event;
+    this.#pending = { ...event, seen: performance.now() };
     show(this.#parts.approval, approval(event, (approve) => this.decide(event.number, approve)));
   }
 
@@ -118,9 +119,18 @@ export class Turn {
     show(this.#parts.approval);
   }
 
+  /** Rows of the waits for a person, one that lasts until `now` included. */
   #waitRows(now) {
-    const open = this.#pending ? [asked(this.#pending.call, this.#pending.at, null)] : [];
-    return [...this.#waits.map((wait) => asked(...wait)), ...open].filter((row) => row.start <= (now ?? Infinity));
+    const open = this.#pending ? [asked(this.#pending.call, this.#pending.at, now, null)] : [];
+    return [...this.#waits.map((wait) => asked(...wait)), ...open];
+  }
+
+  get #queued() {
+    return this.#steps.length ? queuedBefore(this.#steps) : 0;
+  }
+
+  #drawSoFar(now) {
+    this.#draw(rowsSoFar(this.#steps.map(({ step }) => step), this.#waitRows(now), this.#queued), now);
   }
 
   #done({ result, at }) {
@@ -128,9 +138,10 @@ export class Turn {
     this.#ended();
     const { answer, how, notes } = this.#parts;
     if (answer.textContent !== result.answer) answer.textContent = result.answer;
-    show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result).map((words) => el("span", {}, words)));
+    const waits = this.#waitRows();
+    show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result, waits).map((words) => el("span", {}, words)));
     show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", result.degraded), listed("Left out, for it did not fit", result.dropped));
-    this.#draw(rowsOf(result.trace, this.#waitRows(), at), at, result.usage);
+    this.#draw(rowsOf(result.trace, waits, this.#queued), at, result.usage);
   }
 
   #draw(rows, total, usage = null) {
@@ -145,9 +156,10 @@ export class Turn {
 }
 
 /** What stands beside `how`: time, tokens by kind, speed. */
-function figures(result) {
+function figures(result, waits) {
+  const waited = waits.reduce((sum, wait) => sum + wait.seconds, 0);
   const spent = tokens(result.usage).map((part) => `${count(part.count)} ${part.phase}`);
-  return [time(result.seconds), ...(spent.length ? spent : ["no token spent"]), ...speed(result.trace)];
+  return [...(result.error ? [result.error.code] : []), time(result.seconds), ...(waited ? [`${time(waited)} of it waiting for you`] : []), ...(spent.length ? spent : ["no token spent"]), ...speed(result.trace)];
 }
 
 function speed(trace) {
