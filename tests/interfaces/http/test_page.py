@@ -21,6 +21,7 @@ from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.page import assets
+from linnet.limits import LIMITS
 from linnet.requests import Done, Piece, Usage
 from linnet.script import Die, Say
 
@@ -101,6 +102,16 @@ def test_nothing_on_it_is_from_elsewhere_or_made_of_text() -> None:
     front = (STATIC / "index.html").read_text("utf-8")
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=", front)
     assert set(re.findall(r'(?:src|href)="(/page/[^"]+)"', front)) <= set(assets())
+
+
+def test_what_is_written_of_it_holds() -> None:
+    told = (HERE.parents[2] / "docs" / "page.md").read_text("utf-8")
+    keys = re.findall(r'^  \["([^"]+)", "([^"]+)"', (STATIC / "shortcuts.js").read_text("utf-8"), re.MULTILINE)
+    table = told[told.index("## Keyboard") : told.index("Letters work")]
+    assert re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE) == [("key", "what it does"), *keys]
+    assert len(keys) > 8 and f"the newest {LIMITS.agent_runs} runs" in told
+    for picture in re.findall(r"\]\((page-[a-z]+\.png)\)", told):
+        assert (HERE.parents[2] / "docs" / picture).stat().st_size < 150_000
 
 
 def luminance(colour: str) -> float:
@@ -200,10 +211,11 @@ def ask(page: Any, text: str) -> Any:
     """The newest turn, once it is over."""
     from playwright.sync_api import expect
 
+    before = page.locator(".turn").count()
     begin(page, text)
-    turn = page.locator(".turn").last
-    expect(turn).to_have_class(re.compile("over"))
-    return turn
+    expect(page.locator(".turn")).to_have_count(before + 1)
+    expect(page.locator(".turn").last).to_have_class(re.compile("over"))
+    return page.locator(".turn").last
 
 
 def begin(page: Any, text: str) -> None:
@@ -214,7 +226,9 @@ def begin(page: Any, text: str) -> None:
 pytestmark = pytest.mark.timeout(900)  # the browser may have to be installed first
 
 
-def test_a_request_over_the_real_model_is_drawn_to_scale(server: str, opened: Open) -> None:
+def test_a_request_over_the_real_model_is_drawn_to_scale(
+    server: str, opened: Open, events: Callable[[str], list[Any]]
+) -> None:
     from playwright.sync_api import expect
 
     page = opened(server)
@@ -222,10 +236,10 @@ def test_a_request_over_the_real_model_is_drawn_to_scale(server: str, opened: Op
     turn = ask(page, "Don't let me forget to call grandma tomorrow at 9 am")
     expect(turn.locator(".answer")).to_have_text(re.compile(r"Reminder \d+: call grandma, tomorrow at 9 am\."))
     id = json.loads(page.evaluate("() => sessionStorage.getItem('linnet.talk')"))[0]["id"]
-    run = httpx.get(f"{server}/v1/agent/runs/{id}", timeout=60).json()
-    trace, usage = run["result"]["trace"], run["result"]["usage"]
-    text = httpx.get(f"{server}/v1/agent/runs/{id}/events", timeout=60).text
-    total = json.loads(text.strip().rpartition("data: ")[2])["at"]
+    told = events(httpx.get(f"{server}/v1/agent/runs/{id}/events", timeout=60).text)
+    trace, usage, total = told[-1]["result"]["trace"], told[-1]["result"]["usage"], told[-1]["at"]
+    first = told[1]["step"]
+    queued = told[1]["at"] - first["start"] - first["seconds"]
 
     names = [name for name in turn.locator(".row-name").all_text_contents() if name != "began"]
     assert names == ["routed", "chosen", "filled", "tool"]
@@ -234,7 +248,7 @@ def test_a_request_over_the_real_model_is_drawn_to_scale(server: str, opened: Op
         drawn = row.locator("rect").first
         width, start = (float(drawn.get_attribute(side).rstrip("%")) for side in ("width", "x"))
         assert width == pytest.approx(100 * step["seconds"] / total, abs=0.05)
-        assert start == pytest.approx(100 * (step["start"] + total - trace["seconds"]) / total, abs=0.05)
+        assert start == pytest.approx(100 * (step["start"] + queued) / total, abs=0.05)
     counts = f"{usage['prompt_tokens'] - usage['cached_tokens']} prefilled · {usage['prompt_tokens']} in all"
     assert usage["prompt_tokens"] > 100 and counts in turn.locator(".tokens").inner_text()
     assert "create_reminder" in turn.locator(".calls").inner_text()

@@ -22,6 +22,7 @@ from linnet.interfaces.http.metrics import Metrics
 from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
+from linnet.models.naming import split_adapter
 from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
 from linnet.runtime.cancelling import Cancelling
 from linnet.runtime.pool.resident import Resident
@@ -52,7 +53,7 @@ class Service:
         self.started = time.time()
         self._seconds = seconds
         self.metrics = Metrics(self.line)
-        self._paces = {name: Pace() for name in {model.capabilities.name for model in self.models.values()}}
+        self._paces = {id(model): Pace() for model in self.models.values()}
         self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
         self._beat = float("-inf")
@@ -110,7 +111,7 @@ class Service:
 
     def _ear(self, model: Model) -> Callable[[requests.Event], None]:
         """For the events of one request."""
-        pace = self._paces[model.capabilities.name].ear()
+        pace = self._paces[id(model)].ear()
 
         def hear(event: requests.Event) -> None:
             pace(event)
@@ -121,12 +122,13 @@ class Service:
     def stands(self, name: str) -> dict[str, Any]:
         """What a model takes and how fast it is, as far as it is known: `loaded`, `memory_bytes` that it takes at
         most, and `tokens_per_second` of its last answers. Raises ModelNotFound."""
-        called = self.model(name).capabilities.name
+        model = self.model(name)
+        base, _ = split_adapter(model.capabilities.name)  # one with an adapter is in the processes of the other
         loaded = None if self._residents is None else {one.name: one.bytes for one in self._residents()}
-        pace = self._paces[called].tokens_per_second
+        pace = self._paces[id(model)].tokens_per_second
         return {
-            "loaded": None if loaded is None else called in loaded,
-            "memory_bytes": (loaded or {}).get(called),
+            "loaded": None if loaded is None else base in loaded,
+            "memory_bytes": (loaded or {}).get(base),
             "tokens_per_second": None if pace is None else round(pace, 1),
         }
 
