@@ -60,7 +60,7 @@ def browser() -> Iterator[Browser]:
     except ImportError as error:
         raise Missing("playwright is not installed: make install") from error
 
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=where, args=arguments, timeout=120_000)
         try:

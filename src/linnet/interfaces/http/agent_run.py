@@ -60,8 +60,7 @@ class AgentRun:
         self._pending: _Question | None = None
         self._asked = 0
         self._cancelled = False
-        self._loaded: Callable[[], float | None] = lambda: None
-        """How long loading took, where the model was not loaded when the turn began."""
+        self._loaded: Callable[[], float | None] = lambda: None  # how long it took, if the turn found no model loaded
 
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
             self._loaded = partial(load_seconds, bare) if load_seconds(bare) is None else lambda: None

@@ -62,13 +62,13 @@ export class Api {
   }
 
   async #sent(path, options = {}) {
-    for (let asked = false; ; asked = true) {
+    for (;;) {
       const key = this.#keyring.key;
       const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
       const response = await fetch(path, { ...options, headers, cache: "no-store" }).catch(() => Promise.reject(silent()));
       if (response.ok) return response;
       if (response.status !== 401) throw await fault(response);
-      await this.#keyring.ask(key, asked);
+      await this.#keyring.ask(key);
     }
   }
 }

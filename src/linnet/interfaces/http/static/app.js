@@ -14,20 +14,19 @@ const EXAMPLES = ["What is 15% of 2,340 plus the square root of 144?", "What is 
 
 const api = new Api(new Keyring());
 const talk = new Conversation(api, by("talk"), changed);
-let window_ = 0; // tokens of the default model's context
+let contextTokens = 0;
 
-function changed(what) {
+function changed(what, turn) {
   const { last, busy } = talk;
   by("hello").hidden = last !== null;
   by("send").textContent = busy ? "Cancel" : "Ask";
   by("send").classList.toggle("cancels", busy);
-  document.body.classList.toggle("busy", busy);
   if (what === "waits") tell("A tool asks for permission. Alt+Y allows it, Alt+N does not.");
   if (what === "began") {
     tell("At work.");
-    last.element.scrollIntoView({ block: "start" });
+    turn.element.scrollIntoView({ block: "start" });
   }
-  if (what === "ended" && last) ended(last);
+  if (what === "ended" && turn === last) ended(turn);
 }
 
 function ended({ result, fault }) {
@@ -39,7 +38,7 @@ function ended({ result, fault }) {
 
 function budget(result) {
   const said = result?.trace.steps.findLast((step) => step.kind === "answer");
-  if (window_) drawBudget(by("budget"), sections(said?.data.context, said?.data.usage, window_), window_, !result || Boolean(said));
+  if (contextTokens) drawBudget(by("budget"), sections(said?.data.context, said?.data.usage, contextTokens), contextTokens, !result || Boolean(said));
 }
 
 function tell(words) {
@@ -55,8 +54,8 @@ function state(kind, words) {
 async function look() {
   try {
     const model = distinct((await api.get("/v1/models")).data)[0];
-    const first = !window_;
-    window_ = model.context;
+    const first = !contextTokens;
+    contextTokens = model.context;
     if (first) budget(talk.last?.result);
     state("well", model.name);
   } catch (error) {
@@ -106,7 +105,11 @@ by("theme").addEventListener("click", () => switchTheme(by("theme")));
 by("show-models").addEventListener("click", () => showModels(api));
 by("show-keys").addEventListener("click", () => by("keys").showModal());
 by("examples").append(...EXAMPLES.map((text) =>
-  el("li", {}, el("button", { type: "button", class: "example", onclick: () => talk.ask(text) }, text))));
+  el("li", {}, el("button", { type: "button", class: "example", onclick: () => talk.busy || talk.ask(text) }, text))));
+// what is clicked away takes the focus with it: it goes on where the next thing is written
+document.addEventListener("click", ({ target }) => {
+  if (target.closest(".example, .again, .approval button")) by("ask").focus({ preventScroll: true });
+});
 
 listen({
   cancel: () => (talk.busy ? talk.cancel() : by("ask").blur()),
@@ -122,5 +125,5 @@ listen({
 });
 
 label(by("theme"));
-await look();
-await talk.restore();
+look();
+talk.restore();

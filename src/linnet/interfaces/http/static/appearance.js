@@ -1,5 +1,7 @@
 // Light, dark, or as the system has it: switched round, and remembered on this machine.
 
+import { keep } from "./store.js";
+
 const PLACE = "linnet.theme";
 const ROUND = { system: "light", light: "dark", dark: "system" };
 const SIGNS = { system: "◐", light: "☀", dark: "☾" };
@@ -12,12 +14,7 @@ export function switchTheme(button) {
   const next = ROUND[theme()];
   if (next === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = next;
-  try {
-    if (next === "system") localStorage.removeItem(PLACE);
-    else localStorage.setItem(PLACE, next);
-  } catch {
-    // not remembered where storage is forbidden
-  }
+  keep("localStorage", PLACE, next === "system" ? "" : next);
   label(button);
 }
 

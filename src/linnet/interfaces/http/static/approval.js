@@ -13,7 +13,7 @@ const NEEDS = {
   "network.tainted": "send on what it has read",
 };
 
-/** An element that calls `decide(true)` or `decide(false)`, once. */
+/** An element that calls `decide(true)` or `decide(false)`, which promises that it has arrived. */
 export function approval(asked, decide) {
   const { call, permissions, description } = asked;
   const buttons = [
@@ -27,9 +27,11 @@ export function approval(asked, decide) {
     el("dl", { class: "arguments" }, argumentsOf(call)),
     needs && el("p", { class: "note" }, `It needs the permission to ${needs}.`),
     el("p", { class: "buttons" }, buttons));
-  const answer = (approve) => {
+  const answer = async (approve) => {
     for (const button of buttons) button.disabled = true;
-    decide(approve);
+    await decide(approve).catch(() => {
+      for (const button of buttons) button.disabled = false; // it did not arrive; where it came too late, this goes away
+    });
   };
   buttons[0].addEventListener("click", () => answer(true));
   buttons[1].addEventListener("click", () => answer(false));

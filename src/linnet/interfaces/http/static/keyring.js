@@ -1,6 +1,7 @@
 // The API key: asked for when the server wants one, kept in this tab, gone with it.
 
 import { by } from "./dom.js";
+import { keep, recall } from "./store.js";
 
 const PLACE = "linnet.key";
 
@@ -8,7 +9,7 @@ export class Keyring {
   #asking = null;
 
   get key() {
-    return sessionStorage.getItem(PLACE) ?? "";
+    return recall("sessionStorage", PLACE);
   }
 
   /** Resolves once there is another key than the `refused` one; all who ask meanwhile wait for the same. */
@@ -30,7 +31,7 @@ export class Keyring {
       const given = (event) => {
         event.preventDefault();
         if (!field.value.trim()) return;
-        sessionStorage.setItem(PLACE, field.value.trim());
+        keep("sessionStorage", PLACE, field.value.trim());
         form.removeEventListener("submit", given);
         field.value = "";
         dialog.close();

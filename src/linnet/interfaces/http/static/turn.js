@@ -21,7 +21,7 @@ export class Turn {
 
   /** `decide(number, approve)` answers for a call that waits, `again()` asks once more. */
   constructor(text, { decide, again }) {
-    Object.assign(this, { text, decide, id: "", result: null, fault: null, unwanted: false });
+    Object.assign(this, { text, decide, id: "", result: null, fault: null, unwanted: false, unsaid: 0 });
     this.#parts = {
       answer: el("div", { class: "answer", "aria-live": "polite" }),
       working: el("p", { class: "working" }),
@@ -70,7 +70,7 @@ export class Turn {
       error: () => this.failed(event.error, event.at),
     };
     taken[event.type]?.();
-    if (!this.over) this.#drawSoFar(event.at ?? 0);
+    if (!this.over && event.type !== "said") this.#drawSoFar(event.at ?? 0); // words come often, and change no row
   }
 
   /** The end of one without an answer, so many seconds after it was accepted: {code, message, hint}. */
@@ -140,7 +140,8 @@ export class Turn {
     if (answer.textContent !== result.answer) answer.textContent = result.answer;
     const waits = this.#waitRows();
     show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result, waits).map((words) => el("span", {}, words)));
-    show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", result.degraded), listed("Left out, for it did not fit", result.dropped));
+    const unsaid = this.unsaid ? [`the first ${count(this.unsaid)} messages of this conversation`] : [];
+    show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", result.degraded), listed("Left out, for it did not fit", [...unsaid, ...result.dropped]));
     this.#draw(rowsOf(result.trace, waits, this.#queued), at, result.usage);
   }
 
