@@ -124,7 +124,7 @@ def test_what_may_vary_is_times_and_dates_alone() -> None:
     assert plain("28 prompt tokens (0 cached)") != plain("29 prompt tokens (0 cached)")
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(900)
 def test_a_newcomer_gets_what_the_page_says(reader: Reader) -> None:
     for block in BLOCKS:
         if not block.marker.startswith("not run"):

@@ -1,8 +1,8 @@
 """Journal: answers in a file, one line each as it is there, so that no answer is asked for twice.
 
 Hides the file, its lock, a last line that was torn, and how an answer is known again: by all that it depends on, the
-prompt as it is written, notation, model, its file and how that is loaded, settings, tools and the case's values. What is
-changed in a case file is asked anew, and nothing else; checks are no part of it.
+prompt as it is written, notation, model, its file and how that is loaded, settings, tools and the case's values. What
+is changed in a case file is asked anew, and nothing else; checks are no part of it.
 """
 
 from __future__ import annotations
