@@ -1,0 +1,1 @@
+"""Requests made up from tools, and adapters trained on them."""
