@@ -39,6 +39,8 @@ ONE_PAST = {
     "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
+    "training_examples": "evals/training/test_example.py::test_one_example_more_than_the_limit",
+    "training_line_bytes": "evals/training/test_example.py::test_a_line_of_the_limit_and_one_byte_more",
     "file_write_bytes": "agent/tools/test_writing.py::test_the_limit_of_bytes",
     "fetch_seconds": "agent/tools/test_web.py::test_the_deadline_is_for_all_of_it",
     "fetch_bytes": "agent/tools/test_web.py::test_the_size_of_a_page_and_one_more",

@@ -199,6 +199,9 @@ class Limits:
     intent_ngrams: int = _limit(512 * KIB, "n-grams", "that a classifier of intents knows")
     intent_weights: int = _limit(64 * MIB, "weights", "of one classifier: its n-grams times its intents")
     intent_file_bytes: int = _limit(96 * MIB, "bytes", "one classifier on disk, and again unpacked")
+    # examples to learn tool calls from
+    training_examples: int = _limit(1_000_000, "examples", "in one file of examples of tool calls")
+    training_line_bytes: int = _limit(256 * KIB, "bytes", "one line of such a file: tools, request and calls")
     calculator_seconds: float = _limit(0.2, "s", "one calculation")
     calculator_chars: int = _limit(1_000, "characters", "one expression")
     calculator_depth: int = _limit(200, "levels", "nesting of one expression; a sum of n numbers nests n deep")

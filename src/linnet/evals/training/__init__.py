@@ -1,1 +1,1 @@
-"""Requests made up from tools, and adapters trained on them."""
+"""Making examples of tool calls, learning from them, and what comes of it as an adapter."""
