@@ -125,16 +125,18 @@ def _filling(example: Example, tools: Sequence[Tool]) -> Iterator[Lesson]:
 
 def _judged(asked: Sequence[Score], named: dict[str, Parameter], call: ToolCall) -> Iterator[Lesson]:
     """Each text that the labels are asked about belongs to one of them, or to none; what could be either's is
-    passed over."""
+    passed over. Of those that belong to none, the best candidates: as many as there are labels."""
     if not asked:
         return
     own = [named.get(_label_of(one)) for one in asked]
     prompts = tuple(_prompt(one) for one in asked)
+    nobodys = len(asked) - 1  # the last label is that of no parameter
+    strangers = 0
     for text in asked[0].continuations:
         fitting = [i for i, parameter in enumerate(own) if parameter and _is_value(text, parameter, call)]
-        if len(fitting) < 2:
-            right = fitting[0] if fitting else len(asked) - 1  # the last label is that of no parameter
-            yield Lesson("fill", prompts, (Piece(text),), right, text.strip())
+        strangers += not fitting
+        if len(fitting) == 1 or (not fitting and strangers < len(asked)):
+            yield Lesson("fill", prompts, (Piece(text),), fitting[0] if fitting else nobodys, text.strip())
 
 
 def _label_of(asked: Score) -> str:

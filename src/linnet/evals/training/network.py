@@ -1,12 +1,11 @@
 """A model with an adapter in the making: what it says of a pack, and how wrong that is.
 
-Hides torch, `transformers` and `peft`, which are imported when this is first asked for. The model's own weights stay
+Hides torch and `transformers`, which are imported when this is first asked for. The model's own weights stay
 as they are; the adapter's are of 32 bits, and are computed with in 16 where the processor is quicker at that.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,23 +36,22 @@ class Network:
         self, path: Path, shape: Shape, *, rank: int, alpha: float, seed: int, device: str = "", half: bool = True
     ) -> None:
         import torch
-        from peft import LoraConfig, get_peft_model
+
+        from linnet.evals.training.lora import adapt
 
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._kind = torch.bfloat16 if half else torch.float32
-        self.rank, self.alpha = rank, alpha
-        base = weights.model(path, shape, self._kind)
-        torch.manual_seed(seed)
-        targets = [name.rpartition(".")[2] for name in MATRICES.values()]
-        lora = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=0.0, bias="none")
-        self._model: Any = get_peft_model(base, lora).to(self.device).train()
-        self._llama = self._model.base_model.model
+        self.shape, self.rank, self.alpha = shape, rank, alpha
+        self._llama: Any = weights.model(path, shape, self._kind)
+        names = [f"model.layers.{block}.{part}" for block in range(shape.blocks) for part in MATRICES.values()]
+        self._learned = adapt(self._llama, names, rank, alpha / rank, seed)
+        self._llama.to(self.device)
 
     # --- the adapter ---------------------------------------------------------------------------
 
     def learned(self) -> dict[str, Any]:
         """The tensors that are trained, by name; changing them changes the model."""
-        return {name: value for name, value in self._model.named_parameters() if value.requires_grad}
+        return self._learned
 
     def load(self, tensors: Mapping[str, Any]) -> None:
         """Sets them all. Raises KeyError for one that is missing."""
@@ -102,9 +100,7 @@ class Network:
         import torch
 
         places = torch.tensor(pack.judged, device=self.device)
-        with self._quickly():
-            states = self._states(pack)[places]
-            return self._llama.lm_head(states).float()
+        return self._llama.lm_head(self._states(pack)[places]).float()
 
     def _said(self, pack: Pack) -> tuple[Any, Any]:
         """For each judged token, the nats that its target lacks of being certain, and whether it is the likeliest."""
@@ -113,9 +109,7 @@ class Network:
         places = torch.tensor(pack.judged, device=self.device)
         targets = torch.tensor(pack.targets, device=self.device)
         single, number = places.unique(return_inverse=True)
-        with self._quickly():
-            states = self._states(pack)[single]
-            logits = self._llama.lm_head(states).float()
+        logits = self._llama.lm_head(self._states(pack)[single]).float()
         whole = torch.logsumexp(logits, -1)
         best = logits.detach().argmax(-1)
         nats = whole[number] - logits[number, targets]
@@ -132,10 +126,3 @@ class Network:
         mask = torch.zeros(seen.shape, dtype=self._kind, device=self.device).masked_fill(~seen, float("-inf"))
         found = self._llama.model(input_ids=ids, attention_mask=mask[None, None], position_ids=depths)
         return found.last_hidden_state[0]
-
-    def _quickly(self) -> Any:
-        import torch
-
-        if self._kind is torch.float32:
-            return contextlib.nullcontext()
-        return torch.autocast(self.device, self._kind)

@@ -157,6 +157,7 @@ def theirs(name: str) -> str:
 
 def model(path: Path, shape: Shape, kind: Any) -> Any:
     """The file as a `transformers.LlamaForCausalLM` whose numbers are of the torch type `kind`."""
+    import numpy as np
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -181,7 +182,7 @@ def model(path: Path, shape: Shape, kind: Any) -> Any:
     own = dict(made.named_parameters())
     with torch.no_grad():
         for name, values in tensors(path, shape):
-            own[name].copy_(torch.from_numpy(values))
+            own[name].copy_(torch.from_numpy(np.array(values)))
         if shape.tied:
             made.tie_weights()
         _restore_angles(made, config)
