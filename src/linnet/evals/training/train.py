@@ -7,6 +7,7 @@ import gc
 import hashlib
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -190,11 +191,12 @@ def _learn(
     wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, watch: Watch
 ) -> tuple[Learned, int]:
     """Leaves the adapter at `path`; nothing of torch's outlives it but what it returns, which is numbers."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once; two threads that spin for each other stall
     import torch
 
     recipe = wish.recipe
     check_memory(needed_bytes(source.shape, recipe), probe.probe().memory_available)
-    torch.set_num_threads(wish.threads or governor.threads(probe.probe(), 0.0).prefill)
+    torch.set_num_threads(wish.threads or governor.threads(probe.probe(), probe.contention()).prefill)
     watch.at("loading the model", 0.0)
     network = Network(source.path, source.shape, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
     with _rendering(wish.base) as render:
