@@ -55,6 +55,7 @@ def decimal(draw: random.Random, low: float, high: float, places: int) -> tuple[
         whole = draw.randint(max(1, int(low)), 9)
         said = spelled(whole) if draw.random() < 0.7 else str(whole)
         return f"{said} and a half", whole + 0.5
+    places = min(places, draw.choice((1, 1, 1, 2))) if low >= 1 else places
     value = round(draw.uniform(low, high), places) if places else float(draw.randint(int(low), int(high)))
     value = max(value, 10.0**-places)
     return (str(int(value)), int(value)) if value == int(value) else (f"{value:.{places}f}".rstrip("0"), value)

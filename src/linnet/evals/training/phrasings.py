@@ -79,7 +79,7 @@ def clause(slot: Slot, said: Said, draw: random.Random) -> str:
 
 def _timed(way: str, said: Said) -> str:
     """A day has a preposition of its own, or another one instead; `on tomorrow` and `for in an hour` are not said."""
-    if way == "on {}" or str(said.value).startswith("in "):
+    if way == "on {}" or said.text.startswith("in "):
         return marked.value(said.text)
     return way.format(marked.value(str(said.value)))
 
@@ -91,6 +91,8 @@ def _joined(way: str, text: str) -> str:
             way = re.sub(r"\b(?:the|an?) {}", "{}", way)
     if re.search(r"(?:%|percent|per cent)$", text):
         way = re.sub(r"{}\s?(?:%|percent)", "{}", way)
+    vowel = text[:1].lower() in "aeiou"
+    way = re.sub(r"\ban? {}", "an {}" if vowel else "a {}", way)
     return way.format(marked.value(text))
 
 
@@ -148,13 +150,13 @@ def _sentence(form: str, text: str, draw: random.Random) -> str:
 def _behind(core: str, behind: Sequence[str], draw: random.Random) -> str:
     if not behind:
         return core
-    mark = draw.choice((" ", " ", " ", " ", " ", ", ", ": "))
+    mark = draw.choice((" ",) * 9 + (", ", ": "))
     return core + mark + _listed(behind, draw)
 
 
 def _listed(parts: Sequence[str], draw: random.Random) -> str:
     """Clauses one after the other, with commas or without."""
-    joint = draw.choice((" ", " ", " ", ", "))
+    joint = draw.choice((" ", " ", " ", " ", " ", ", "))
     if len(parts) > 1 and draw.random() < 0.2:
         return f"{joint.join(parts[:-1])} and {parts[-1]}"
     return joint.join(parts)

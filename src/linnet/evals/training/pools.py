@@ -17,7 +17,9 @@ from linnet.evals.training import amounts, times
 from linnet.evals.training.catalogue import load, split
 
 _TRIES = 6
-_JOINTS = ("{} and {}", "{} and {}", "{}, and {}", "{}, {}", "{} & {}", "{} plus {}")
+_JOINTS = ("{} and {}",) * 10 + ("{}, {}",) * 3 + ("{} & {}",)
+_LONG_JOINTS = (*_JOINTS, *("{}, and {}",) * 5)
+_ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Pool:
         """A value of a kind that goes with a schema: one of its options, in its range, of its type. `form` is that
         of strftime for a date. For the kind `yes` there is no text: its slot has ways to say yes and no."""
         for _ in range(_TRIES):
-            said = self._once(kind, schema, form)
+            said = _without_article(self._once(kind, schema, form))
             if said.text.lower() not in self._used:
                 break
         self._used.add(said.text.lower())
@@ -142,7 +144,8 @@ class Pool:
         """Words as an enumeration: `a, b and c`."""
         if len(parts) < 2:
             return "".join(parts)
-        return self._draw.choice(_JOINTS).format(", ".join(parts[:-1]), parts[-1])
+        joint = self._draw.choice(_JOINTS if len(parts) < 3 else _LONG_JOINTS)
+        return joint.format(", ".join(parts[:-1]), parts[-1])
 
     def _word(self, name: str) -> Said:
         """From a list of words; of a code, what it stands for."""
@@ -169,6 +172,15 @@ def plain_option(option: Any) -> str:
         return text
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", text)
     return spaced if spaced.istitle() else spaced.lower()
+
+
+def _without_article(said: Said) -> Said:
+    """A value is the thing that is said, without the article in front of it: `the dishwasher` is dishwasher."""
+    if isinstance(said.value, str) and said.value in said.text and said.text[0] not in "\"'“":
+        return replace(
+            said, value=_ARTICLE.sub("", said.value, count=1) if _ARTICLE.match(said.value) else said.value
+        )
+    return said
 
 
 def _meet(options: list[Any], words: tuple[str, ...]) -> bool:

@@ -14,8 +14,10 @@ from linnet.evals.training.toolmaking import Skill
 from linnet.evals.training.wishing import varied, wish
 
 _SCALAR = frozenset(("string", "integer", "number"))
-_WHOLE = frozenset(("date", "time24", "day", "moment", "message", "task", "unit", "unit2", "currency"))
+_WHOLE = frozenset(("date", "time24", "day", "moment", "message", "task", "unit", "unit2", "currency", "yes"))
 """Kinds whose values are not said as an enumeration."""
+_ONCE = frozenset(("repeat", "limit", "sort", "format", "priority", "currency"))
+"""Slots that are the same for all calls of a request."""
 
 
 def enumerated(skill: Skill, count: int, draw: random.Random, lower: bool) -> tuple[str, list[Wish]] | None:
@@ -25,7 +27,10 @@ def enumerated(skill: Skill, count: int, draw: random.Random, lower: bool) -> tu
     keys = [
         p.slot.key
         for p in skill.places
-        if p.slot.key in first.said and p.schema.get("type") in _SCALAR and p.slot.kind.split(":")[0] not in _WHOLE
+        if p.slot.key in first.said
+        and p.slot.key not in _ONCE
+        and p.schema.get("type") in _SCALAR
+        and p.slot.kind.split(":")[0] not in _WHOLE
     ]
     if not keys:
         return None
@@ -41,7 +46,7 @@ def enumerated(skill: Skill, count: int, draw: random.Random, lower: bool) -> tu
 def _different(wishes: Sequence[Wish], key: str) -> list[Wish]:
     found: dict[str, Wish] = {}
     for each in wishes:
-        found.setdefault(each.said[key].text.lower(), each)
+        found.setdefault(str(each.said[key].value).lower(), each)
     return list(found.values())
 
 

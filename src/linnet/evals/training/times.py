@@ -42,15 +42,15 @@ def _said_date(draw: random.Random, day: datetime.date) -> str:
 
 
 def day(draw: random.Random) -> tuple[str, str]:
-    """A day as it is said, with its preposition where it wants one, and without."""
+    """A day as it is said, with its preposition where it wants one, and the day alone: `this Friday` is Friday."""
     kind = draw.random()
     if kind < 0.3:
         weekday = draw.choice(_WEEKDAYS)
         said = draw.choice((weekday, f"next {weekday}", f"this {weekday}", f"{weekday} {draw.choice(_PARTS)}"))
-        return (f"on {said}" if said.startswith(weekday) and draw.random() < 0.7 else said), said
+        return (f"on {said}" if said.startswith(weekday) and draw.random() < 0.7 else said), _alone(said)
     if kind < 0.55:
         said = draw.choice(_NEAR)
-        return said, said
+        return said, _alone(said)
     moment = datetime.date.fromordinal(_FIRST + draw.randrange(_DAYS))
     month, number = moment.strftime("%B"), moment.day
     said = draw.choice(
@@ -62,7 +62,12 @@ def day(draw: random.Random) -> tuple[str, str]:
         )
     )
     said = _said_date(draw, moment) if draw.random() < 0.25 else said
-    return (f"on {said}" if draw.random() < 0.75 else said), said
+    return (f"on {said}" if draw.random() < 0.75 else said), _alone(said)
+
+
+def _alone(said: str) -> str:
+    """Without the small words in front."""
+    return said.removeprefix("the ").removeprefix("this ")
 
 
 def clock(draw: random.Random) -> str:
@@ -91,13 +96,13 @@ def clock24(draw: random.Random) -> tuple[str, str]:
 
 
 def moment(draw: random.Random) -> tuple[str, str]:
-    """When something is to happen: with the preposition that a sentence wants, and without."""
+    """When something is to happen: with the preposition that a sentence wants, and without (`45 minutes`)."""
     kind = draw.random()
     if kind < 0.22:
         number = draw.choice((2, 3, 5, 10, 15, 20, 25, 30, 40, 45, 90))
         unit = draw.choice(_COUNTS).format(spelled(number) if number < 13 and draw.random() < 0.4 else number)
         unit = draw.choice(("an hour", "half an hour", "a week", unit, unit, unit))
-        return f"in {unit}", f"in {unit}"
+        return f"in {unit}", unit.removeprefix("an ").removeprefix("a ")
     if kind < 0.45:
         said = clock(draw)
         return f"at {said}", said

@@ -6,6 +6,7 @@ Names are sometimes cut short or mean nothing, so that only what is described te
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -118,8 +119,9 @@ def _place(slot: Slot, required: bool, style: Style, draw: random.Random) -> Pla
     example = ""
     if slot.kind in _TEXTS and draw.random() < 0.25:
         example = Pool(draw).value(slot.kind, {}).text
-    name = style.parameter(draw.choice(slot.names), draw)
-    if style.blank or draw.random() < 0.93:
+    names = [each for each in slot.names if form != _FRACTION or not re.search("percent|pct", each)]
+    name = style.parameter(draw.choice(names or ["share"]), draw)
+    if style.blank or form or draw.random() < 0.93:
         schema = {"description": voices.parameter(about, schema, example, draw), **schema}
     return Place((name,), slot, schema, required or draw.random() < 0.05, form)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from dataclasses import replace
+from typing import Any
 
 from linnet.evals.training import times
 from linnet.evals.training.phrasings import Wish
@@ -19,7 +21,7 @@ def wish(skill: Skill, draw: random.Random, lower: bool = False) -> Wish:
     pool, named = Pool(draw), draw.choice(_NAMED)
     chosen = [place for place in skill.places if place.required or draw.random() < named]
     said = {place.slot.key: place.value(pool) for place in chosen}
-    said = _agreed(skill, _ordered(said), draw)
+    said = _agreed(skill, _ordered(skill, said), draw)
     return Wish(skill, {key: value.lowered() for key, value in said.items()} if lower else said)
 
 
@@ -39,24 +41,25 @@ def _place(skill: Skill, key: str) -> Place:
     return next(place for place in skill.places if place.slot.key == key)
 
 
-def _ordered(said: dict[str, Said]) -> dict[str, Said]:
+def _ordered(skill: Skill, said: dict[str, Said]) -> dict[str, Said]:
     """What begins comes before what ends."""
     for low, high in _ORDERED:
-        if low in said and high in said and _comes_after(said[low], said[high]):
-            said = {**said, low: said[high], high: said[low]}
+        if low in said and high in said:
+            first, last = _place(skill, low).form, _place(skill, high).form
+            begin, end = _known(said[low], first), _known(said[high], last)
+            if begin > end:
+                said = {**said, low: _written(said[high], end, first), high: _written(said[low], begin, last)}
     return said
 
 
-def _comes_after(one: Said, other: Said) -> bool:
-    if isinstance(one.value, str):
-        return _by_year(one.value) > _by_year(other.value)
-    return bool(one.value > other.value)
+def _known(said: Said, form: str) -> Any:
+    """What a date or a number can be compared by."""
+    return datetime.datetime.strptime(said.value, form) if form else said.value
 
 
-def _by_year(date: str) -> tuple[str, ...]:
-    """The parts of a date, the year first; where it stands last, the first two are left as they are."""
-    parts = date.replace("/", "-").split("-")
-    return (parts[-1], *parts[:2]) if len(parts[-1]) == 4 else tuple(parts)
+def _written(said: Said, known: Any, form: str) -> Said:
+    """A date in the form that its new place wants; a number as it is."""
+    return replace(said, value=known.strftime(form)) if isinstance(known, datetime.datetime) else said
 
 
 def _agreed(skill: Skill, said: dict[str, Said], draw: random.Random) -> dict[str, Said]:
