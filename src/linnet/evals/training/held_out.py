@@ -76,7 +76,9 @@ class Comparison:
         """Why the adapter is not better; "" if it is."""
         before, after = self.before[0], self.after[0]
         if after.right <= before.right:
-            return f"it is right on {after.right} of {len(after.outcomes)} held-out requests, {before.right} without it"
+            return (
+                f"it is right on {after.right} of {len(after.outcomes)} held-out requests, {before.right} without it"
+            )
         (held, none), (holds, _) = before.restraint, after.restraint
         if holds < held:
             return f"it keeps from calling on {holds} of {none} requests that want no call, {held} without it"

@@ -49,12 +49,19 @@ class Learning:
     """One training in one folder. `identity` stands for all that must be the same to go on."""
 
     def __init__(
-        self, network: Network, course: Course, held: Sequence[Pack], recipe: Recipe, folder: Path, identity: str
+        self,
+        network: Network,
+        course: Course,
+        held: Sequence[Pack],
+        recipe: Recipe,
+        folder: Path,
+        identity: str,
+        saving: float = SAVING,
     ) -> None:
         import torch
 
         self._network, self._course, self._held = network, course, held
-        self._recipe, self._folder, self._identity = recipe, folder, identity
+        self._recipe, self._folder, self._identity, self._saving = recipe, folder, identity, saving
         self._best = {name: value.detach().clone() for name, value in network.learned().items()}
         weights = list(network.learned().values())
         self._optimiser: Any = torch.optim.AdamW(weights, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.0)
@@ -97,7 +104,9 @@ class Learning:
         started = time.monotonic()
         self._network.judge(some)
         checking = (time.monotonic() - started) * len(self._held) / max(1, len(some))
-        tokens, spelled = (sum(each) / len(first) for each in zip(*((len(p.ids), p.spelled) for p in first), strict=True))
+        tokens, spelled = (
+            sum(each) / len(first) for each in zip(*((len(p.ids), p.spelled) for p in first), strict=True)
+        )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return estimate(self._recipe, took, checking, tokens, spelled, peak)
 
@@ -121,7 +130,7 @@ class Learning:
             if before + time.monotonic() - started > budget:
                 stopped = "time"
                 break
-            if time.monotonic() - saved > SAVING:
+            if time.monotonic() - saved >= self._saving:
                 self._save()
                 saved = time.monotonic()
         if self._progress.checks[-1].step != self._progress.step:

@@ -100,7 +100,8 @@ class Network:
         import torch
 
         places = torch.tensor(pack.judged, device=self.device)
-        return self._llama.lm_head(self._states(pack)[places]).float()
+        with torch.no_grad():
+            return self._llama.lm_head(self._states(pack)[places]).float()
 
     def _said(self, pack: Pack) -> tuple[Any, Any]:
         """For each judged token, the nats that its target lacks of being certain, and whether it is the likeliest."""

@@ -43,8 +43,12 @@ class Tokens:
         if USER_DEFINED in types:
             raise KindUnsupported("this model cannot be trained here: its vocabulary has markers of its own")
         self._control = {texts[i]: i for i, type in enumerate(types) if type == CONTROL}
-        self._marks = re.compile("|".join(re.escape(t) for t in sorted(self._control, key=len, reverse=True)) or "(?!)")
-        self._first = fields.get("tokenizer.ggml.bos_token_id") if fields.get("tokenizer.ggml.add_bos_token") else None
+        self._marks = re.compile(
+            "|".join(re.escape(t) for t in sorted(self._control, key=len, reverse=True)) or "(?!)"
+        )
+        self._first = (
+            fields.get("tokenizer.ggml.bos_token_id") if fields.get("tokenizer.ggml.add_bos_token") else None
+        )
         self._plain = _bpe(texts, _list(fields, "merges"))
 
     def spelled(self, lesson: Lesson) -> list[Spelled]:

@@ -1,4 +1,4 @@
-"""From examples to an adapter in the store: learned, exported, judged by the engine, and kept only if it is better."""
+"""From examples to an adapter in the store: learned, exported, judged by the engine, kept only if it is better."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Wish:
 
     name: str
     base: str = "smollm2-135m"
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
     threads: int | None = None
     merge: str = ""
     resume: bool = False
@@ -187,9 +187,7 @@ class _Source:
 # --- learning ------------------------------------------------------------------------------------
 
 
-def _learn(
-    wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, watch: Watch
-) -> tuple[Learned, int]:
+def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, watch: Watch) -> tuple[Learned, int]:
     """Leaves the adapter at `path`; nothing of torch's outlives it but what it returns, which is numbers."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once; two threads that spin for each other stall
     import torch
@@ -268,4 +266,3 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
 
 def _merged_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}-merged.gguf")
-
