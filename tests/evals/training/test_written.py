@@ -39,10 +39,7 @@ def test_no_call_is_one_free_decision() -> None:
 def test_names_are_free_where_they_differ_and_keys_where_there_is_a_choice() -> None:
     tools = (tool("set_light", ("room",), room=TEXT), tool("set_alarm", ("at",), at=TEXT))
     call = ToolCall("set_light", {"room": "hall"})
-    assert (
-        marked(call, tools=tools)
-        == '[<{>"name": "set_<l>ight", "arguments": {"room": <"hall">}}<]>'
-    )
+    assert marked(call, tools=tools) == '[<{>"name": "set_<l>ight", "arguments": {"room": <"hall">}}<]>'
     other = tool("f", ("b",), a=NUMBER, b=NUMBER, c=NUMBER, d=NUMBER)
     assert (
         marked(ToolCall("f", {"b": 1, "d": 2}), tools=(other,))
