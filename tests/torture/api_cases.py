@@ -284,4 +284,3 @@ def a_template_that_a_request_brings_does_nothing(trial: Trial) -> None:
                 told = answer.status >= 400 or any(field in one for one in answer.json["linnet"]["degraded"])
                 expect(told, f"nobody says what became of it: {answer.text[-300:]}")
                 expect("<class" not in answer.text and not canary.exists(), "it was run")
-
