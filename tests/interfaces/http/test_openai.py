@@ -243,7 +243,8 @@ def test_an_unknown_model_is_not_looked_for(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"logprobs": True}, "not_offered"),
+        ({"top_logprobs": 2}, "request_error"),
+        ({"logprobs": True, "top_logprobs": LIMITS.alternatives + 1}, "request_error"),
         ({"messages": [{"role": "user", "content": [PICTURE]}]}, "not_offered"),
         ({"messages": [{"role": "user", "content": "  "}]}, "empty_request"),
         ({"n": LIMITS.choices + 1}, "request_error"),
@@ -325,4 +326,4 @@ def test_the_models_are_listed_by_every_name(http: httpx.Client) -> None:
 def test_health_is_a_token(http: httpx.Client) -> None:
     told = http.get("/health")
     assert told.status_code == 200 and told.json()["status"] == "ok"
-    assert told.json()["seconds_since_token"] <= LIMITS.health_fresh_seconds
+    assert told.json()["seconds_since_token"] <= LIMITS.health_seconds and told.json()["state"] == "ready"

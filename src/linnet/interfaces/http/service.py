@@ -1,7 +1,7 @@
 """Service: the models of a server by name, the line before them, and whether they are alive.
 
 Hides the order in which Models are put around a model for one request: who asks, an end to it at any time, and one
-deadline for waiting and working together.
+deadline for waiting and working together. Whether one is alive is the runtime's to say (`runtime/health.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -23,8 +24,9 @@ from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
 from linnet.models.naming import split_adapter
-from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
+from linnet.requests import Done, Model
 from linnet.runtime.cancelling import Cancelling
+from linnet.runtime.health import Health, Watched
 from linnet.runtime.pool.resident import Resident
 
 Event = TypeVar("Event")
@@ -56,7 +58,6 @@ class Service:
         self._paces = {id(model): Pace() for model in self.models.values()}
         self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
-        self._beat = float("-inf")
         self._probe: asyncio.Task[LinnetError | None] | None = None
 
     def model(self, name: str) -> Model:
@@ -136,8 +137,8 @@ class Service:
         """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""
         if isinstance(event, Done):
             self.metrics.spent(model.capabilities.name, event.usage)
-        if model is self.models[DEFAULT] and _computed(event):
-            self._beat = time.monotonic()
+        if model is self.models[DEFAULT]:
+            self._watched.heard(event)
 
     def close(self) -> None:
         """Let nobody in any more, and refuse those that wait."""
@@ -151,37 +152,29 @@ class Service:
 
     # --- health ----------------------------------------------------------------------------------
 
-    @property
-    def quiet_seconds(self) -> float:
-        """Since the last token; infinite before the first."""
-        return time.monotonic() - self._beat
+    @cached_property
+    def _watched(self) -> Watched:
+        return Watched(self.models[DEFAULT])
+
+    def health(self) -> Health:
+        """Of the default model, as it is."""
+        return self._watched.look()
 
     async def ailment(self) -> LinnetError | None:
         """What is wrong with the default model, None if a token came lately, or comes now that one is asked for."""
-        age = self.quiet_seconds
-        if age > LIMITS.health_fresh_seconds / 2 and (self._probe is None or self._probe.done()):
+        found = self.health()
+        old = found.silent is None or found.silent > LIMITS.health_seconds / 2
+        if (old or not found.ready) and (self._probe is None or self._probe.done()):
             self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
-        if age <= LIMITS.health_fresh_seconds or self._probe is None:
+        if found.ready or self._probe is None:
             return None  # a probe that was begun is for those who ask later
         error = await asyncio.shield(self._probe)
-        return None if self.quiet_seconds <= LIMITS.health_fresh_seconds else error  # others may have had theirs
+        return None if self.health().ready else error  # others may have had their token
 
     def _probed(self) -> LinnetError | None:
         """Not through the line: who stands in it says nothing of the engine."""
-        model, seconds = self.models[DEFAULT], LIMITS.health_probe_seconds
         try:
-            answers = model.capabilities.answers
-            spoken = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=seconds)
-            for event in model.stream(spoken if answers else Embed(("1 2 3",), deadline=seconds)):
-                self._heard(model, event)
+            self._watched.ask()
         except Exception as error:
             return as_ours(error)
-        self._beat = time.monotonic()  # also where its one token ended it, and is no part of a text
         return None
-
-
-def _computed(event: requests.Event) -> bool:
-    """Whether a model has just computed: tokens, scores or vectors, and not those of a cache."""
-    if isinstance(event, Piece):
-        return bool(event.tokens)
-    return not event.cached and bool(event.scores or event.vectors)

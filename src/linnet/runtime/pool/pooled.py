@@ -12,6 +12,7 @@ from linnet.errors import Cancelled, ContextOverflow, DeadlineExceeded, EngineEr
 from linnet.models.configuration import Configuration
 from linnet.models.family import Family
 from linnet.requests import Capabilities, Done, Event, Request
+from linnet.runtime.health import Health
 from linnet.runtime.pool.line import Ticket
 from linnet.runtime.pool.resident import Loadable, Slot
 from linnet.runtime.supervisor import Supervisor
@@ -74,6 +75,10 @@ class PooledModel:
         """SHA-256 of the file that was named."""
         with self._lender.opened(self._name) as model:
             return model.original()
+
+    def health(self) -> Health:
+        """A look at its worker, which loads nothing."""
+        return self._slot().serving(self._name).health()
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. Raises what `linnet.errors` has for each way to fail, here or from the events."""
