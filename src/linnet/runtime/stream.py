@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken
+from linnet.limits import LIMITS
 from linnet.protocol import Submit
 from linnet.requests import Event, Generate, Piece
 
@@ -39,13 +40,16 @@ class Ticket:
     resumed: bool = False
 
     def take(self, piece: Piece) -> None:
-        """Raises ProtocolBroken for what no honest worker sends: no tokens, or more than were asked for."""
+        """Raises ProtocolBroken for what no honest worker sends: no tokens, more than were asked for, or more text
+        than so many tokens can be."""
         request = self.submit.request
         most = request.max_tokens + _SLACK if isinstance(request, Generate) else 0
         if not piece.tokens or len(self.emitted) + len(piece.tokens) > most:
             raise ProtocolBroken("the engine went on beyond what was asked of it")
         self.emitted += piece.tokens
         self.shown += len(piece.text)
+        if self.shown > len(self.emitted) * LIMITS.token_text_bytes:  # a character has a byte at least
+            raise ProtocolBroken("the engine said more than its tokens can be")
         self.deaths, self.kills, self.fresh = 0, 0, True
 
     @property
