@@ -59,9 +59,10 @@ def started(*arguments: str, **environ: str) -> Iterator[tuple[str, subprocess.P
         if process.poll() is None:
             process.terminate()
         try:
-            process.communicate(timeout=15)
+            process.communicate(timeout=60)
         finally:
             process.kill()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")
