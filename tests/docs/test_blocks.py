@@ -37,7 +37,7 @@ NOT_RUN = {
 }
 """Lines of the README that are not run here, and why: its blocks have no markers."""
 
-MOST = 14
+MOST = 8
 """Blocks that are not run at all. Who adds one says so here."""
 
 
@@ -100,7 +100,7 @@ def test_there_is_something_to_check() -> None:
 )
 def test_what_is_no_command_would_be_seen(line: str) -> None:
     with pytest.raises(
-        (AssertionError, Exception), match=r"no command|No such option|Missing argument|Invalid value"
+        (AssertionError, Exception), match=r"no command|No such option|Missing parameter|Input should be"
     ):
         test_every_command_line_is_one(None, line)
 
@@ -140,7 +140,7 @@ def test_every_command_line_is_one(block: Any, line: str) -> None:
 def test_every_command_in_a_sentence_is_known_with_its_options(page: str, text: str) -> None:
     """A sentence may leave out what is required, or end in dots."""
     for words in SHARED.programs(text.replace("[", " ").replace("]", " ")):
-        if words and words[0] == "linnet":
+        if words[:1] == ["linnet"] and words[1:2] != ["..."]:
             command, rest, _ = command_of(words)
             known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
             asked = [word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
