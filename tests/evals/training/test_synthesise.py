@@ -20,7 +20,7 @@ from linnet.errors import InputInvalid
 from linnet.evals.judge import plain
 from linnet.evals.training import example, mixture
 from linnet.evals.training.example import Example, line_of
-from linnet.evals.training.mixture import SHARES, Ground, Mixture
+from linnet.evals.training.mixture import SHARES, Ground, Mixture, Recipe
 from linnet.evals.training.nothing import alike
 from linnet.evals.training.synthesise import general, main, own
 from linnet.evals.training.toolmaking import toolbox
@@ -132,6 +132,22 @@ def test_beside_what_is_wanted_there_is_what_is_nearly_it() -> None:
         total += 1
         near += any(other.domain == wanted.domain for other in others)
     assert total > 200 and near / total > 0.6
+
+
+def test_a_recipe_without_near_misses_has_fewer_by_chance_alone() -> None:
+    plain_row = Mixture(Ground(BOX), 3, recipe=Recipe(near=False))
+    acts = {skill.spec.name: skill.act for skill in BOX}
+    made = [plain_row.example(number) for number in range(500)]
+    assert "near" not in {each.kind for each in made}
+    several = [each for each in made if each.kind == "single" and len(each.tools) > 2]
+    near = sum(len({acts[tool.name].domain for tool in each.tools}) < len(each.tools) for each in several)
+    assert near / len(several) < 0.3
+
+
+def test_a_recipe_without_context_and_slips_is_shorter() -> None:
+    bare = Mixture(Ground(BOX), 3, recipe=Recipe.without(["context", "typos"]))
+    words = [sum(len(row.example(number).request.split()) for number in range(400)) for row in (bare, ROW)]
+    assert words[0] < 0.95 * words[1]
 
 
 def test_own_tools_are_all_on_offer_and_strangers_are_asked_for_in_vain() -> None:
