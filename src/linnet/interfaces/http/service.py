@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from linnet import requests
@@ -24,6 +24,9 @@ from linnet.limits import LIMITS
 from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
 from linnet.runtime.cancelling import Cancelling
 
+if TYPE_CHECKING:
+    from linnet.agent.telemetry import Telemetry
+
 Event = TypeVar("Event")
 
 DEFAULT = "default"
@@ -32,7 +35,7 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included.
+    `seconds` is the deadline of a request, waiting included. With `telemetry` each request has a span.
     """
 
     def __init__(
@@ -42,8 +45,10 @@ class Service:
         seconds: float = LIMITS.request_seconds,
         at_once: int = LIMITS.http_at_once,
         room: int = LIMITS.http_queue,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.models = dict(models)
+        self._telemetry = telemetry
         self.line = Line(at_once, room)
         self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
@@ -86,7 +91,10 @@ class Service:
                 raise DeadlineExceeded(f"the request waited for its whole {self._seconds:g} s", seconds=self._seconds)
             try:
                 stoppable.check()
-                yield from work(Within(stoppable, left), bare)
+                within = Within(stoppable, left)
+                found = work(within, bare)
+                # an agent's turn has spans of its own
+                yield from found if agents or self._telemetry is None else self._telemetry.served(within, found)
             finally:
                 stoppable.cancel()
 
