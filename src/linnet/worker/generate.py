@@ -57,7 +57,7 @@ class Generation:
         self._drafted = self._held = self._guessed = 0
         self._lookup: Lookup | None = None
         self._guide = Guide(llama.matcher_tokenizer, request.constraint) if request.constraint else None
-        self.lane = Lane(pending=[*prompt, *emitted])
+        self.lane = self._lane([*prompt, *emitted])
         self._replay(emitted)
         self._force()
 
@@ -106,8 +106,12 @@ class Generation:
             return False
         self._paused = max(1, self.lane.position)
         self._draft, self._drafted = [], 0
-        self.lane = Lane(pending=[*self.prompt, *self._tokens])
+        self.lane = self._lane([*self.prompt, *self._tokens])
         return True
+
+    def _lane(self, tokens: list[int]) -> Lane:
+        # where tokens are forced, what is free must not depend on how many went together
+        return Lane(pending=tokens, paired=self._guide is not None)
 
     def draft(self, limit: int) -> None:
         """Guess at most `limit` tokens ahead, to be computed with the next one."""

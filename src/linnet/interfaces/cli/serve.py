@@ -74,13 +74,14 @@ def _serve(
             seconds=settings.request_seconds,
             at_once=at_once or LIMITS.http_at_once,
             telemetry=served.telemetry,
+            residents=served.residents,
         )
         url = doors.url(listening.getsockname())
 
         def ready() -> None:
             if as_json:
-                output.say_json({"url": url, "models": list(served.models), "pid": os.getpid()})
+                output.say_json({"url": url, "page": f"{url}/", "models": list(served.models), "pid": os.getpid()})
             else:
-                output.complain(f"Listening on {url} with {', '.join(served.models)}. {_SHOWN}")
+                output.complain(f"Listening on {url} with {', '.join(served.models)}. Its page: {url}/ . {_SHOWN}")
 
         server.serve(application(service, door, agent=served.agent), service, listening, ready)
