@@ -32,7 +32,7 @@ class Recipe:
     rate: float = 1e-3
     warm: float = 0.05
     clip: float = 1.0
-    tokens: int = 768
+    tokens: int = 1_024
     patience: int = 6
     kinds: tuple[Kind, ...] = KINDS
     steps: int | None = None
