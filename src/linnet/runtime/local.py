@@ -158,7 +158,9 @@ class LocalModel:
         self._instead = instead
         self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno(), shared, snapshots)
-        self._prober = Prober(self.supervisor.health, self.supervisor.stream)
+        self._prober = Prober(
+            self.supervisor.health, self.supervisor.stream, not (load.pooling and load.pooling.only)
+        )
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 

@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from linnet.interfaces.http import deadlines, serve, service
+from linnet.interfaces.http import deadlines, serve
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.limits import LIMITS
+from linnet.runtime import health
 from linnet.script import Die, Say
 from linnet.vectors import Embeds
 
@@ -320,16 +321,16 @@ def test_an_engine_that_comes_back_is(serving: Any, says: Says) -> None:
 
 def test_a_token_that_is_old_says_nothing_of_now(serving: Any, says: Says) -> None:
     running = serving(Die(signal=11))
-    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds + 5
+    running.service._watched._spoke = time.monotonic() - LIMITS.health_seconds + 5
     assert CLIENT.get(f"{running.url}/health").status_code == 200
-    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds - 1
+    running.service._watched._spoke = time.monotonic() - LIMITS.health_seconds - 1
     assert CLIENT.get(f"{running.url}/health").status_code == 503
 
 
 def test_a_token_that_does_not_come_in_time_is_none(
     serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "LIMITS", replace(LIMITS, health_probe_seconds=0.2))
+    monkeypatch.setattr(health, "LIMITS", replace(LIMITS, probe_seconds=0.2))
     sick = CLIENT.get(f"{serving(says('x'), seconds_per_token=1.5).url}/health")
     assert sick.status_code == 503 and sick.json()["error"]["code"] == "deadline_exceeded"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import subprocess
@@ -237,7 +238,7 @@ def test_pydantic_ai_runs_a_tool(server: str) -> None:
         asked.append(city)
         return {"city": city, "degrees": 21}
 
-    assert "21" in agent.run_sync(QUESTION).output and asked == ["Paris"]
+    assert "21" in asyncio.run(agent.run(QUESTION)).output and asked == ["Paris"]
 
 
 def test_pydantic_ai_gets_a_value(server: str) -> None:
@@ -250,7 +251,7 @@ def test_pydantic_ai_gets_a_value(server: str) -> None:
         nights: int
 
     model = OpenAIChatModel("default", provider=OpenAIProvider(base_url=f"{server}/v1", api_key="unused"))
-    booked = Agent(model, output_type=Booking).run_sync("Book a hotel in Oslo for 3 nights").output
+    booked = asyncio.run(Agent(model, output_type=Booking).run("Book a hotel in Oslo for 3 nights")).output
     assert isinstance(booked, Booking) and (booked.city, booked.nights) == ("Oslo", 3)
 
 
@@ -273,7 +274,7 @@ def test_pydantic_ai_gets_a_value_out_of_what_a_tool_has_returned(server: str) -
         asked.append(city)
         return {"city": city, "degrees": 21}
 
-    found = agent.run_sync(QUESTION).output
+    found = asyncio.run(agent.run(QUESTION)).output
     assert asked == ["Paris"] and (found.city, found.degrees) == ("Paris", 21)
 
 

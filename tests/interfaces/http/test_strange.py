@@ -18,12 +18,7 @@ from linnet.script import Say
 Says = Callable[[str], Say]
 HERE = Path(__file__).parent
 
-# So much is made here that what earlier tests have left to the collector is found here: sockets of one of them, not
-# found out yet (docs/log.md).
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def strange() -> Any:

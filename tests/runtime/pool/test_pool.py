@@ -27,6 +27,7 @@ from linnet.errors import (
 from linnet.limits import LIMITS
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Done, Event, Generate, Piece, Request, Segment, complete, complete_all
+from linnet.runtime.health import Health
 from linnet.runtime.pool import pool as module
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.pool.residency import Need
@@ -120,6 +121,9 @@ class Scripted:
             yield from events
         finally:
             self.running -= 1
+
+    def health(self) -> Health:
+        return Health("asleep" if self.closed else "unproven")
 
     def release_caches(self) -> None:
         if self.running:

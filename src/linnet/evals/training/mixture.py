@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from linnet.evals.training import nothing, several
 from linnet.evals.training.example import Example
@@ -31,6 +31,9 @@ SHARES = {
 }
 """Kinds of examples, in per cent: one call; several calls of one tool, by an enumeration or said again; calls of
 several tools; no call for small talk, for talk about a tool, for wishes of other domains and of the same one."""
+
+NEAR = ("near",)
+"""Kinds that are there for near misses alone."""
 
 _SIZES = (1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 10)
 _COUNTS = (2, 2, 2, 3, 3, 4)
@@ -57,16 +60,46 @@ class Ground:
         return tuple(o for o in self.others if not any(nothing.alike(o.act, mine.act) for mine in self.own))
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What may be left out to see what it is worth: near misses (among what is on offer, and among what is asked in
+    vain), slips of the fingers, and what stands around a wish."""
+
+    near: bool = True
+    typos: bool = True
+    context: bool = True
+
+    @classmethod
+    def without(cls, parts: Sequence[str]) -> Recipe:
+        return cls(**dict.fromkeys(parts, False))
+
+
+PARTS = tuple(part.name for part in fields(Recipe))
+"""What a recipe can do without."""
+
+
 class Mixture:
     """An endless row of examples over a ground."""
 
-    def __init__(self, ground: Ground, seed: int, shares: Mapping[str, int] = SHARES) -> None:
-        self._ground, self._seed = ground, seed
-        self._kinds, self._weights = list(shares), list(shares.values())
+    def __init__(
+        self, ground: Ground, seed: int, shares: Mapping[str, int] = SHARES, recipe: Recipe | None = None
+    ) -> None:
+        self._ground, self._seed, self._recipe = ground, seed, recipe or Recipe()
+        kinds = {kind: share for kind, share in shares.items() if self._recipe.near or kind not in NEAR}
+        self._kinds, self._weights = list(kinds), list(kinds.values())
         self._strangers = ground.strangers() or ground.own
-        self._domains: dict[str, list[Skill]] = defaultdict(list)
-        for skill in ground.own:
-            self._domains[skill.act.domain].append(skill)
+        self._domains = _by_domain(ground.own)
+        self._near_strangers = _by_domain(self._strangers)
+        self._makers: dict[str, Callable[[random.Random, bool], Made | None]] = {
+            "single": self._single,
+            "enumerated": self._enumerated,
+            "repeated": self._repeated,
+            "several": self._several,
+            "idle": self._idle,
+            "about": self._about,
+            "foreign": self._foreign,
+            "near": self._near,
+        }
 
     def examples(self, count: int) -> Iterator[Example]:
         return (self.example(number) for number in range(count))
@@ -77,7 +110,7 @@ class Mixture:
             draw = random.Random(f"{self._seed} example {number} {turn}")
             kind = draw.choices(self._kinds, self._weights)[0]
             lower = draw.random() < _LOWER
-            if made := getattr(self, f"_{kind}")(draw, lower):
+            if made := self._makers[kind](draw, lower):
                 return self._example(kind, made, draw, lower)
         raise ValueError(f"no example {number} can be made of these tools")
 
@@ -85,7 +118,8 @@ class Mixture:
         text, wishes, absent = made
         offered = self._offer([w.skill for w in wishes], absent, draw)
         calls = tuple(ToolCall(w.skill.spec.name, w.skill.arguments(w.said)) for w in wishes)
-        request = surrounded(text, draw, lower)
+        recipe = self._recipe
+        request = surrounded(text, draw, lower, typos=recipe.typos, context=recipe.context)
         return Example(tuple(skill.spec for skill in offered), request, calls[: LIMITS.calls_per_request], kind)
 
     # --- kinds
@@ -130,7 +164,7 @@ class Mixture:
     def _near(self, draw: random.Random, lower: bool) -> Made | None:
         """A wish that a tool of the same domain grants, which is not on offer."""
         mine = draw.choice(self._ground.own)
-        near = [s for s in self._strangers if s.act.domain == mine.act.domain and not nothing.alike(s.act, mine.act)]
+        near = [s for s in self._near_strangers[mine.act.domain] if not nothing.alike(s.act, mine.act)]
         if not near:
             return None
         skill = draw.choice(near)
@@ -155,7 +189,15 @@ class Mixture:
         return found
 
     def _others(self, avoided: Sequence[Skill], draw: random.Random) -> Iterator[Skill]:
-        near = [skill for each in avoided for skill in self._domains[each.act.domain]]
-        yield from draw.sample(near, min(len(near), draw.choice((0, 2, 4, 8))))
+        if self._recipe.near:
+            near = [skill for each in avoided for skill in self._domains[each.act.domain]]
+            yield from draw.sample(near, min(len(near), draw.choice((0, 2, 4, 8))))
         for _ in range(200):
             yield draw.choice(self._ground.own)
+
+
+def _by_domain(skills: Sequence[Skill]) -> dict[str, list[Skill]]:
+    found: dict[str, list[Skill]] = defaultdict(list)
+    for skill in skills:
+        found[skill.act.domain].append(skill)
+    return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from linnet.calling.evidence.naming import words
-from linnet.evals.training.catalogue import Act
+from linnet.evals.training.catalogue import Act, Phrase
 from linnet.evals.training.phrasings import framed, frames, gerund, worded
 from linnet.evals.training.surroundings import filled
 from linnet.evals.training.toolmaking import Skill
@@ -43,11 +44,21 @@ def foreign(skill: Skill, draw: random.Random, lower: bool) -> str:
 
 
 def alike(one: Act, other: Act) -> bool:
-    """Whether two acts may be taken for each other: most words of their names are the same."""
-    mine, yours = set(words(one.name)), set(words(other.name))
-    return one == other or len(mine & yours) * 2 > min(len(mine), len(yours)) or bool(_same(one, other))
+    """Whether two acts may be taken for each other: more than half of the shorter name is in the longer one, or one
+    phrase asks for both."""
+    if (one.domain, one.name) == (other.domain, other.name):
+        return True
+    mine, yours = _words(one.name), _words(other.name)
+    return len(mine & yours) * 2 > min(len(mine), len(yours)) or not _asks(one.phrases).isdisjoint(
+        _asks(other.phrases)
+    )
 
 
-def _same(one: Act, other: Act) -> set[str]:
-    """Orders that ask for both."""
-    return {p.text for p in one.phrases} & {p.text for p in other.phrases if p.form != "whole"}
+@cache
+def _words(name: str) -> frozenset[str]:
+    return frozenset(words(name))
+
+
+@cache
+def _asks(phrases: tuple[Phrase, ...]) -> frozenset[str]:
+    return frozenset(phrase.text for phrase in phrases)

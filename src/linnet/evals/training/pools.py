@@ -1,7 +1,7 @@
 """Values for slots: each as a request says it, and as an argument has it.
 
-Hides which words and forms there are for a kind of value. What a pool has drawn it does not draw again, so that
-two arguments of one request differ, and units of one request measure the same.
+Hides which words and forms there are for a kind of value. What a pool has drawn it hardly ever draws again, so that
+two arguments of one request differ mostly, and units of one request measure the same.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from linnet.evals.training import amounts, times
 from linnet.evals.training.catalogue import load, split
 
 _TRIES = 6
+_TWICE = 0.15
+"""How often a value that comes twice stays: `two rooms for two nights`."""
 _JOINTS = ("{} and {}",) * 10 + ("{}, {}",) * 3 + ("{} & {}",)
 _LONG_JOINTS = (*_JOINTS, *("{}, and {}",) * 5)
 _ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
@@ -55,7 +58,7 @@ class Pool:
         of strftime for a date. For the kind `yes` there is no text: its slot has ways to say yes and no."""
         for _ in range(_TRIES):
             said = _without_article(self._once(kind, schema, form))
-            if said.text.lower() not in self._used:
+            if said.text.lower() not in self._used or self._draw.random() < _TWICE:
                 break
         self._used.add(said.text.lower())
         return said
@@ -191,11 +194,13 @@ def _firm(text: str) -> Said:
     return Said(text, text, firm=True)
 
 
+@cache
 def _pool(name: str) -> tuple[str, ...]:
     told = load("pools.toml")[name]
     return split(told) if ";" in told else tuple(told.split())
 
 
+@cache
 def _words(table: str) -> dict[str, tuple[str, ...]]:
     return {key: split(told) for key, told in load("pools.toml")[table].items()}
 

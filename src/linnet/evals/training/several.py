@@ -52,23 +52,21 @@ def _different(wishes: Sequence[Wish], key: str) -> list[Wish]:
 
 def repeated(skill: Skill, count: int, draw: random.Random, lower: bool) -> tuple[str, list[Wish]] | None:
     """`the area of a circle with radius 3, and with radius 5`: the phrase once, its clauses again. None where a tool
-    has no arguments to say again."""
+    has no arguments to say again, or two calls came out the same."""
     first = wish(skill, draw, lower)
     words = worded(first, draw)
-    if not words.clauses:
+    keys = [key for key in first.said if _apart(first, key, words.core)]
+    if not words.clauses or not keys:
         return None
-    inside = [key for key in first.said if not _apart(first, key, words.core)]
-    keys = [key for key in first.said if key not in inside]
-    wishes, tails = [first], []
+    wishes = [first]
     for _ in range(count - 1):
-        new = wish(skill, draw, lower)
-        said = {**{k: new.said.get(k, first.said[k]) for k in keys}, **{k: first.said[k] for k in inside}}
-        if all(said[k].text == first.said[k].text for k in keys):
-            return None
-        wishes.append(Wish(skill, said))
-        tail = clauses(skill, {key: said[key] for key in keys}, draw)
-        tails.append(draw.choice(frames("again")).format(c=" ".join(tail)))
-    return framed(words, draw).rstrip(".?!") + "".join(tails), wishes
+        new = wish(skill, draw, lower).said
+        wishes.append(Wish(skill, {**first.said, **{key: new.get(key, first.said[key]) for key in keys}}))
+    if len({str(skill.arguments(each.said)) for each in wishes}) < count:
+        return None
+    tails = (" ".join(clauses(skill, {key: each.said[key] for key in keys}, draw)) for each in wishes[1:])
+    again = "".join(draw.choice(frames("again")).format(c=tail) for tail in tails)
+    return framed(words, draw).rstrip(".?!") + again, wishes
 
 
 def _apart(each: Wish, key: str, core: str) -> bool:

@@ -15,8 +15,20 @@ _PLACE = re.compile(r"{(\w+)}")
 _KINDS = {"int": "int:2:9", "book": "~War and Peace|Moby Dick|Dracula|Emma|Ulysses|Hard Times"}
 
 
-def surrounded(text: str, draw: random.Random, lower: bool) -> str:
+def surrounded(text: str, draw: random.Random, lower: bool, *, typos: bool = True, context: bool = True) -> str:
     """The request as it is typed: marked text in, plain text out. `lower`: by somebody who uses no capitals."""
+    text = _pointed(_accompanied(text, draw) if context else text, draw)
+    if lower:
+        text = marked.around(text, str.lower)
+    elif draw.random() < 0.8:
+        text = _capitals(text)
+    if typos and draw.random() < 0.1:
+        text = slipped(text, draw)
+    return " ".join(marked.bare(text).split())
+
+
+def _accompanied(text: str, draw: random.Random) -> str:
+    """With a greeting, thanks, or a sentence about something else, or as it is."""
     if draw.random() < 0.14:
         text = f"{draw.choice(frames('opener'))} {_uncapital(text)}"
     if draw.random() < 0.12:
@@ -25,14 +37,7 @@ def surrounded(text: str, draw: random.Random, lower: bool) -> str:
         text = f"{_stopped(text)} {filled(draw.choice(frames('after')), draw)}"
     elif draw.random() < 0.12:
         text = _closed(text, draw)
-    text = _pointed(text, draw)
-    if lower:
-        text = marked.around(text, str.lower)
-    elif draw.random() < 0.8:
-        text = _capitals(text)
-    if draw.random() < 0.1:
-        text = slipped(text, draw)
-    return " ".join(marked.bare(text).split())
+    return text
 
 
 def filled(frame: str, draw: random.Random) -> str:

@@ -18,7 +18,7 @@ from linnet.errors import InputInvalid, LinnetError
 from linnet.evals.training import example, leaks
 from linnet.evals.training.example import Example
 from linnet.evals.training.matching import skill_of
-from linnet.evals.training.mixture import Ground, Mixture
+from linnet.evals.training.mixture import PARTS, Ground, Mixture, Recipe
 from linnet.evals.training.toolmaking import Skill, toolbox
 from linnet.evals.training.variety import measure
 from linnet.limits import LIMITS
@@ -48,12 +48,12 @@ class Synthesis:
         return self.mixture.examples(count)
 
 
-def general(seed: int, made: int = MADE) -> Synthesis:
+def general(seed: int, made: int = MADE, recipe: Recipe | None = None) -> Synthesis:
     """Examples for tool calls in general, over so many made-up tools."""
-    return Synthesis(Mixture(Ground(toolbox(made, seed)), seed), {}, {})
+    return Synthesis(Mixture(Ground(toolbox(made, seed)), seed, recipe=recipe), {}, {})
 
 
-def own(tools: Sequence[Tool], seed: int) -> Synthesis:
+def own(tools: Sequence[Tool], seed: int, recipe: Recipe | None = None) -> Synthesis:
     """Examples for these tools, all of them on offer each time.
 
     Raises InputInvalid where there is none that requests can be made up for.
@@ -72,7 +72,7 @@ def own(tools: Sequence[Tool], seed: int) -> Synthesis:
         hint = "Give each required parameter a type, and a name or a description in English."
         raise InputInvalid(f"there are no tools that requests can be made up for. {told}".strip(), hint=hint)
     ground = Ground(tuple(skills), toolbox(_STRANGERS, seed), all=True)
-    return Synthesis(Mixture(ground, seed), like, left_out)
+    return Synthesis(Mixture(ground, seed, recipe=recipe), like, left_out)
 
 
 # --- the command ---------------------------------------------------------------------------------
@@ -97,6 +97,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where they are written, one a line")
     parser.add_argument("--tools", **paths, metavar="FILE", help="a Python file of tools; may be given again")
     parser.add_argument("--made", type=int, default=MADE, metavar="N", help="tools that are made up without --tools")
+    parser.add_argument("--without", action="append", default=[], choices=PARTS, help="leave this out of the recipe")
     parser.add_argument("--leaks", **paths, metavar="DIR", help="judged data to compare with; may be given again")
     parser.add_argument("--drop", action="store_true", help="leave out examples that share words with judged data")
     parser.add_argument("--tokens", action="store_true", help="count tokens, by the default model's tokenizer")
@@ -128,13 +129,14 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _synthesis(options: argparse.Namespace) -> Synthesis:
+    recipe = Recipe.without(options.without)
     if options.tools:
         from linnet.tool_files import load_tools
 
-        return own(load_tools(options.tools), options.seed)
+        return own(load_tools(options.tools), options.seed, recipe)
     if options.made < 1:
         raise InputInvalid(f"--made {options.made} leaves nothing to ask for", hint="Give 1 or more.")
-    return general(options.seed, options.made)
+    return general(options.seed, options.made, recipe)
 
 
 def _leaking(made: Synthesis, options: argparse.Namespace) -> set[int]:

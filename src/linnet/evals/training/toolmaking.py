@@ -98,7 +98,7 @@ def make(act: Act, draw: random.Random) -> Skill:
 
 def _slots(act: Act, draw: random.Random) -> list[Slot]:
     optional = [slot for slot in act.slots if slot.key not in act.required and draw.random() < 0.65]
-    kept = {slot.key for slot in optional} | act.required
+    kept = {slot.key for slot in optional} | act.required or {act.slots[0].key}
     return [slot for slot in act.slots if slot.key in kept][:MOST_PARAMETERS]
 
 

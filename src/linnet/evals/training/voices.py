@@ -48,7 +48,7 @@ def tool(does: str, domain: str, draw: random.Random) -> str:
 def parameter(about: str, schema: Mapping[str, Any], example: str, draw: random.Random) -> str:
     """What a parameter says of itself, with an example where one is given, and perhaps options and default."""
     about = re.sub(r"^(?:the|an?) ", "", about) if draw.random() < 0.8 else about
-    forms = _ASKED if _WH.match(about) else _PARAMETER
+    forms: tuple[str, ...] = _ASKED if _WH.match(about) else _PARAMETER
     if about.startswith(("the ", "a ", "an ")):
         forms = ("{About}.", "{About}", "{about}")
     text = draw.choice(forms).format(about=about, About=about[:1].upper() + about[1:])

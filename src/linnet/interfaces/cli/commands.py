@@ -18,6 +18,7 @@ from linnet.interfaces.cli import (
     output,
     parse,
     profile,
+    prompt,
     router,
     run,
     serve,
@@ -71,5 +72,6 @@ app.command(epilog=train.EXAMPLE)(options.sandboxed(train.train))
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(router.app, name="router")
 app.add_typer(tools.app, name="tools")

@@ -85,14 +85,19 @@ def _serve(
     settings = options.settings(**chosen)
     opened = open_served(settings, *sorted_out(*named), output.complain)
     with server.bound(door, port) as listening, opened as served:
-        service = Service(served.models, seconds=settings.request_seconds, at_once=at_once or LIMITS.http_at_once)
+        service = Service(
+            served.models,
+            seconds=settings.request_seconds,
+            at_once=at_once or LIMITS.http_at_once,
+            residents=served.residents,
+        )
         url = f"http://{_shown(listening.getsockname()[0])}:{listening.getsockname()[1]}"
 
         def ready() -> None:
             if as_json:
-                output.say_json({"url": url, "models": list(served.models), "pid": os.getpid()})
+                output.say_json({"url": url, "page": f"{url}/", "models": list(served.models), "pid": os.getpid()})
             else:
-                output.complain(f"Listening on {url} with {', '.join(served.models)}. {_SHOWN}")
+                output.complain(f"Listening on {url} with {', '.join(served.models)}. Its page: {url}/ . {_SHOWN}")
 
         server.serve(application(service, door, agent=served.agent), service, listening, ready)
 

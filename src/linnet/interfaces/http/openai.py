@@ -69,7 +69,7 @@ def router(service: Service) -> APIRouter:
 def described(service: Service, name: str) -> dict[str, Any]:
     """A model as OpenAI lists it; what the engine says of it is beside that."""
     found = service.model(name).capabilities
-    told = {"name": found.name, "context": found.context, "infill": found.infill is not None}
+    told = {"name": found.name, "context": found.context, "infill": found.infill is not None, **service.stands(name)}
     created = int(service.started)
     return {"id": name, "object": "model", "created": created, "owned_by": "linnet", "linnet": told}
 

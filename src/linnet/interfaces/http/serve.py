@@ -28,14 +28,19 @@ _LAST_WORDS = 2
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, with both signals treated alike, and told of the first. `ready` is called with the socket open."""
+    """uvicorn's, with both signals treated alike. `ready` is called with the socket open.
+
+    The first signal lets what runs go on to its end, for a while; a second one cancels it, and whoever reads is told.
+    """
 
     def __init__(self, app: FastAPI, service: Service, ready: Callable[[], None] = lambda: None) -> None:
         super().__init__(_configuration(app))
         self._service, self._ready = service, ready
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -47,8 +52,16 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal is not raised again at the end, as uvicorn's own would be: a server that was told to end has
         done what it should."""
-        self.force_exit = self.should_exit
+        if self.should_exit and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hurry, self._loop)
         self.should_exit = True
+
+    def _hurry(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._service.cancel()
+        loop.call_later(_LAST_WORDS, self._leave)
+
+    def _leave(self) -> None:
+        self.force_exit = True
 
 
 def serve(app: FastAPI, service: Service, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
