@@ -59,6 +59,8 @@ class Limits:
     approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
+    alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
+    spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")

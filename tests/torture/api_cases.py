@@ -15,7 +15,7 @@ from typing import Any
 
 import bombs
 from api import CHAT, Answer, Json, Server, busy, chat, idle, served
-from harness import Trial, case, expect, kill, of_pytest, wait
+from harness import Trial, case, expect, kill, wait
 
 from linnet.script import Die, Echo, Say
 
@@ -284,6 +284,3 @@ def a_template_that_a_request_brings_does_nothing(trial: Trial) -> None:
                 told = answer.status >= 400 or any(field in one for one in answer.json["linnet"]["degraded"])
                 expect(told, f"nobody says what became of it: {answer.text[-300:]}")
                 expect("<class" not in answer.text and not canary.exists(), "it was run")
-
-
-of_pytest("API", "API", "tests/interfaces/http/test_strange.py", "tests/interfaces/http/test_streams.py")

@@ -134,9 +134,7 @@ def test_a_text_goes_on_whole_and_in_pieces(http: httpx.Client, events: Callable
 def test_what_is_not_done_is_refused(http: httpx.Client) -> None:
     for path, body in (
         ("/completion", {"prompt": "x", "grammar": "root ::= x"}),
-        ("/completion", {"prompt": "x", "n_probs": 3}),
-        ("/tokenize", {"content": "x"}),
-        ("/detokenize", {"tokens": [1]}),
+        ("/v1/completions", {"prompt": "x", "best_of": 2}),
     ):
         done = http.post(path, json=body)
         assert (done.status_code, done.json()["error"]["code"]) == (400, "not_offered"), path

@@ -67,7 +67,7 @@ def begun(url: str, text: str, **more: Any) -> dict[str, Any]:
 
 
 def reached(url: str, run: dict[str, Any], *statuses: str) -> dict[str, Any]:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         now: dict[str, Any] = CLIENT.get(f"{url}/v1/agent/runs/{run['id']}").json()
         if now["status"] in statuses:
@@ -159,13 +159,13 @@ def test_a_server_that_ends_waits_for_no_decision(serving: Any, says: Says, monk
     run = begun(running.url, "wipe the board")
     reached(running.url, run, "waiting_for_approval")
     before = [thread for thread in threading.enumerate() if thread.name == "linnet-request"]
-    with httpx.stream("GET", f"{running.url}/v1/agent/runs/{run['id']}/events", timeout=20) as answer:
+    with httpx.stream("GET", f"{running.url}/v1/agent/runs/{run['id']}/events", timeout=60) as answer:
         lines = answer.iter_lines()
         assert any('"approval"' in line for line in lines)
         running.server.handle_exit(15, None)
         assert any('"approved":false' in line for line in lines)
     for thread in before:
-        thread.join(5)
+        thread.join(60)
     assert before and not any(thread.is_alive() for thread in before) and not WIPED
 
 
@@ -191,7 +191,7 @@ def test_a_run_is_over_whatever_its_turn_does(
 def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> None:
     running = serving(says("x " * 120), seconds_per_token=0.01, tools=(wipe,))
     run = begun(running.url, "Tell me of the sea")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while not running.supervisor._tickets and time.monotonic() < until:
         time.sleep(0.02)
     CLIENT.post(f"{running.url}/v1/agent/runs/{run['id']}/cancel")
@@ -201,11 +201,11 @@ def test_a_run_that_speaks_is_cancelled_at_once(serving: Any, says: Says) -> Non
 def test_a_run_that_is_watched_as_it_begins_ends_with_its_client(serving: Any, says: Says) -> None:
     running = serving(says("x " * 120), seconds_per_token=0.01, tools=(wipe,))
     body = {"text": "Tell me of the sea", "stream": True}
-    with httpx.stream("POST", f"{running.url}/v1/agent/runs", json=body, timeout=20) as answer:
+    with httpx.stream("POST", f"{running.url}/v1/agent/runs", json=body, timeout=60) as answer:
         for line in answer.iter_lines():
             if '"said"' in line:
                 break
-    assert running.idle(1.0)
+    assert running.idle()
 
 
 def test_runs_that_wait_keep_no_chat_waiting(serving: Any, says: Says) -> None:
