@@ -66,6 +66,7 @@ def test_too_few_examples_and_an_encoding_that_is_none(tmp_path: Path, examples:
     example.write(few, tiny.examples()[:9])
     assert "too few" in error(invoke("--examples", str(few), "--json"))
     assert "q99" in error(invoke("--examples", str(examples), "--merge", "q99", "--json"))
+    assert "taken" in error(invoke("--examples", str(examples), "--name", "default", "--json"))
 
 
 @pytest.mark.usefixtures("torch")

@@ -63,7 +63,7 @@ class Tokens:
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Control tokens are cut out of trusted text only; what stands between two of them is spelled as one."""
-        ids: list[int] = [] if self._first is None else [int(self._first)]
+        ids = list(self._first)
         run = ""
         for segment in prompt:
             last = 0
