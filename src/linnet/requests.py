@@ -279,6 +279,14 @@ class Infill:
     suffix: str
     middle: str
 
+    def around(self, prefix: str, suffix: str, begun: str = "") -> Prompt:
+        """A gap between two texts, none of them trusted; `begun` is what of it is there already.
+
+        That comes last, as it is what the next keystroke changes: all before it stays as it was computed.
+        """
+        texts = ((self.prefix, True), (prefix, False), (self.suffix, True), (suffix, False), (self.middle, True))
+        return tuple(Segment(text, trusted) for text, trusted in (*texts, (begun, False)) if text)
+
 
 @dataclass(frozen=True, config=STRICT)
 class Capabilities:

@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 NOT_RUN = {
+    "linnet batch examples/batch.jsonl --out answers.jsonl": "docs/batch.md has it with tools",
+    'linnet run "What is 17 times 24?"': "is the first line of the tutorial",
     "make run": "CI runs it by itself",
     "make test": "is this",
     "linnet tools check --tools examples/tools.py --per-tool 4": "takes half a minute",
@@ -37,7 +39,10 @@ NOT_RUN = {
 }
 """Lines of the README that are not run here, and why: its blocks have no markers."""
 
-MOST = 14
+ENDS = {"docs/batch.md": 1}
+"""Exit codes of pages whose commands are to fail: a file of requests in which one is at fault on purpose."""
+
+MOST = 9
 """Blocks that are not run at all. Who adds one says so here."""
 
 
@@ -100,7 +105,7 @@ def test_there_is_something_to_check() -> None:
 )
 def test_what_is_no_command_would_be_seen(line: str) -> None:
     with pytest.raises(
-        (AssertionError, Exception), match=r"no command|No such option|Missing argument|Invalid value"
+        (AssertionError, Exception), match=r"no command|No such option|Missing parameter|Input should be"
     ):
         test_every_command_line_is_one(None, line)
 
@@ -140,7 +145,7 @@ def test_every_command_line_is_one(block: Any, line: str) -> None:
 def test_every_command_in_a_sentence_is_known_with_its_options(page: str, text: str) -> None:
     """A sentence may leave out what is required, or end in dots."""
     for words in SHARED.programs(text.replace("[", " ").replace("]", " ")):
-        if words and words[0] == "linnet":
+        if words[:1] == ["linnet"] and words[1:2] != ["..."]:
             command, rest, _ = command_of(words)
             known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
             asked = [word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
@@ -230,4 +235,6 @@ def test_all_lines_of_a_shell_run(page: str, tmp_path: Path) -> None:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0 and "Traceback" not in done.stderr, f"{line}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == ENDS.get(page, 0) and "Traceback" not in done.stderr, (
+            f"{line}\n{done.stdout}\n{done.stderr}"
+        )

@@ -34,7 +34,7 @@ from linnet.errors import (
     WorkerStartFailed,
 )
 from linnet.limits import LIMITS
-from linnet.protocol import Load, failed
+from linnet.protocol import Load, Submit, failed
 from linnet.requests import (
     Choice,
     Copy,
@@ -52,6 +52,7 @@ from linnet.requests import (
 )
 from linnet.runtime import blame
 from linnet.runtime import supervisor as module
+from linnet.runtime.stream import Ticket
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Die, Flood, Garble, Hang, Say
 
@@ -270,6 +271,17 @@ def test_an_answer_that_never_ends_is_not_believed(scripted: Any, outcome: Any, 
     got = outcome(engine.stream(ask(max_tokens=5)))
     assert isinstance(got.error, ProtocolBroken) and "beyond" in got.error.message
     assert len(got.pieces) < 100
+
+
+def test_a_token_has_so_much_text_and_no_more(scripted: Any, outcome: Any) -> None:
+    most = LIMITS.token_text_bytes
+    ticket = Ticket(Submit(1, ask(max_tokens=4)))
+    ticket.take(Piece("", (120,)))
+    ticket.take(Piece("x" * 2 * most, (120,)))
+    with pytest.raises(ProtocolBroken, match="than its tokens can be"):
+        ticket.take(Piece("x" * (most + 1), (120,)))
+    one = frame({"record": "emitted", "id": 1, "text": "x" * (most + 1), "tokens": [120]})
+    assert isinstance(outcome(scripted(Garble(one)).stream(ask(max_tokens=4))).error, ProtocolBroken)
 
 
 def test_a_flood_of_records_for_nobody_hides_no_hang(scripted: Any, outcome: Any, limits: Any) -> None:

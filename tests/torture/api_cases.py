@@ -91,12 +91,12 @@ def _heard(client: socket.socket, what: bytes, times: int) -> None:
 # --- streams that cannot go on, and those that do ------------------------------------------------
 
 STREAMS: dict[str, tuple[Json, tuple[str, ...]]] = {
-    CHAT: ({"max_tokens": 60}, ("[DONE]", '"finish_reason":"')),
-    "/v1/completions": ({"max_tokens": 60}, ("[DONE]", '"finish_reason":"')),
-    "/v1/messages": ({"max_tokens": 60}, ("message_stop", '"stop_reason":"')),
-    "/v1/responses": ({"max_output_tokens": 60}, ("response.completed", "response.incomplete")),
-    "/infill": ({"n_predict": 60, "input_suffix": ""}, ('"stop":true',)),
-    "/completion": ({"n_predict": 60}, ('"stop":true',)),
+    CHAT: ({"max_tokens": 2_000}, ("[DONE]", '"finish_reason":"')),
+    "/v1/completions": ({"max_tokens": 2_000}, ("[DONE]", '"finish_reason":"')),
+    "/v1/messages": ({"max_tokens": 2_000}, ("message_stop", '"stop_reason":"')),
+    "/v1/responses": ({"max_output_tokens": 2_000}, ("response.completed", "response.incomplete")),
+    "/infill": ({"n_predict": 2_000, "input_suffix": ""}, ('"stop":true',)),
+    "/completion": ({"n_predict": 2_000}, ('"stop":true',)),
 }
 """Paths that stream, with fields and what only a complete answer holds."""
 
@@ -136,7 +136,7 @@ def _cut_short(trial: Trial, server: Server, path: str) -> Answer:
     stop = threading.Event()
 
     def killing() -> None:
-        time.sleep(1.5)  # into the answer
+        time.sleep(0.4)  # into the answer
         while not stop.is_set():
             kill(server.worker())
             time.sleep(0.05)

@@ -246,6 +246,7 @@ class Fake:
     id: str
     over: bool
     owner: str = ""
+    bytes: int = 0
 
 
 def remembered(most: int, *fakes: Fake) -> Any:
@@ -282,6 +283,46 @@ def test_the_oldest_that_are_over_are_forgotten() -> None:
     runs._runs["c"].over = False
     with pytest.raises(Exception, match="under way"):
         runs.make_room("")
+
+
+def test_what_runs_hold_is_bounded_in_bytes_too() -> None:
+    """The newest that are over stay while there is room; those under way are never forgotten."""
+    assert Runs()._most_bytes == LIMITS.agent_runs_bytes
+    runs: Any = Runs(most_bytes=100)
+    for fake in (Fake("a", True, bytes=40), Fake("b", False, bytes=40), Fake("c", True, bytes=19)):
+        runs.add(fake)
+    runs.make_room("")
+    assert [run.id for run in runs.of("")] == ["a", "b", "c"], "one byte is left"
+    runs.add(Fake("d", False, bytes=1))
+    runs.make_room("")
+    assert [run.id for run in runs.of("")] == ["b", "c", "d"]
+    runs._runs["d"].bytes = 60
+    with pytest.raises(QueueFull, match="hold 100 bytes") as refused:
+        runs.make_room("")
+    assert refused.value.details == {"bytes": 100} and [run.id for run in runs.of("")] == ["b", "d"]
+
+
+@tool(rules=[Rule(prefix="tell", to="what")], answer="Told {what}.")
+def tell(what: str) -> str:
+    """Tell much."""
+    return what * 1_000
+
+
+def test_one_run_keeps_no_more_events_than_its_share(
+    serving: Any, says: Says, monkeypatch: Any, events: Read
+) -> None:
+    """One past it: of the event that is too much only its kind, which is told; the answer is there."""
+    url = serving(says("Hi"), tools=(tell,)).url
+    whole = reached(url, begun(url, "tell abc"), "completed")
+    kept = events(CLIENT.get(f"{url}/v1/agent/runs/{whole['id']}/events").text)
+    assert whole["left_out"] == 0 and any(event.get("value") == "abc" * 1_000 for event in kept)
+    monkeypatch.setattr(agent_run, "LIMITS", replace(LIMITS, agent_run_bytes=2_900))
+    cut = reached(url, begun(url, "tell abc"), "completed")
+    told = events(CLIENT.get(f"{url}/v1/agent/runs/{cut['id']}/events").text)
+    (left,) = [event for event in told if "left_out" in event and event["type"] != "run"]
+    assert left["type"] == "result" and left["left_out"] > 3_000 and cut["left_out"] == 1
+    assert [event["type"] for event in told] == [event["type"] for event in kept]
+    assert cut["result"]["answer"] == "Told abc."
 
 
 def test_events_are_json(server: str) -> None:

@@ -7,6 +7,7 @@ name.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,15 +15,18 @@ from functools import cache
 
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter, parameters
+from linnet.calling.evidence.stems import stem
 from linnet.evals.training.catalogue import Act, Phrase, Slot, acts, slots
 from linnet.evals.training.pools import plain_option
 from linnet.evals.training.toolmaking import Place, Skill
 from linnet.evals.training.voices import imperative
 from linnet.tools import Tool
 
-_LIKE = 0.38
+_LIKE = 0.6
 """Likeness of a tool and an act, from 0 to 1, over which the act's phrases are used."""
 _SLOT_LIKE = 0.5
+_FEW = 4
+"""Phrases of an act below which a tool's own words are used as well."""
 _TYPES = {
     "yes": ("boolean",),
     "int": ("number",),
@@ -44,11 +48,11 @@ def skill_of(tool: Tool) -> tuple[Skill, str]:
         raise ValueError(f"no request can be made up for its parameter {lost[0]}")
     act, pairs = max(((act, _pairs(act, places)) for act in acts()), key=lambda one: _likeness(tool, *one))
     like = _likeness(tool, act, pairs) >= _LIKE
-    act, pairs = (act, pairs) if like else (_own(tool), {})
+    act, pairs = (act, pairs) if like else (replace(act, domain="own", phrases=(), given_by={}), {})
     found = [_place(parameter, pairs.get(parameter)) for parameter in places]
     free = _distinct([place.slot for place in found])
     found = [replace(place, slot=slot) for place, slot in zip(found, free, strict=True)]
-    return Skill(tool.spec, _with_slots(act, found), tuple(found)), act.name if like else ""
+    return Skill(tool.spec, _with_slots(act, found, tool), tuple(found)), act.name if like else ""
 
 
 def _sayable(parameter: Parameter) -> bool:
@@ -62,7 +66,8 @@ def _sayable(parameter: Parameter) -> bool:
 
 
 def _likeness(tool: Tool, act: Act, pairs: Mapping[Parameter, Slot]) -> float:
-    """Rare words count more. What the parameters are counts a third."""
+    """Rare words count more. What the parameters are counts a third. Without the verb and the thing in common two
+    are not alike at all."""
     own = set(words(f"{tool.name.replace('.', ' ')} {tool.description}"))
     told = _told(act)
     weight = _weights()
@@ -72,7 +77,31 @@ def _likeness(tool: Tool, act: Act, pairs: Mapping[Parameter, Slot]) -> float:
     named = len(name & own) / (len(name) or 1)
     needed = [slot for slot in act.slots if slot.key in act.required]
     fit = sum(slot in pairs.values() for slot in needed) / (len(needed) or 1)
-    return (shared + named + fit) / 3 if named else 0.0
+    alike = named and _verbs_of(tool) & _verbs(act) and own & _things(act)
+    return (shared + named + fit) / 3 if alike else 0.0
+
+
+def _verbs_of(tool: Tool) -> frozenset[str]:
+    """What a tool does in a word: the first one of its description, and of its name."""
+    does = imperative(tool.description.strip() or tool.name).lower().split()
+    return frozenset(stem(word) for word in (*does[:1], *words_of(tool.name)[:1]))
+
+
+@cache
+def _things(act: Act) -> frozenset[str]:
+    """What an act is done to, and the like: all but the verb of its name and of what it does."""
+    return frozenset(words(" ".join((*act.name.split()[1:], *act.does.split()[1:]))))
+
+
+@cache
+def _verbs(act: Act) -> frozenset[str]:
+    orders = (phrase.text.split()[0] for phrase in act.phrases if phrase.form == "order")
+    return frozenset(stem(word) for word in (*orders, act.name.split()[0]))
+
+
+@cache
+def _all_verbs() -> frozenset[str]:
+    return frozenset().union(*(_verbs(act) for act in acts()))
 
 
 @cache
@@ -158,24 +187,29 @@ def _distinct(found: Sequence[Slot]) -> list[Slot]:
     return made
 
 
-def _with_slots(act: Act, places: Sequence[Place]) -> Act:
-    """The act with the places' slots; phrases that say slots which the tool has not are dropped."""
+def _with_slots(act: Act, places: Sequence[Place], tool: Tool) -> Act:
+    """The act with the places' slots. Phrases that say slots which the tool has not are dropped, and where few are
+    left, the tool's own words are added."""
     keys = {place.slot.key for place in places}
     lost = {slot.key for slot in act.slots} - keys
     phrases = tuple(p for p in act.phrases if not p.places & lost)
+    phrases += _own(tool) if len(phrases) < _FEW else ()
+    name = act.name if act.phrases else " ".join(words_of(tool.name))
     required = frozenset(place.slot.key for place in places if place.required)
     given_by = {key: by for key, by in act.given_by.items() if key in keys and by in keys}
-    return replace(act, phrases=phrases, slots=tuple(p.slot for p in places), required=required, given_by=given_by)
+    return replace(
+        act, name=name, phrases=phrases, slots=tuple(p.slot for p in places), required=required, given_by=given_by
+    )
 
 
-def _own(tool: Tool) -> Act:
-    """An act out of a tool's own words."""
+def _own(tool: Tool) -> tuple[Phrase, ...]:
+    """Phrases out of a tool's own words: its description as an order, its name as one or as a thing."""
     name = " ".join(words_of(tool.name))
-    first = tool.description.split(".")[0].split("\n")[0].strip()
-    order = imperative(first)
-    order = order[:1].lower() + order[1:]
-    phrases = tuple(Phrase("order", text) for text in dict.fromkeys((order, order, name)) if text)
-    return Act("own", name, first or name, (*phrases, Phrase("noun", f"the {name}")), (), frozenset(), {})
+    order = imperative(re.split(r"[.:;,(\n]", tool.description)[0].strip())
+    orders = [order[:1].lower() + order[1:]] if len(order.split()) > 1 else []
+    if stem(name.split()[0]) in _all_verbs() or not orders:
+        return tuple(Phrase("order", text) for text in (*orders, name))
+    return (*(Phrase("order", text) for text in orders), Phrase("noun", f"the {name}"))
 
 
 def words_of(name: str) -> list[str]:

@@ -30,15 +30,22 @@ WITHOUT = "the model has no tokens for filling gaps: it continued what is before
 
 @dataclass(frozen=True)
 class Gap:
-    """A text to go on from; with a `suffix` (None: there is no gap) what comes behind the gap. `before` are texts
-    from elsewhere that may help, the nearest last."""
+    """A text to go on from; with a `suffix` (None: there is no gap) what comes behind the gap. `begun` is what of the
+    gap is there already: the line that is being typed. `before` are texts from elsewhere that may help, the nearest
+    last."""
 
     prefix: str
     suffix: str | None = None
+    begun: str = ""
     before: tuple[str, ...] = ()
     choices: int = 1
     notes: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+
+    @property
+    def some(self) -> bool:
+        """Whether there is any text at all."""
+        return any((self.prefix, self.suffix, self.begun, *self.before))
 
     def shorter(self, cut: int) -> Gap:
         """Without what is farthest from the gap: one of the texts before for each `cut`, and then one of `PARTS` of
@@ -124,15 +131,8 @@ def prompt_of(model: Model, gap: Gap) -> tuple[Prompt, tuple[str, ...]]:
     told = "".join(f"{text}\n" for text in gap.before)
     if gap.suffix is None or infill is None:
         notes = () if gap.suffix is None else (WITHOUT,)
-        return (Segment(told + gap.prefix, False),), notes
-    texts = (
-        (infill.prefix, True),
-        (told + gap.prefix, False),
-        (infill.suffix, True),
-        (gap.suffix, False),
-        (infill.middle, True),
-    )
-    return tuple(Segment(text, trusted) for text, trusted in texts if text), ()
+        return (Segment(told + gap.prefix + gap.begun, False),), notes
+    return infill.around(told + gap.prefix, gap.suffix, gap.begun), ()
 
 
 class TextAnswer:

@@ -41,6 +41,8 @@ def router(service: Service) -> APIRouter:
         made = Filled(asked, gap)
 
         def work(model: Model, _: Model) -> Iterator[Event]:
+            if isinstance(asked, InfillRequest) and not (asked.most or gap.some):
+                return iter((Ended("stop"), Whole("rule", model=model.capabilities.name)))  # nothing to compute
             shown = fitted(model, gap, own.max_tokens) if isinstance(asked, InfillRequest) else gap
             events, most = complete(model, shown, own), asked.t_max_predict_ms or 0
             return timely(events, most, model, shown) if most > 0 else events
@@ -144,7 +146,7 @@ class Filled:
             "tokens_evaluated": usage.prompt_tokens,
             "tokens_cached": usage.cached_tokens,
             "generation_settings": {},
-            "prompt": self.gap.prefix,
+            "prompt": self.gap.prefix + self.gap.begun,
             "has_new_line": "\n" in text,
             "truncated": bool(end.dropped),
             "stop_type": "limit" if self._finish == "length" else "eos",

@@ -85,7 +85,7 @@ class Chunk(Loose):
 
 
 class InfillRequest(LlamaRequest):
-    """POST /infill: the gap is between `input_prefix` with `prompt` behind it and `input_suffix`."""
+    """POST /infill: the gap is between `input_prefix` and `input_suffix`, and begins with `prompt`."""
 
     input_prefix: str = ""
     input_suffix: str = ""
@@ -94,7 +94,8 @@ class InfillRequest(LlamaRequest):
 
     def gap(self) -> Gap:
         before = tuple(chunk.text for chunk in self.input_extra or () if chunk.text)
-        return Gap(self.input_prefix + self.prompt, self.input_suffix, before, notes=self.notes())
+        prefix, begun = (self.input_prefix, self.prompt) if self.input_prefix else (self.prompt, "")
+        return Gap(prefix, self.input_suffix, begun, before, notes=self.notes())
 
 
 def picked(answer: Json, fields: list[str] | None) -> Json:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from linnet.errors import EmptyRequest, NotOffered, RequestError
 from linnet.interfaces.http.answering import Asked
@@ -18,6 +18,9 @@ from linnet.requests import Constraint, Generate, Sampling, Schema, check_size
 from linnet.tools import Tool
 
 Json = dict[str, Any]
+
+_AS_USUAL = BeforeValidator(lambda given: None if given == -1 else given)
+"""llama-server's clients (llama.vscode) say -1 where they name no number of tokens."""
 
 
 class Loose(BaseModel):
@@ -107,7 +110,7 @@ class Drawing(Loose):
     temperature: Annotated[float, Field(ge=0, le=5)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=1 << 31)] | None = None
+    max_tokens: Annotated[Annotated[int, Field(ge=1, le=1 << 31)] | None, _AS_USUAL] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
