@@ -196,7 +196,7 @@ for model in opened.values():
 '''
 
 
-@pytest.mark.timeout(900)  # twenty models' worth of work, on whatever machine this is
+@pytest.mark.timeout(1_800)  # twenty models' worth of work, on whatever machine this is
 def test_all_python_runs(tmp_path: Path) -> None:
     place = SHARED.made(tmp_path)
     given = [{"id": block.id, "body": block.body} for block in RUN if block.kind == "python"]
@@ -207,7 +207,7 @@ def test_all_python_runs(tmp_path: Path) -> None:
         cwd=place.folder,
         capture_output=True,
         text=True,
-        timeout=880,
+        timeout=1_780,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
@@ -218,7 +218,7 @@ ELSEWHERE = {_bare(line) for block in RUN if block.page != "README.md" for line 
 SHELL = sorted({block.page for block in RUN if block.commands})
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("page", SHELL)
 def test_all_lines_of_a_shell_run(page: str, tmp_path: Path) -> None:
     """Those of a page one after the other, in one folder, as they are written."""
@@ -233,7 +233,7 @@ def test_all_lines_of_a_shell_run(page: str, tmp_path: Path) -> None:
             cwd=place.folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert done.returncode == ENDS.get(page, 0) and "Traceback" not in done.stderr, (
             f"{line}\n{done.stdout}\n{done.stderr}"
