@@ -69,6 +69,7 @@ def test_too_few_examples_and_an_encoding_that_is_none(tmp_path: Path, examples:
     assert "taken" in error(invoke("--examples", str(examples), "--name", "default", "--json"))
 
 
+@pytest.mark.timeout(600)  # beside other work torch is ten times as slow
 @pytest.mark.usefixtures("torch")
 def test_a_training_with_its_report_and_one_that_was_ended_early(tmp_path: Path, examples: Path) -> None:
     model = tiny.write(tmp_path / "tiny.gguf")
