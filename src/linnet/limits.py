@@ -56,9 +56,13 @@ class Limits:
     http_grace_seconds: float = _limit(30.0, "s", "that running requests have to end when the server is told to")
     agent_runs: int = _limit(256, "runs", "of agents that a server remembers: those under way, and the newest others")
     agent_runs_each: int = _limit(64, "runs", "of agents that one client has under way")
+    agent_runs_bytes: int = _limit(64 * MIB, "bytes", "that these hold, texts and events, when another one begins")
+    agent_run_bytes: int = _limit(4 * MIB, "bytes", "of events that one run keeps; of later ones only the kind")
     approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
+    alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
+    spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")
@@ -77,6 +81,7 @@ class Limits:
     request_kills: int = _limit(
         4, "kills", "from outside of workers that one request was part of without a new token, the last alone"
     )
+    token_text_bytes: int = _limit(4 * KIB, "bytes", "of text that a worker may say for each token, on average")
     poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
     poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
     health_seconds: float = _limit(15.0, "s", "since the last token, within which a model is ready unprobed")

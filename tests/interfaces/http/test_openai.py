@@ -243,7 +243,8 @@ def test_an_unknown_model_is_not_looked_for(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"logprobs": True}, "not_offered"),
+        ({"top_logprobs": 2}, "request_error"),
+        ({"logprobs": True, "top_logprobs": LIMITS.alternatives + 1}, "request_error"),
         ({"messages": [{"role": "user", "content": [PICTURE]}]}, "not_offered"),
         ({"messages": [{"role": "user", "content": "  "}]}, "empty_request"),
         ({"n": LIMITS.choices + 1}, "request_error"),

@@ -257,7 +257,7 @@ def test_two_names_of_one_file_are_one_resident(house: House) -> None:
 def test_many_who_want_a_model_open_it_once(house: House) -> None:
     house.add("a")
     gate = threading.Event()
-    house.before = lambda name: (gate.wait(20), None)[1]
+    house.before = lambda name: (gate.wait(60), None)[1]
     pool = house.pool(10)
     threads = [in_thread(lambda: complete(pool.model("a"), ask()).text) for _ in range(6)]
     gate.set()
@@ -273,9 +273,9 @@ def test_opening_one_holds_up_nobody_else(house: House) -> None:
     pool = house.pool(100)
     a = pool.model("a")
     gate, reached = threading.Event(), threading.Event()
-    house.before = lambda name: (reached.set(), gate.wait(20), None)[2]
+    house.before = lambda name: (reached.set(), gate.wait(60), None)[2]
     thread, found = in_thread(lambda: complete(pool.model("slow"), ask()).text)
-    assert reached.wait(20)
+    assert reached.wait(60)
     assert complete(a, ask()).text == "I am a." and not found
     gate.set()
     thread.join()
@@ -654,8 +654,7 @@ def test_an_interrupt_while_waiting_leaves_nothing(house: House) -> None:
 # --- all at once ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> None:
+def test_many_threads_and_models_in_little_memory(house: House) -> None:
     """Each request ends once; what lives is never more than the budget; nobody is closed in use (see `house`)."""
     names = [f"m{i}" for i in range(6)]
     for name in names:
@@ -670,8 +669,8 @@ def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> No
             most[0] = max(most[0], house.resident_bytes())
 
     def work(number: int) -> None:
-        rng = random.Random(seed * 100 + number)
-        for _ in range(8):
+        rng = random.Random(number)
+        for _ in range(6):
             name = rng.choice(names)
             stream = pool.model(name).stream(ask(deadline=60.0))
             if rng.random() < 0.2:
@@ -691,7 +690,7 @@ def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> No
     over.set()
     watcher.join()
     assert [found for _, found in threads] == [[None]] * 8
-    assert len(outcomes) == 64
+    assert len(outcomes) == 48
     assert {text for name, text in outcomes} <= {"dropped", *(f"I am {name}." for name in names)}
     assert all(text in ("dropped", f"I am {name}.") for name, text in outcomes)
     assert 0 < most[0] <= 30
@@ -791,13 +790,13 @@ def test_two_adapters_at_once_are_both_counted(house: House, monkeypatch: pytest
         found = counts(model)
         if threading.current_thread() is first:
             counted.set()
-            gate.wait(20)
+            gate.wait(60)
         return found
 
     monkeypatch.setattr(Scripted, "needs", needs)
     first = threading.Thread(target=lambda: pool.model("a+3"))
     first.start()
-    assert counted.wait(20)
+    assert counted.wait(60)
     pool.model("a+4")
     gate.set()
     first.join()

@@ -1,7 +1,8 @@
 """AgentRun: one turn of a server's own agent, what happens in it, and who decides on its calls.
 
 The agent asks for permission in the thread of its turn, and waits there; whoever watches the run answers from the
-event loop. What happens is written down, so that it can be watched from the beginning by whoever comes later.
+event loop. What happens is written down, so that it can be watched from the beginning by whoever comes later; beyond
+`LIMITS.agent_run_bytes` only what kind of event it was, which is told.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, assert_never
+
+from pydantic_core import to_json
 
 from linnet.agent.agent import Agent
 from linnet.agent.events import Said, TurnEvent
@@ -32,6 +35,9 @@ from linnet.requests import Model
 from linnet.tools import Tool
 
 Json = dict[str, Any]
+
+_KEPT = frozenset(("approval", "decision", "done", "error"))
+"""Events that are kept whole however much a run has said: one decides by them, or has its answer from them."""
 
 MakeAgent = Callable[[Model, Approve], Agent]
 
@@ -53,6 +59,8 @@ class AgentRun:
         self._began = time.monotonic()
         self.status = "queued"
         self.events: list[Json] = []
+        self.bytes = sum(len(part.encode()) for part in (text, *(message.content for message in history)))
+        self.left_out = 0  # events of which only the kind was kept
         self.result: Json | None = None
         self.error: Json | None = None
         self._changed = asyncio.Event()
@@ -91,6 +99,7 @@ class AgentRun:
             "result": self.result,
             "error": self.error,
             "events": len(self.events),
+            "left_out": self.left_out,
         }
 
     async def watch(self, begin: int = 0) -> AsyncIterator[tuple[int, Json]]:
@@ -143,7 +152,14 @@ class AgentRun:
 
     def _note(self, event: Json) -> None:
         """`at` are seconds since the run was accepted: the wait in the line, and for a decision, can be read off."""
-        self.events.append({**event, "at": round(time.monotonic() - self._began, 4)})
+        at = round(time.monotonic() - self._began, 4)
+        size = len(to_json(event))
+        if self.bytes + size > LIMITS.agent_run_bytes and event["type"] not in _KEPT:
+            self.left_out += 1
+            event = {"type": event["type"], "left_out": size}
+            size = len(to_json(event))
+        self.bytes += size
+        self.events.append({**event, "at": at})
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

@@ -3,7 +3,8 @@
 
 const SAID = {
   route: "routed", choose: "chosen", fill: "filled", tool: "tool", answer: "answered",
-  recall: "recalled", summary: "summed up", taint: "checked", cache: "remembered",
+  recall: "recalled", summary: "summed up", taint: "checked", cache: "remembered", native: "called", refuse: "refused",
+  classify: "classified", refine: "refined", attempt: "tried", escalate: "escalated",
 };
 
 const NOTHING = { prompt_tokens: 0, cached_tokens: 0, generated_tokens: 0, forced_tokens: 0, guessed_tokens: 0 };
