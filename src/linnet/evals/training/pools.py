@@ -1,7 +1,7 @@
-"""Values for slots: each as a request says it, and as an argument has it.
+"""The values of one request: of any kind, within what a schema allows.
 
-Hides which words and forms there are for a kind of value. What a pool has drawn it hardly ever draws again, so that
-two arguments of one request differ mostly, and units of one request measure the same.
+What a pool has drawn it hardly ever draws again, so that two arguments of one request mostly differ; units of one
+request measure the same.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import math
 import random
 import re
 import string
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from linnet.evals.training import amounts, times
-from linnet.evals.training.catalogue import load, split
+from linnet.evals.training.things import MAKERS, Said, firm, pool, table
 from linnet.schema import problems, shown
+
+__all__ = ["Pool", "Said", "Unsayable", "plain_option"]
 
 _TRIES = 16
 _TWICE = 0.15
@@ -27,26 +28,6 @@ _LONG_JOINTS = (*_JOINTS, *("{}, and {}",) * 5)
 _PLAIN = frozenset(("type", "description", "default", "format"))
 """Keywords of a schema that every value of its kind fits."""
 _ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
-
-
-@dataclass(frozen=True)
-class Said:
-    """`text` stands in the request, `value` among the arguments. A firm text keeps its capitals."""
-
-    text: str
-    value: Any
-    firm: bool = False
-
-    def lowered(self) -> Said:
-        """The same by somebody who uses no capitals. A value that is what is said goes along."""
-        if self.firm:
-            return self
-        text = self.text.lower()
-        if isinstance(self.value, str) and self.value in self.text:
-            return replace(self, text=text, value=self.value.lower())
-        if isinstance(self.value, list) and all(isinstance(v, str) and v in self.text for v in self.value):
-            return replace(self, text=text, value=[v.lower() for v in self.value])
-        return replace(self, text=text)
 
 
 class Unsayable(ValueError):
@@ -59,7 +40,7 @@ class Pool:
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
         self._used: set[str] = set()
-        self._measure = draw.choice(tuple(_words("units")))
+        self._measure = draw.choice(tuple(table("units")))
 
     def value(self, kind: str, schema: Mapping[str, Any], form: str = "") -> Said:
         """A value of a kind that goes with a schema: one of its options, in its range, of its type. `form` is that
@@ -94,8 +75,8 @@ class Pool:
         if name == "date":
             return Said(*times.date(self._draw, form or "%Y-%m-%d"), firm=True)
         if name == "code":
-            return _firm(self._code(bounds[0]))
-        make = _MAKERS.get(name)
+            return firm(self._code(bounds[0]))
+        make = MAKERS.get(name)
         return make(self._draw) if make else self._word(name)
 
     # --- options and units
@@ -103,21 +84,21 @@ class Pool:
     def _option(self, options: list[Any], kind: str) -> Said:
         """One of the options, in the words that people have for it. Of units, one that measures the same."""
         if kind in ("unit", "unit2"):
-            alike = [option for option in options if plain_option(option) in _words("units")[self._measure]]
+            alike = [option for option in options if plain_option(option) in table("units")[self._measure]]
             if not alike:
-                self._measure = next((m for m, words in _words("units").items() if _meet(options, words)), "")
+                self._measure = next((m for m, words in table("units").items() if _meet(options, words)), "")
                 alike = [
-                    option for option in options if plain_option(option) in _words("units").get(self._measure, ())
+                    option for option in options if plain_option(option) in table("units").get(self._measure, ())
                 ]
             options = [option for option in alike if f" {option}" not in self._used] or options
         option = self._draw.choice(options)
         self._used.add(f" {option}")
         plain = plain_option(option)
-        others = _words("words").get(plain, ())
+        others = table("words").get(plain, ())
         return Said(self._draw.choice(others) if others and self._draw.random() < 0.4 else plain, option, firm=True)
 
     def _unit(self) -> Said:
-        return self._option(list(_words("units")[self._measure]), "unit")
+        return self._option(list(table("units")[self._measure]), "unit")
 
     # --- numbers, codes, lists
 
@@ -171,14 +152,14 @@ class Pool:
         if name in ("unit", "unit2"):
             return self._unit()
         if name in ("currency", "langcode", "countrycode", "currencyname", "language"):
-            codes = _words("codes")
-            table = codes[{"currencyname": "currency", "language": "langcode"}.get(name, name)]
-            words, _, code = self._draw.choice(table).partition(":")
+            codes = table("codes")
+            rows = codes[{"currencyname": "currency", "language": "langcode"}.get(name, name)]
+            words, _, code = self._draw.choice(rows).partition(":")
             if name in ("currencyname", "language"):
                 return Said(words, words)
-            return _firm(code) if name == "currency" and self._draw.random() < 0.4 else Said(words, code)
+            return firm(code) if name == "currency" and self._draw.random() < 0.4 else Said(words, code)
         name = {"zone2": "zone"}.get(name, name)
-        return Said(text := self._draw.choice(_pool(name)), text, name in _FIRM)
+        return Said(text := self._draw.choice(pool(name)), text, name in _FIRM)
 
 
 _FIRM = frozenset(("handle", "branch", "repo", "table", "column", "host", "ticker", "formula"))
@@ -214,145 +195,3 @@ def _without_article(said: Said) -> Said:
 
 def _meet(options: list[Any], words: tuple[str, ...]) -> bool:
     return sum(plain_option(option) in words for option in options) > 1
-
-
-def _firm(text: str) -> Said:
-    return Said(text, text, firm=True)
-
-
-@cache
-def _pool(name: str) -> tuple[str, ...]:
-    told = load("pools.toml")[name]
-    return split(told) if ";" in told else tuple(told.split())
-
-
-@cache
-def _words(table: str) -> dict[str, tuple[str, ...]]:
-    return {key: split(told) for key, told in load("pools.toml")[table].items()}
-
-
-# --- values that are put together ----------------------------------------------------------------
-
-
-def _person(draw: random.Random) -> Said:
-    first, last = draw.choice(_pool("first")), draw.choice(_pool("last"))
-    title = draw.choice(_pool("titles"))
-    text = draw.choice((f"{first} {last}", f"{first} {last}", f"{first} {last}", first, f"{title} {last}"))
-    return Said(text, text)
-
-
-def _email(draw: random.Random) -> Said:
-    first, last = draw.choice(_pool("first")).lower(), draw.choice(_pool("last")).lower()
-    local = draw.choice((f"{first}.{last}", f"{first[0]}{last}", first, f"{last}{draw.randint(1, 99)}"))
-    return _firm(f"{local}@{draw.choice(_pool('domain_name'))}")
-
-
-def _phone(draw: random.Random) -> Said:
-    digits = "".join(draw.choice(string.digits) for _ in range(7))
-    return _firm(draw.choice(("555-{}-{}", "+44 20 {} {}", "0{}/{}", "(212) {}-{}")).format(digits[:3], digits[3:]))
-
-
-def _street(draw: random.Random) -> Said:
-    street = f"{draw.randint(1, 240)} {draw.choice(_pool('street_name'))}"
-    text = draw.choice((street, street, f"{street}, {draw.choice(_pool('city')).split(',')[0]}"))
-    return Said(text, text)
-
-
-def _named(ending: str) -> Callable[[random.Random], Said]:
-    def make(draw: random.Random) -> Said:
-        adjective, noun = draw.choice(_pool("adjective")), draw.choice(_pool("noun"))
-        end = draw.choice(_pool(ending))
-        end = draw.choice((f"{adjective} {noun}", f"{noun} {end}", f"{draw.choice(_pool('last'))}'s {end}"))
-        return Said(end, end)
-
-    return make
-
-
-def _company(draw: random.Random) -> Said:
-    text = draw.choice(_pool("company_head"))
-    text += f" {draw.choice(_pool('company_end'))}" if draw.random() < 0.7 else ""
-    return Said(text, text)
-
-
-def _product(draw: random.Random) -> Said:
-    text = draw.choice(_pool("product_b"))
-    text = f"{draw.choice(_pool('product_a'))} {text}" if draw.random() < 0.7 else text
-    return Said(text, text)
-
-
-def _file(draw: random.Random, ends: str = "file_ext") -> Said:
-    stem = draw.choice(_pool("file_stem"))
-    stem = f"{stem}{draw.choice(('_', '-', ''))}{draw.randint(2, 40)}" if draw.random() < 0.3 else stem
-    return _firm(f"{stem}.{draw.choice(_pool(ends))}")
-
-
-def _path(draw: random.Random) -> Said:
-    parts = draw.sample(_pool("path_part"), draw.randint(1, 3))
-    return _firm(
-        draw.choice(("/", "", "~/", "./")) + "/".join(parts) + draw.choice(("", "/") if parts[1:] else ("/",))
-    )
-
-
-def _url(draw: random.Random) -> Said:
-    tail = "/".join(draw.sample(_pool("path_part"), draw.randint(0, 2)))
-    return _firm(
-        f"https://{draw.choice(('www.', 'news.', ''))}{draw.choice(_pool('domain_name'))}/{tail}".rstrip("/")
-    )
-
-
-def _version(draw: random.Random) -> Said:
-    return _firm(f"{draw.choice(('', 'v'))}{draw.randint(0, 9)}.{draw.randint(0, 20)}.{draw.randint(0, 9)}")
-
-
-def _quoted(pool: str, bare: float) -> Callable[[random.Random], Said]:
-    def make(draw: random.Random) -> Said:
-        text = draw.choice(_pool(pool))
-        if draw.random() < bare:
-            return Said(text, text)
-        marks = ('"{}"', "“{}”") if "'" in text else ('"{}"', '"{}"', "'{}'", "“{}”")
-        return Said(draw.choice(marks).format(text), text)
-
-    return make
-
-
-def _day(draw: random.Random) -> Said:
-    return Said(*times.day(draw))
-
-
-def _clock(draw: random.Random) -> Said:
-    return Said(text := times.clock(draw), text)
-
-
-def _clock24(draw: random.Random) -> Said:
-    return Said(*times.clock24(draw), firm=True)
-
-
-def _moment(draw: random.Random) -> Said:
-    return Said(*times.moment(draw))
-
-
-_MAKERS: dict[str, Callable[[random.Random], Said]] = {
-    "person": _person,
-    "email": _email,
-    "phone": _phone,
-    "street": _street,
-    "venue": _named("venue_end"),
-    "hotel": _named("hotel_end"),
-    "company": _company,
-    "product": _product,
-    "file": _file,
-    "image": lambda draw: _file(draw, "image_ext"),
-    "path": _path,
-    "url": _url,
-    "version": _version,
-    "message": _quoted("message", 0.0),
-    "title": _quoted("title", 0.3),
-    "book": _quoted("book", 0.6),
-    "film": _quoted("film", 0.6),
-    "song": _quoted("song", 0.6),
-    "word": _quoted("word", 0.6),
-    "day": _day,
-    "clock": _clock,
-    "time24": _clock24,
-    "moment": _moment,
-}
