@@ -130,6 +130,15 @@ def test_tokens_come_with_the_text_in_which_they_begin() -> None:
     assert telling.said(Piece("", (3,), of(b"STOP"))) == (), "that one was"
 
 
+def test_words_without_odds_are_noticed_and_silence_is_not() -> None:
+    telling = Telling()
+    assert not telling.bare, "nothing was said"
+    telling.said(Piece("words", ()))
+    assert telling.bare
+    telling.said(Piece("a", (0,), of(b"a")))
+    assert not telling.bare
+
+
 def test_control_tokens_take_no_room_in_the_text() -> None:
     mark = of(b"<|x|>", control=True)
     telling = Telling()

@@ -285,10 +285,9 @@ def _spoken(model: Model, asked: Asked, plan: Guided) -> Iterator[Event]:
     usage, degraded, steps = plan.usage, [*asked.notes], [*plan.steps, *told]
     how = ""
     telling = [odds.Telling() for _ in requests]
-    unlike = asked.own.alternatives is not None
     for choice, event in merged([model.stream(request) for request in requests]):
         if isinstance(event, Piece):
-            told_of, unlike = telling[choice].said(event), unlike and not event.odds
+            told_of = telling[choice].said(event)
             if event.text:
                 yield Said(event.text, choice, told_of)
             continue
@@ -297,7 +296,7 @@ def _spoken(model: Model, asked: Asked, plan: Guided) -> Iterator[Event]:
         degraded += [told for told in (*event.degraded, *_doubts(asked, event)) if told not in degraded]
         how = how or event.how or ("cache" if event.cached else "")
         yield Ended("length" if event.finish == "length" else "stop", choice)
-    degraded += [odds.NONE] if unlike else []
+    degraded += [odds.NONE] if own.alternatives is not None and any(one.bare for one in telling) else []
     yield Whole(how or "model", usage, model.capabilities.name, tuple(degraded), tuple(steps))
 
 

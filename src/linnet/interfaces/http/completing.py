@@ -106,10 +106,9 @@ def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
     steps: list[Step] = []
     how = ""
     telling = [Telling() for _ in requests]
-    unlike = own.alternatives is not None
     for choice, event in merged([model.stream(request) for request in requests]):
         if isinstance(event, Piece):
-            told, unlike = telling[choice].said(event), unlike and not event.odds
+            told = telling[choice].said(event)
             if event.text:
                 yield Said(event.text, choice, told)
             continue
@@ -120,7 +119,7 @@ def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
         how = how or event.how
         yield Ended("length" if event.finish == "length" else "stop", choice)
     assert usage is not None
-    notes += (NONE,) if unlike else ()
+    notes += (NONE,) if own.alternatives is not None and any(one.bare for one in telling) else ()
     filled = "fallback:continuation" if WITHOUT in notes else "model"
     yield Whole(how or filled, usage, model.capabilities.name, notes, tuple(steps), dropped=gap.dropped)
 

@@ -24,9 +24,16 @@ class Telling:
     def __init__(self) -> None:
         self._waiting: deque[Odds] = deque()
         self._shown = self._begun = 0
+        self._any = False
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is text, and were odds of none of it."""
+        return self._shown > 0 and not self._any
 
     def said(self, piece: Piece) -> tuple[Odds, ...]:
         self._waiting += piece.odds
+        self._any = self._any or bool(piece.odds)
         self._shown += len(piece.text.encode(errors="replace"))
         told: list[Odds] = []
         while self._waiting and self._begun < self._shown:
