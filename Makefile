@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test torture soak fuzz lint check format eval clean
+.PHONY: install run test torture soak fuzz lint check format docs eval adapter clean
 
 install: $(INSTALLED)
 
@@ -39,15 +39,17 @@ run: install
 test: install
 	$(BIN)/pytest
 
-# Every case of PROMISES.md in full, one after the other, and the table in docs/reliability.md; SCALE=0.1 for a tenth.
+# Every case of PROMISES.md but the soak, one after the other, and the table in docs/reliability.md. A case begins no
+# further attempt after SECONDS, and is ended ten minutes later; SCALE=0.1 for a tenth of the attempts.
 torture: SCALE ?= 1
 torture: SEED ?= 1
+torture: SECONDS ?= 300
 torture: install
-	$(BIN)/python tests/torture/run.py --all --scale $(SCALE) --seed $(SEED) --table docs/reliability.md
+	$(BIN)/python tests/torture/run.py --all --but soak --scale $(SCALE) --seed $(SEED) --seconds $(SECONDS) --table docs/reliability.md
 
 # A worker is killed every minute, and the caller's memory watched.
 soak: install
-	$(BIN)/python tests/torture/run.py soak --tries $(or $(MINUTES),60)
+	$(BIN)/python tests/torture/run.py soak --tries $(or $(MINUTES),60) --table docs/reliability.md
 
 # The properties of tests/fuzz, each pass with another seed, until the time is up or one fails (the seed is printed).
 fuzz: install
@@ -67,8 +69,17 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The pages of docs/reference, made of the code; a test fails where they are stale.
+docs: install
+	$(BIN)/python -m linnet.interfaces.reference
+
 eval: install
 	$(BIN)/linnet eval examples
+
+# The adapter for tool calls in general, by its recipe. Ended before its time, it goes on where it was: RESUME=1.
+adapter: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
+	$(BIN)/linnet train --recipe src/linnet/evals/training/data/general.toml $(if $(RESUME),--resume)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -69,7 +69,7 @@ def cluster() -> Iterator[str]:
             yield f"postgresql://boss@127.0.0.1:{port}/postgres"
         finally:
             server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
-            server.wait(timeout=20)
+            server.wait(timeout=60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

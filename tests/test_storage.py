@@ -187,6 +187,8 @@ WRITERS = {
     "models/locks.py": "locks hold nothing but a process id",
     "models/encodings.py": "an encoding in the making, which gets its name once it is synced and recorded",
     "interfaces/cli/eval/common.py": "rows of an evaluation, where its user asked for them, line by line",
+    "evals/lab/journal.py": "appends whole lines, synced, and cuts off half of one",
+    "interfaces/cli/prompt.py": "a case file to begin with, which is its user's from then on",
     "evals/fitting/remember.py": "answers that a fitting remembers, line by line; a torn one is passed over",
     "interfaces/cli/chat/remembered.py": "appends whole lines of what was typed; a torn one is passed over",
     "interfaces/cli/main.py": "opens the null device",

@@ -23,7 +23,7 @@ from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
-from linnet.runtime.pool.pool import Pool
+from linnet.runtime.pool.pool import Pool, Resident
 from linnet.runtime.remote import RemoteModel
 from linnet.settings import API_KEYS, REMOTE_KEY, Settings
 from linnet.storage import cache_folder
@@ -167,10 +167,12 @@ def load_seconds(model: Model) -> float | None:
 @dataclass(frozen=True)
 class Served:
     """What a server serves: models by every name that a client may say, `default` first. `agent(model, approve)` is
-    an Agent with the server's tools, for one turn of one client."""
+    an Agent with the server's tools, for one turn of one client. `residents` are the models in memory now."""
 
     models: Mapping[str, Model]
     agent: Callable[[Model, Approve], Agent]
+    telemetry: Telemetry | None = None
+    residents: Callable[[], tuple[Resident, ...]] = tuple
 
 
 @contextlib.contextmanager
@@ -190,13 +192,19 @@ def open_served(
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
         router = load_router(settings.router) if settings.router else None
-        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router)
+        telemetry = open_telemetry(settings)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry)
         agents(default, None).close()  # what is wrong with the tools is told now
-        yield Served(models, agents)
+        yield Served(models, agents, telemetry, pool.residents)
 
 
 def _served_agent(
-    settings: Settings, tools: Sequence[Tool], router: Router | None, model: Model, approve: Approve | None
+    settings: Settings,
+    tools: Sequence[Tool],
+    router: Router | None,
+    telemetry: Telemetry | None,
+    model: Model,
+    approve: Approve | None,
 ) -> Agent:
     """Without memory and cache: those are one user's, and a server may have several."""
     return Agent(
@@ -212,6 +220,7 @@ def _served_agent(
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,
         only=settings.tools,
+        telemetry=telemetry,
     )
 
 

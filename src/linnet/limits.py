@@ -22,6 +22,7 @@ class Limits:
     schema_depth: int = _limit(32, "levels", "nesting of a JSON Schema or JSON value")
     schema_nodes: int = _limit(4_096, "schemas", "inside one tool's parameters, references written out")
     grammar_bytes: int = _limit(64 * KIB, "bytes", "grammar that a constraint lowers to")
+    constraint_chars: int = _limit(64 * KIB, "characters", "that a constraint may ask for at one stretch")
     grammar_fuel: int = _limit(2_000_000, "steps", "of the lexer for one token, about 0.15 s of them")
     grammar_start_fuel: int = _limit(700_000, "steps", "of the lexer before the first token of a constraint")
     stops: int = _limit(16, "strings", "stop strings of one request")
@@ -53,13 +54,15 @@ class Limits:
     http_at_once: int = _limit(8, "requests", "of one server that run together, unless set otherwise")
     http_keep_alive_seconds: float = _limit(10.0, "s", "longest silence of a stream of events; a comment breaks it")
     http_grace_seconds: float = _limit(30.0, "s", "that running requests have to end when the server is told to")
-    health_fresh_seconds: float = _limit(15.0, "s", "age of the last token by which an engine counts as healthy")
-    health_probe_seconds: float = _limit(10.0, "s", "that an engine has for the one token it is asked for")
     agent_runs: int = _limit(256, "runs", "of agents that a server remembers: those under way, and the newest others")
     agent_runs_each: int = _limit(64, "runs", "of agents that one client has under way")
+    agent_runs_bytes: int = _limit(64 * MIB, "bytes", "that these hold, texts and events, when another one begins")
+    agent_run_bytes: int = _limit(4 * MIB, "bytes", "of events that one run keeps; of later ones only the kind")
     approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
+    alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
+    spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")
@@ -78,10 +81,11 @@ class Limits:
     request_kills: int = _limit(
         4, "kills", "from outside of workers that one request was part of without a new token, the last alone"
     )
+    token_text_bytes: int = _limit(4 * KIB, "bytes", "of text that a worker may say for each token, on average")
     poison_seconds: float = _limit(300.0, "s", "for which an input that has ended workers by itself is refused")
     poisons_kept: int = _limit(256, "inputs", "that are refused so, the newest")
-    health_seconds: float = _limit(10.0, "s", "since the last token, within which a worker is ready unprobed")
-    probe_seconds: float = _limit(5.0, "s", "for the one token by which a worker shows that it is ready")
+    health_seconds: float = _limit(15.0, "s", "since the last token, within which a model is ready unprobed")
+    probe_seconds: float = _limit(10.0, "s", "for the one token by which a model shows that it is ready")
     # the log
     log_bytes: int = _limit(8 * MIB, "bytes", "one file of the log; then another one is begun")
     logs_kept: int = _limit(4, "files", "of the log, the newest")
@@ -199,6 +203,9 @@ class Limits:
     intent_ngrams: int = _limit(512 * KIB, "n-grams", "that a classifier of intents knows")
     intent_weights: int = _limit(64 * MIB, "weights", "of one classifier: its n-grams times its intents")
     intent_file_bytes: int = _limit(96 * MIB, "bytes", "one classifier on disk, and again unpacked")
+    # examples to learn tool calls from
+    training_examples: int = _limit(1_000_000, "examples", "in one file of examples of tool calls")
+    training_line_bytes: int = _limit(256 * KIB, "bytes", "one line of such a file: tools, request and calls")
     calculator_seconds: float = _limit(0.2, "s", "one calculation")
     calculator_chars: int = _limit(1_000, "characters", "one expression")
     calculator_depth: int = _limit(200, "levels", "nesting of one expression; a sum of n numbers nests n deep")
@@ -216,6 +223,13 @@ class Limits:
     python_piece_seconds: float = _limit(1.0, "s", "of processor time, one of those pieces")
     python_memory: int = _limit(64 * MIB, "bytes", "it may take, above its process's own")
     python_output: int = _limit(16 * KIB, "characters", "of what it prints that are kept")
+    # the prompt lab
+    lab_file_bytes: int = _limit(256 * KIB, "bytes", "one case file of the prompt lab")
+    lab_depth: int = _limit(48, "levels", "nesting of a case file")
+    lab_values: int = _limit(50_000, "values", "in one case file, aliases written out")
+    lab_cases: int = _limit(2_000, "cases", "in one case file")
+    lab_variants: int = _limit(64, "variants", "that one case file compares")
+    lab_journal_bytes: int = _limit(256 * MIB, "bytes", "answers of the prompt lab in one file")
     # programs that a tool runs
     program_output_bytes: int = _limit(
         MIB, "bytes", "kept of each output of one program, unless its caller says less"

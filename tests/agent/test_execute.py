@@ -47,7 +47,7 @@ def run(tool_: Tool, *granted: Permission, approve: Any = None, **arguments: Any
 def test_a_tool_that_works() -> None:
     done = run(double, n=4)
     assert (done.value, done.error, done.ok, done.call) == (8, None, True, ToolCall("double", {"n": 4}))
-    assert 0 < done.seconds < 5
+    assert 0 < done.seconds < 60
 
 
 def test_it_runs_in_a_thread_of_its_own_that_keeps_nobody_waiting() -> None:
@@ -119,7 +119,7 @@ def test_a_tool_that_never_returns_is_left_behind() -> None:
 
     started = time.monotonic()
     done = run(stuck)
-    assert 0.3 <= time.monotonic() - started < 2
+    assert 0.3 <= time.monotonic() - started < 30
     end.set()
     assert done.error is not None
     assert (done.error["code"], done.error["details"]) == ("tool_timeout", {"tool": "stuck", "seconds": 0.3})

@@ -86,7 +86,7 @@ def test_a_closed_stream_frees_the_model_whatever_is_around_it(around: str, tmp_
     stream = agent(model, **options).stream("speak")
     time.sleep(0.3)  # until the turn listens to the model
     stream.close()
-    assert model.freed.wait(5)
+    assert model.freed.wait(60)
 
 
 def test_what_is_to_come_of_a_closed_agents_turn_does_not() -> None:
@@ -97,12 +97,12 @@ def test_what_is_to_come_of_a_closed_agents_turn_does_not() -> None:
         """Works."""
         ran.append(what)
         began.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return what
 
     busy = agent(Canned("Hi."), work)
     stream = busy.stream("work a, then work b, then work c")
-    assert began.wait(10)
+    assert began.wait(60)
     busy.close()
     go_on.set()
     with pytest.raises(LinnetError):

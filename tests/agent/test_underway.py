@@ -144,11 +144,11 @@ def test_no_tool_begins_after_the_end() -> None:
         """Does."""
         ran.append(what)
         asked.set()
-        assert gate.wait(10)
+        assert gate.wait(60)
         return what
 
     events = words(Pieces("hm"), do).stream("do one, then do two")
-    assert asked.wait(10)
+    assert asked.wait(60)
     events.close()
     gate.set()
     time.sleep(0.2)

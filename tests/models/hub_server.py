@@ -269,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             if end == fault.stall:
                 self.hub.stalled.set()
-                self.hub.release.wait(20)
+                self.hub.release.wait(60)
             if end == fault.cut:
                 self.close_connection = True
                 return

@@ -471,7 +471,7 @@ def test_parallel_pulls_make_one_download_and_nothing_broken_is_ever_seen(
     looker = threading.Thread(target=look)
     for thread in (*threads, looker):
         thread.start()
-    assert repo.stalled.wait(20)
+    assert repo.stalled.wait(60)
     while len(waited) < 3:
         stop.wait(0.01)
     repo.release.set()

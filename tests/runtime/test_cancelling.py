@@ -73,7 +73,7 @@ def test_a_generator_that_runs_is_given_up_at_its_next_event() -> None:
     threading.Timer(0.05, model.cancel).start()
     with pytest.raises(Cancelled):
         list(events)
-    assert endless.closed.wait(5)
+    assert endless.closed.wait(60)
 
 
 def test_dropping_a_stream_still_cancels_it() -> None:
@@ -81,7 +81,7 @@ def test_dropping_a_stream_still_cancels_it() -> None:
     events = Cancelling(endless).stream(ASK)
     next(events)
     del events
-    assert endless.closed.wait(5)
+    assert endless.closed.wait(60)
 
 
 def test_cancelled_between_the_look_and_the_stream(scripted: Callable[..., Supervisor]) -> None:

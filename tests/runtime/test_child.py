@@ -47,13 +47,14 @@ def proc(one: child.Child, name: str) -> str:
 def test_it_leaves_when_told_to(started: Any) -> None:
     one = started()
     one.channel.send(Stop())
+    one.process.wait(60)
     assert one.reap() == (0, "")
 
 
 def test_it_leaves_when_the_pipe_ends(started: Any) -> None:
     one = started()
     one.channel.socket.shutdown(socket.SHUT_RDWR)
-    assert one.process.wait(timeout=5.0) == 0
+    assert one.process.wait(timeout=60) == 0
 
 
 def test_its_environment_holds_nothing_of_ours(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +122,7 @@ def test_what_does_not_leave_is_killed() -> None:
     started = time.monotonic()
     one.process.send_signal(signal.SIGSTOP)
     code, _ = one.reap()
-    assert code == -signal.SIGKILL and time.monotonic() - started < 10
+    assert code == -signal.SIGKILL and time.monotonic() - started < 60
 
 
 def test_posting_never_waits_and_keeps_the_order(started: Any) -> None:
@@ -137,7 +138,7 @@ def test_posting_never_waits_and_keeps_the_order(started: Any) -> None:
         posted.set()
 
     threading.Thread(target=post, daemon=True).start()
-    assert posted.wait(10.0)
+    assert posted.wait(60)
     one.kill()
     assert one.reap()[0] == -signal.SIGKILL
     one.post(Stop())  # to nobody, and no harm

@@ -35,7 +35,7 @@ def test_what_is_alike_is_worked_on_together_and_nothing_waits_for_ever() -> Non
         all_there.set()
 
     def work(index: int, item: str) -> None:
-        all_there.wait(10)
+        all_there.wait(60)
         worked.append(item)
 
     list(in_order(source(), work, at_once=1, ahead=7, alike=lambda item: item[0]))
@@ -77,7 +77,7 @@ def test_an_item_that_is_slow_holds_up_no_other() -> None:
 
     def work(index: int, item: int) -> int:
         if item == 0:
-            assert gate.wait(10)
+            assert gate.wait(60)
         else:
             done.append(item)
             if len(done) == 9:

@@ -266,7 +266,7 @@ def has(entry: Path, word: str) -> bool:
         return False
 
 
-def gone(seconds: str, within: float = 2.0) -> bool:
+def gone(seconds: str, within: float = 20.0) -> bool:
     end = time.monotonic() + within
     while marked(seconds) and time.monotonic() < end:
         time.sleep(0.02)
@@ -278,12 +278,12 @@ def test_daemons_do_not_outlive_the_deadline(apart: bool) -> None:
     found = python(DAEMONS, mark, "300", seconds=0.7)
     assert (found.status, found.ended, found.stdout) == (None, "deadline", b"started\n")
     assert gone(mark)
-    assert found.seconds < 0.7 + 2
+    assert found.seconds < 20, "of the 300 that they would take"
 
 
 def test_daemons_do_not_outlive_the_program(apart: bool) -> None:
     mark = f"{302 + apart}.0625"
-    found = python(DAEMONS, mark, "0.2", seconds=20.0)
+    found = python(DAEMONS, mark, "0.2", seconds=60.0)
     assert (found.status, found.ended, found.left) == (0, "", 2)
     assert gone(mark)
 
@@ -351,7 +351,7 @@ def test_a_keeper_that_is_killed_is_noticed_at_once(apart: bool) -> None:
     killed = time.monotonic()
     os.kill(keeper, signal.SIGKILL)
     caller.join()
-    assert time.monotonic() - killed < 10
+    assert time.monotonic() - killed < 30
     assert failed == [("worker_crashed", "the keeper of the program was ended, and the program with it")]
     assert gone(mark)
 
@@ -374,7 +374,7 @@ BOMBS = {  # each of a bounded size: a bomb that is not stopped must not take th
 def test_a_bomb_is_ended(apart: bool, kind: str) -> None:
     mark = f"{306 + apart}.0625"
     code = "import os, sys, threading, time\nnap = time.sleep\n" + BOMBS[kind] + "\ntime.sleep(2)"
-    found = python(code, mark, seconds=10.0)
+    found = python(code, mark, seconds=60.0)
     assert (found.status, found.ended) == (None, "tasks")
     assert gone(mark)
 
@@ -399,7 +399,7 @@ def test_a_program_may_have_many_tasks() -> None:
     ids=["private", "shared"],
 )
 def test_memory_is_bounded(code: str) -> None:
-    found = python(code, memory=128 * MIB, seconds=20.0)
+    found = python(code, memory=128 * MIB, seconds=60.0)
     assert found.ended == "memory" or (found.status and b"MemoryError" in found.stderr), found
 
 

@@ -121,7 +121,7 @@ def test_a_template_that_fails_says_so_and_the_child_lives(renderer: Any, templa
 
 
 def test_a_template_without_end_is_stopped_in_its_time(renderer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=0.4))
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=1.5))
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     one = renderer(loop)
     with pytest.raises(TemplateFailed):
@@ -129,15 +129,15 @@ def test_a_template_without_end_is_stopped_in_its_time(renderer: Any, monkeypatc
     started = time.monotonic()
     with pytest.raises(TemplateFailed):
         one.render(HI)
-    assert time.monotonic() - started < 10.0
+    assert time.monotonic() - started < 60.0
 
 
 def test_a_stopped_child_is_replaced(renderer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=0.4))
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=1.5))
     one = renderer()
     one.render(HI)
     os.kill(one._child.pid, signal.SIGSTOP)
-    with pytest.raises(TemplateFailed, match=r"0\.4 s"):
+    with pytest.raises(TemplateFailed, match=r"1\.5 s"):
         one.render(HI)
     assert text(one.render(HI)) == "<user>hi </s></s>"
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import itertools
 import os
 import random
 import re
@@ -90,7 +91,7 @@ def of_pytest(name: str, part: str, *tests: str, full: int = 1) -> None:
 
     def run(trial: Trial) -> None:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1_800, check=False)
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", ran.stdout)}
         trial.made += sum(counts.values())
         trial.faults += re.findall(r"^(?:FAILED|ERROR) .*$", ran.stdout, re.MULTILINE)
@@ -98,6 +99,34 @@ def of_pytest(name: str, part: str, *tests: str, full: int = 1) -> None:
             trial.faults.append(ran.stdout[-500:])
 
     case(name, part, small=0, worst="of them all", plain=full)(run)
+
+
+def of_script(
+    name: str,
+    part: str,
+    script: str,
+    many: str,
+    *words: str,
+    engine: str = "plain",
+    full: int = 1,
+    seed: str = "--seed",
+) -> None:
+    """Plug a command beside this file in as a case: `many` is its option for how many, `seed` that of its seed, if it
+    has one. It ends with 0 if all held, and says what did not in lines that begin with FAULT."""
+
+    def run(trial: Trial) -> None:
+        command = [sys.executable, str(Path(__file__).with_name(script)), *many.split(), str(trial.tries), *words]
+        seeded = [seed, str(trial.seed)] if seed else []
+        started = time.monotonic()
+        ran = subprocess.run([*command, *seeded], cwd=ROOT, capture_output=True, text=True, check=False)
+        trial.made += trial.tries
+        trial.seconds.append(time.monotonic() - started)
+        if ran.returncode:
+            faults = [line for line in ran.stdout.splitlines() if line.startswith("FAULT")]
+            trial.faults += faults or [(ran.stdout + ran.stderr)[-500:]]
+
+    run.__doc__ = f"As {script} says."
+    case(name, part, small=0, worst="of them all", **{engine: full})(run)
 
 
 # --- one request ---------------------------------------------------------------------------------
@@ -154,12 +183,13 @@ class Accepted:
 
 @dataclass
 class Trial:
-    """One run of one case: its draw, its engines, its attempts."""
+    """One run of one case: its draw, its engines, its attempts. After `seconds_left` no further one is begun."""
 
     engine: str
     seed: int
     tries: int
     folder: Path
+    seconds_left: float = float("inf")
     draw: random.Random = field(init=False)
     made: int = 0
     faults: list[str] = field(default_factory=list)
@@ -169,6 +199,16 @@ class Trial:
 
     def __post_init__(self) -> None:
         self.draw = random.Random(self.seed)
+        self._until = time.monotonic() + self.seconds_left
+
+    @property
+    def late(self) -> bool:
+        """Whether its time is up: no further attempt is begun."""
+        return time.monotonic() > self._until
+
+    def rounds(self) -> Iterator[int]:
+        """The numbers of its attempts; fewer where its time is up before, which the table tells."""
+        return itertools.takewhile(lambda _: not self.late, range(self.tries))
 
     @contextlib.contextmanager
     def attempt(self, what: str = "") -> Iterator[None]:
@@ -245,6 +285,14 @@ def kill(pid: int | None, number: int = signal.SIGKILL) -> bool:
     except ProcessLookupError:
         return False
     return pid is not None
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def model_path() -> Path:
@@ -326,11 +374,11 @@ class Verdict:
         return max(0, self.tries - len(self.faults))
 
 
-def torture(chosen: Case, engine: str, seed: int, tries: int) -> Verdict:
-    """Run a case and look around after it."""
+def torture(chosen: Case, engine: str, seed: int, tries: int, seconds: float = float("inf")) -> Verdict:
+    """Run a case and look around after it. No attempt is begun after so many seconds."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(engine, seed, tries, Path(folder) / "work")
+        trial = Trial(engine, seed, tries, Path(folder) / "work", seconds)
         trial.folder.mkdir()
         world = World(Path(folder))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import threading
 import time
@@ -17,6 +18,9 @@ from linnet.script import Echo, Hang
 
 SLOPE = 1.0
 """MiB an hour by which the caller may grow while a worker dies every minute."""
+
+THINK = 0.25
+"""Seconds between two requests of one client in the soak: it is to last, not to heat."""
 
 
 @case("held", "Load", small=64, scripted=64, real=64, worst="from submission to the end")
@@ -55,7 +59,7 @@ def a_burst_past_the_queue_refuses_exactly_the_overflow(trial: Trial) -> None:
 @case("health", "Load", small=1, scripted=40, real=4, worst="of a look while it works")
 def health_is_truthful(trial: Trial) -> None:
     """Ready only after a token; not ready while a worker is stopped past the window, or is being replaced."""
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             engine = trial.open(seconds_per_token=0.005)
             expect(not engine.health().ready, "ready before there was a worker")
@@ -79,15 +83,16 @@ def health_is_truthful(trial: Trial) -> None:
             expect(engine.health().state == "asleep", f"{engine.health().state} after its end")
 
 
-@case("soak", "Load", small=0, scripted=5, worst="from a kill to the next answer")
+@case("soak", "Load", small=0, scripted=60, worst="from a kill to the next answer")
 def a_worker_is_killed_every_minute(trial: Trial) -> None:
     """As many minutes as attempts. The slope is of the second half: what Python keeps after a start is no leak."""
     engine = trial.open(seconds_per_token=0.001)
     samples: list[tuple[float, float]] = []
-    started, stop = time.monotonic(), threading.Event()
+    started, stop, asked = time.monotonic(), threading.Event(), itertools.count()
 
     def load() -> None:
-        while not stop.is_set():
+        while not stop.wait(THINK):
+            next(asked)
             one = Accepted(engine.stream(trial.request("n000000000000")), "n000000000000").join()
             if one.done is None and not stop.is_set():
                 trial.faults.append(f"a request was lost: {one.error!r}"[:300])
@@ -96,7 +101,7 @@ def a_worker_is_killed_every_minute(trial: Trial) -> None:
     for thread in threads:
         thread.start()
     every = float(os.environ.get("LINNET_SOAK_SECONDS", "60"))
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         time.sleep(every)
         with trial.attempt():
             pid, killed = engine.pid, time.monotonic()
@@ -110,7 +115,8 @@ def a_worker_is_killed_every_minute(trial: Trial) -> None:
         thread.join(10.0)
     later = samples[len(samples) // 2 :]
     slope = _slope(later)
-    print(f"    the caller's memory: {samples[0][1]:.2f} MiB, then {samples[-1][1]:.2f}; {slope:+.2f} MiB/h")
+    memory = f"{samples[0][1]:.2f} MiB, then {samples[-1][1]:.2f}; {slope:+.2f} MiB/h"
+    print(f"    the caller's memory: {memory}; {next(asked):,} requests", flush=True)
     if len(later) >= 15 and slope > SLOPE:
         trial.faults.append(f"the caller grows by {slope:.2f} MiB an hour")
 

@@ -60,7 +60,7 @@ def a_file_that_is_cut_anywhere_is_refused(trial: Trial) -> None:
     whole = source.stat().st_size
     with source.open("rb") as raw:
         head = raw.read(4 << 20)
-    for i in range(trial.tries):
+    for i in trial.rounds():
         end = (0, 3, 4, 8, 16, 24, whole - 1)[i] if i < 7 else _end(trial.draw, len(head), whole)
         with trial.attempt(f"at {end}"):
             expect(not _sound(hostile.sparse(path, head[:end], end)), "it passed")
@@ -90,7 +90,7 @@ def a_file_that_changes_while_it_is_mapped(trial: Trial) -> None:
     """Cut short, filled with zeros, or replaced under its worker: the caller lives, the answer is whole or a typed
     error, and the sound file answers afterwards."""
     path = trial.folder / "model.gguf"
-    for i in range(trial.tries):
+    for i in trial.rounds():
         with trial.attempt(("cut", "zeroed", "replaced")[i % 3]):
             shutil.copyfile(model_path(), path)
             model = open_local(str(path), context=512, encoding="original")
@@ -150,7 +150,7 @@ SHAPES = (
 def code_in_templates_does_nothing(trial: Trial) -> None:
     """Payloads made of starts, attributes and shapes: none prints an object's inside, none touches a file."""
     canary = trial.folder / "touched"
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         first, second = trial.draw.sample(ATTRIBUTES, 2)
         shape = trial.draw.choice(SHAPES).format(start=trial.draw.choice(STARTS), first=first, second=second)
         payload = shape.replace("CANARY", str(canary))
@@ -181,7 +181,7 @@ BOMBS = (
 
 @case("bombs", "Model files", small=2, plain=24)
 def templates_that_never_end_or_eat_all_memory(trial: Trial) -> None:
-    for i in range(trial.tries):
+    for i in trial.rounds():
         with trial.attempt(BOMBS[i % len(BOMBS)]):
             renderer = Renderer(BOMBS[i % len(BOMBS)], "", "", Sandbox())
             try:

@@ -55,7 +55,7 @@ print(repr(seen + inet))
 @case("no network", "Network", small=1, real=5)
 def a_whole_session_opens_no_connection(trial: Trial) -> None:
     """Tools, files, memory, cache, journal, model, free text with addresses in it: not one socket is connected."""
-    for number in range(trial.tries):
+    for number in trial.rounds():
         with trial.attempt():
             folder = trial.folder / str(number)
             folder.mkdir()

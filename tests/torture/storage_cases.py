@@ -41,7 +41,7 @@ print(json.dumps(result.describe()), flush=True)
 def a_tool_runs_at_most_once_per_call_id(trial: Trial) -> None:
     """P3: a program with a tool that appends a line is killed with -9 at random moments and started again with the
     same run id until done: no line is there twice, none is claimed that is not there, at most one is unknown."""
-    for number in range(trial.tries):
+    for number in trial.rounds():
         with trial.attempt():
             folder = trial.folder / str(number)
             folder.mkdir()
@@ -88,7 +88,7 @@ while True:
 def no_visible_file_is_torn(trial: Trial) -> None:
     """P10: whoever replaces a file without end is killed at a random moment; what is visible is whole."""
     path = trial.folder / "visible.json"
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             program = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
             assert program.stdout is not None

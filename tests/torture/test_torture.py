@@ -12,21 +12,22 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+import apart
 import harness
 import run as command
 from harness import CASES, World
 
 SMALL = {name: case for name, case in CASES.items() if case.small}
+SERVER = "it starts a server over the real model; tests/interfaces/http tries the same in small"
 LARGE_ONLY = {
-    "burst over HTTP": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
-    "streams over HTTP": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
-    "strange bodies": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
-    "idle connections": "it starts a server and takes minutes; tests/interfaces/http tries the same in small",
+    **dict.fromkeys(("burst over HTTP", "streams over HTTP", "strange bodies", "idle connections"), SERVER),
+    **dict.fromkeys(("nesting bombs", "long runs"), SERVER),
+    "forged tokens": "is tests/agent/tools/test_torture.py",
+    "constrained kills": "wants the real engine",
     "stopped": "takes ten seconds an attempt",
     "hang": "takes ten seconds an attempt; tests/runtime/test_supervisor.py has it with a shorter limit",
     "swapped": "wants the real engine",
     "soak": "takes minutes",
-    "by hand": "is tests/models/test_integrity.py",
 }
 """Cases that `make test` leaves to `make torture`, and why; those made of tests that exist run there anyway."""
 
@@ -41,7 +42,7 @@ def test_a_case_passes_scaled_down(name: str) -> None:
 
 def test_what_is_left_out_is_listed() -> None:
     of_tests = {name for name, case in CASES.items() if case.engines == ("plain",) and not case.small}
-    assert set(CASES) - set(SMALL) - of_tests == set(LARGE_ONLY) - {"by hand"}
+    assert set(CASES) - set(SMALL) - of_tests == set(LARGE_ONLY)
     assert all(case.run.__doc__ or case.engines == ("plain",) or name == "hang" for name, case in CASES.items())
 
 
@@ -128,3 +129,34 @@ def test_every_module_of_cases_is_plugged_in() -> None:
     for path in Path(__file__).parent.glob("*_cases.py"):
         assert importlib.import_module(path.stem)
     assert set(CASES) == before and threading.active_count() < 50
+
+
+def test_a_case_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    code = f"""
+import pathlib, subprocess, time
+pathlib.Path({str(told)!r}).write_text(str(subprocess.Popen(["sleep", "60"]).pid))
+time.sleep(60)
+"""
+    assert apart.run([sys.executable, "-c", code], 3.0) is None
+    harness.wait(lambda: harness.gone(int(told.read_text())), 10.0)
+    assert apart.run([sys.executable, "-c", "raise SystemExit(3)"], 60.0) == 3
+
+
+def test_a_case_has_so_many_processes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bomb of a fixed size, of processes that end by themselves."""
+    if apart.confined().startswith("nothing"):
+        pytest.skip("neither a control group nor RLIMIT_NPROC bounds the processes of root here")
+    monkeypatch.setattr(apart, "TASKS", 20)
+    code = "import os, time\nfor _ in range(40):\n    if not os.fork():\n        time.sleep(2)\n        os._exit(0)"
+    assert apart.run([sys.executable, "-c", code], 60.0) == 1
+
+
+def test_a_case_in_a_process_of_its_own_says_what_it_came_to() -> None:
+    found = command.tried_apart(CASES["no file"], "plain", 1, 4, 60.0)
+    assert (found.case, found.tries, found.passed, found.faults) == ("no file", 4, 4, ())
+
+
+def test_no_attempt_is_begun_when_the_time_is_up() -> None:
+    found = harness.torture(CASES["torn"], "plain", 1, 50, seconds=0.0)
+    assert found.tries == 0 and not found.faults

@@ -6,7 +6,7 @@ import tools_calculator
 import tools_files
 import tools_sql
 import tools_web
-from harness import Trial, case
+from harness import Trial, case, of_script
 
 
 def _plug(name: str, counted: object, full: int, few: int, many: str = "") -> None:
@@ -26,7 +26,9 @@ _plug("calculator abuse", tools_calculator.abuse_case, 3_000, 0, "tries")
 _plug("file escapes", tools_files.escape_case, 1, 0)
 _plug("symlink races", tools_files.race_case, 10_000, 0, "races")
 _plug("SQL breakouts", tools_sql.sqlite_case, 3, 0, "rounds")
+_plug("SQL breakouts, PostgreSQL", tools_sql.postgres_case, 2, 0, "rounds")
 _plug("SSRF spellings", tools_web.spelling_case, 1, 0)
 _plug("SSRF redirects", tools_web.redirect_case, 1, 0)
 _plug("SSRF rebinding", tools_web.rebinding_case, 200, 0, "tries")
 _plug("fetch bombs", tools_web.bomb_case, 1, 0)
+of_script("forged tokens", "Tools", "tools_forged.py", "--tries", engine="real", full=700)

@@ -1,8 +1,8 @@
-"""Control tokens forged in what tools say: a prompt holds as many as its template's own, whatever was read.
+"""Control tokens forged in what users and tools say: a prompt holds as many as its template's own, whatever was read.
 
     python tests/torture/tools_forged.py --tries 200 --seed 1
 
-Texts of a file, a page, a row, a search result, a program and a server of tools, full of the marks of many families,
+Texts of a user, a file and its name, a page, a row, a search result, a program and a server of tools, full of the marks of many families,
 go into a conversation as it is rendered by the real template of the default model, and into the tokenizer.
 """
 
@@ -37,8 +37,9 @@ TEMPLATE = (
 
 
 def results(forged: str) -> dict[str, Any]:
-    """What each tool would return with such a text in it."""
+    """What a user would say, and each tool return, with such a text in it."""
     return {
+        "user": forged,
         "read_file": {"path": forged[:40], "text": forged, "bytes": 1, "truncated": False, "note": ""},
         "list_files": {"folder": "./", "entries": [forged, f"{forged}.txt"], "count": 2},
         "web_fetch": {"url": "https://e.org/", "title": forged, "text": forged},
@@ -70,7 +71,7 @@ def forged_case(count: Callable[[Any], int], tries: int = 200, seed: int = 1) ->
             worst = max(worst, time.monotonic() - started)
             made, passed = made + 1, passed + (found == honest[len(texts)])
             if found != honest[len(texts)]:
-                print(f"{name}: {''.join(pieces)!r} made {found} control tokens of {honest[len(texts)]}")
+                print(f"FAULT {name}: {''.join(pieces)!r} made {found} control tokens of {honest[len(texts)]}")
     return made, passed, worst
 
 

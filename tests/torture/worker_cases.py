@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from harness import ORPHAN_SECONDS, Accepted, Trial, case, expect, kill, of_pytest, wait
+from harness import ORPHAN_SECONDS, Accepted, Trial, case, expect, gone, kill, of_pytest, of_script, wait
 
 from linnet.errors import (
     LinnetError,
@@ -73,7 +73,7 @@ def every_signal_in_every_phase(trial: Trial) -> None:
     """A death by each of six signals in load, prefill, decode and idle: the stream that runs, or comes, is whole."""
     ways = [(name, phase) for name in SIGNALS for phase in PHASES]
     trial.draw.shuffle(ways)
-    for i in range(trial.tries):
+    for i in trial.rounds():
         name, phase = ways[i % len(ways)]
         with trial.attempt(f"{name} in {phase}"):
             engine = trial.open(Hang(0.2), Echo(), seconds_per_token=0.002)
@@ -104,7 +104,7 @@ def _struck(trial: Trial, engine: Supervisor, phase: str, number: int) -> Accept
 @case("stopped", "Worker", small=0, scripted=4, real=2, worst="from SIGSTOP to the end of that worker")
 def sigstop_is_found_within_ten_seconds(trial: Trial) -> None:
     """Idle and in mid-answer: found, replaced, and the stream goes on."""
-    for i in range(trial.tries):
+    for i in trial.rounds():
         with trial.attempt("idle" if i % 2 else "in mid-answer"):
             engine = trial.open(seconds_per_token=0.02)
             one = trial.ask(engine, 40)
@@ -120,12 +120,12 @@ def sigstop_is_found_within_ten_seconds(trial: Trial) -> None:
             engine.close()
 
 
-@case("long", "Worker", small=2, scripted=60, worst="of the answer")
+@case("long", "Worker", small=2, scripted=200, worst="of the answer")
 def long_honest_work_is_never_killed(trial: Trial) -> None:
-    """An answer as slow as progress may be: a token every 3 s, for 3 s times the attempts."""
+    """An answer as slow as progress may be: a token every 3 s, for ten minutes in full."""
     engine = trial.open(seconds_per_token=3.0 if trial.tries > 10 else 0.5)
     started = time.monotonic()
-    one = trial.ask(engine, 1, max_tokens=trial.tries, deadline=3_600.0)
+    one = trial.ask(engine, trial.tries // 5 + 1, max_tokens=trial.tries, deadline=3_600.0)
     seen = 0
     while not one.outcomes:
         time.sleep(0.1)
@@ -141,7 +141,7 @@ def long_honest_work_is_never_killed(trial: Trial) -> None:
 @case("memory", "Worker", small=1, scripted=20, real=3)
 def out_of_memory_is_one_typed_error(trial: Trial) -> None:
     """A worker within RLIMIT_DATA that takes more: the request ends as out_of_memory, the others go on."""
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             if trial.engine == "real":
                 engine = trial.open(context=8_192, sandbox=Sandbox(memory=96 << 20))
@@ -158,7 +158,7 @@ def out_of_memory_is_one_typed_error(trial: Trial) -> None:
 @case("poison", "Worker", small=1, scripted=60)
 def poison_among_fifteen_fails_alone(trial: Trial) -> None:
     """In every way to die, at the first token or in the middle; and the same input costs no further worker."""
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         way = trial.draw.choice((Die(11), Die(6), Die(7), Die(0, 3), Garble("ffffffff"), Die(8), Die(4)))
         actions = (way, Echo()) if trial.draw.random() < 0.5 else (Echo(), way, Echo())
         with trial.attempt(repr(way)):
@@ -192,7 +192,7 @@ def _refused_again(trial: Trial, engine: Supervisor) -> None:
 @case("load", "Worker", small=1, scripted=40)
 def a_model_that_aborts_at_load(trial: Trial) -> None:
     """However it dies while it loads, all that wait get one typed error, soon; and so does who comes later."""
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         way = trial.draw.choice((Die(6), Die(11), Die(4), Die(0, 1), Garble("ffffffff")))
         with trial.attempt(repr(way)):
             engine = trial.open(Echo(), load=(way,))
@@ -205,7 +205,7 @@ def a_model_that_aborts_at_load(trial: Trial) -> None:
 
 @case("hang", "Worker", small=0, scripted=3)
 def what_always_hangs_ends_as_hung(trial: Trial) -> None:
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             engine = trial.open(Echo(), Hang(60.0), poison="POISON")
             one = trial.ask(engine, 2, "POISON")
@@ -218,7 +218,7 @@ def what_always_hangs_ends_as_hung(trial: Trial) -> None:
 def no_descriptors_left(trial: Trial) -> None:
     """A worker dies while this process cannot open anything; once it can again, the stream goes on."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             engine = trial.open(seconds_per_token=0.01)
             one = trial.ask(engine, 20)
@@ -263,7 +263,7 @@ time.sleep(60)
 @case("orphan", "Worker", small=2, scripted=60, worst="from the parent's death to the child's")
 def no_orphan_outlives_its_parent(trial: Trial) -> None:
     """kill -9 of the whole program: its worker, at work or hung, is gone within two seconds."""
-    for i in range(trial.tries):
+    for i in trial.rounds():
         with trial.attempt():
             command = [sys.executable, "-c", PARENT, ("hangs", "works")[i % 2]]
             parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -273,23 +273,15 @@ def no_orphan_outlives_its_parent(trial: Trial) -> None:
             kill(parent.pid)
             parent.wait()
             ended = time.monotonic()
-            wait(lambda pid=pid: _gone(pid), ORPHAN_SECONDS)
+            wait(lambda pid=pid: gone(pid), ORPHAN_SECONDS)
             trial.seconds.append(time.monotonic() - ended)
-
-
-def _gone(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 @case("idle threads", "Worker", small=1, scripted=10)
 def lives_leave_no_thread(trial: Trial) -> None:
     """Opened, used, killed and closed: as many threads as before."""
     before = threading.active_count()
-    for _ in range(trial.tries):
+    for _ in trial.rounds():
         with trial.attempt():
             engine = trial.open()
             trial.ask(engine, 4).join()
@@ -299,4 +291,6 @@ def lives_leave_no_thread(trial: Trial) -> None:
             wait(lambda: threading.active_count() <= before + 2, 5.0)
 
 
+of_script("constrained kills", "Worker", "kill_worker.py", "--kills", engine="real", full=40)
+of_script("cells", "Worker", "engine_cells.py", "--seeds 0", engine="plain", full=40, seed="")
 of_pytest("renderer", "Worker", "tests/runtime/test_renderer.py")

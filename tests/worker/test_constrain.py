@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -178,6 +179,14 @@ def test_what_a_constraint_may_take_before_its_first_token(tokenizer: Any, monke
         Guide(tokenizer, beyond)
     monkeypatch.setattr("linnet.worker.constrain.LIMITS", replace(LIMITS, grammar_start_fuel=1_000_000))
     assert Guide(tokenizer, beyond).allowed().size
+
+
+@pytest.mark.parametrize("at_most", ["(a{250}){250}", "a{65536}", "(?:a{1000}b){65}"])
+def test_what_it_may_force_costs_little(tokenizer: Any, at_most: str) -> None:
+    """0.07 s on the development machine, where `(a{1000}){1000}` took 0.8 s."""
+    started = time.process_time()
+    assert Guide(tokenizer, Pattern(at_most)).forced(64)
+    assert time.process_time() - started < 5.0
 
 
 # --- numbers -------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def answers(job: Record, fds: tuple[int, ...], code: str = RUN) -> tuple[list[Re
     try:
         channel.send(job)
         found = list(iter(channel.receive, None))
-        return found, process.wait(timeout=20)
+        return found, process.wait(timeout=60)
     finally:
         process.kill()
         process.wait()
@@ -199,7 +199,7 @@ def test_a_pipe_that_ends_ends_it() -> None:
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
     ours.close()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
 
 
 def test_comparing_opens_no_file_at_all(folder: Path, files: Files) -> None:

@@ -611,7 +611,7 @@ def test_it_dies_with_its_parent_also_when_locked_and_hanging(lock: str) -> None
         assert middle.stdout is not None
         pid = int(middle.stdout.readline())
         middle.kill()
-    assert gone(pid, seconds=2.0)
+    assert gone(pid, seconds=30.0)
 
 
 def gone(pid: int, seconds: float) -> bool:

@@ -128,7 +128,7 @@ def prompt(case: dict[str, Any], running: child.Child) -> str:
         continues=not case["add_generation_prompt"] and said[-1].role == "assistant",
     )
     running.channel.send(record)
-    assert running.channel.wait(10)
+    assert running.channel.wait(60)
     answer = running.channel.receive()
     assert isinstance(answer, Rendered), answer
     return "".join(segment.text for segment in answer.segments)

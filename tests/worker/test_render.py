@@ -456,7 +456,7 @@ def test_the_child_starts_answers_and_stops(running):
 def test_the_child_leaves_with_its_caller(running):
     running.channel.receive()
     running.channel.close()
-    assert running.process.wait(10) == 0
+    assert running.process.wait(60) == 0
 
 
 def test_a_record_that_is_not_for_it_ends_the_child(running):
@@ -464,7 +464,7 @@ def test_a_record_that_is_not_for_it_ends_the_child(running):
     running.channel.send(Load())
     failure = running.channel.receive()
     assert isinstance(failure, Failed) and failure.id == 0 and failure.code == "protocol_broken"
-    assert running.process.wait(10) == 1
+    assert running.process.wait(60) == 1
 
 
 @pytest.mark.skipif(not TEMPLATES, reason=f"the shared data is not here: {DATA}")

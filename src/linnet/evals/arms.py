@@ -1,8 +1,8 @@
 """Ways to answer a request with tools, from none of Linnet's ideas to all: the arms of the ablation.
 
 Each is one small function of a model, tools and a request, and `ARMS` is the one table of them, in the order
-in which each is held against the one before. The early ones depend on nothing in `calling/`, so that they
-stay what they are while it changes.
+in which each is held against the one before. The early ones depend on nothing in `calling/` but what finds tools
+and introduces them, so that they stay what they are while the rest changes.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from linnet.calling import choose
+from linnet.calling.ranking.ranker import Doubt, fitted, weighing
+from linnet.calling.retrieve import Retriever
+from linnet.evals.fitting.validate import evidence_of
 from linnet.evals.harness import Arm, Made, guided
 from linnet.messages import Message, ToolCall
-from linnet.requests import Choice, Generate, Model, Schema, complete
+from linnet.requests import Choice, Copy, Done, Fixed, Generate, Hole, Holes, Model, Number, Schema, Usage, complete
 from linnet.tools import Tool
 
 _MOST_TOKENS = 256
@@ -133,18 +138,102 @@ def described(model: Model, tools: Sequence[Tool], request: str) -> Made:
     return _constrained(model, tools, request, [_described(tool) for tool in tools])
 
 
+def retrieved(model: Model, tools: Sequence[Tool], request: str) -> Made:
+    """As `described`, of the one tool that BM25 finds."""
+    return described(model, Retriever(tools).candidates(request, 1), request)
+
+
 def _constrained(model: Model, tools: Sequence[Tool], request: str, told: Sequence[str]) -> Made:
     if not tools:
         return Made()
-    listed = "\n".join(told)
-    prompt = (Message("user", f"Functions:\n{listed}\nRequest: {request}\nWrite the call as JSON.", trusted=False),)
+    prompt = _told(told, request)
     names = {json.dumps(tool.name): tool for tool in tools}
     picked = complete(model, Generate(prompt, '{"name": ', Choice(tuple(names)), max_tokens=_MOST_TOKENS))
     tool, start = names[picked.text], f'{{"name": {picked.text}, "arguments": '
     filled = complete(model, Generate(prompt, start, Schema(tool.parameters), max_tokens=_MOST_TOKENS))
-    whole = filled.finish != "length"  # an answer that was cut off is no call
-    calls = (ToolCall(tool.name, json.loads(filled.text)),) if whole else ()
+    calls = (ToolCall(tool.name, json.loads(filled.text)),) if _whole(filled) else ()
     return Made(calls, picked.usage + filled.usage)
+
+
+def _told(told: Sequence[str], request: str) -> tuple[Message, ...]:
+    listed = "\n".join(told)
+    return (Message("user", f"Functions:\n{listed}\nRequest: {request}\nWrite the call as JSON.", trusted=False),)
+
+
+def _whole(done: Done) -> bool:
+    """An answer that was cut off is no call."""
+    return done.finish != "length"
+
+
+# --- the request's own words ---------------------------------------------------------------------
+
+
+def copied(model: Model, tools: Sequence[Tool], request: str) -> Made:
+    """As `retrieved`, with texts and numbers taken from the request; what is optional stays out."""
+    return _copied(model, Retriever(tools).candidates(request, 1), request)
+
+
+def scored(model: Model, tools: Sequence[Tool], request: str) -> Made:
+    """As `copied`, of the tool that makes the request likelier than "no tool" does, and than the others do."""
+    if not tools:
+        return Made()
+    found = Retriever(tools).candidates(request, choose.CANDIDATES)
+    gains, usage = choose.gains_of(model, found, request)
+    best = gains.index(max(gains))
+    done = _copied(model, found[best : best + 1] if gains[best] > 0 else (), request)
+    return Made(done.calls, usage + done.usage)
+
+
+def _copied(model: Model, tools: Sequence[Tool], request: str) -> Made:
+    if not tools:
+        return Made()
+    tool = tools[0]
+    start = f'{{"name": {json.dumps(tool.name)}, "arguments": '
+    constraint = Holes(tuple(_call_parts(tool, request)))
+    prompt = _told([_described(tool)], request)
+    filled = complete(model, Generate(prompt, start, constraint, max_tokens=_MOST_TOKENS))
+    if not _whole(filled):
+        return Made((), filled.usage)
+    arguments = {name: _value(tool, name, text) for name, text in filled.captures.items()}
+    return Made((ToolCall(tool.name, arguments),), filled.usage)
+
+
+def _call_parts(tool: Tool, request: str) -> Iterator[Fixed | Hole]:
+    numbers = tuple(float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", request.replace(",", "")))
+    for position, name in enumerate(tool.parameters["required"]):
+        schema = tool.parameters["properties"][name]
+        between = f"{', ' if position else '{'}{json.dumps(name)}: "
+        quote = '"' if _texts_only(schema) else ""
+        yield Fixed(between + quote)
+        match schema.get("type"):
+            case "string" if quote:
+                yield Hole(name, Copy(request))
+                yield Fixed(quote)
+            case "integer" | "number" if "enum" not in schema:
+                yield Hole(name, Number(numbers, schema["type"] == "integer"))
+            case _:
+                yield Hole(name, Schema(schema))
+    yield Fixed("}" if tool.parameters["required"] else "{}")
+
+
+def _texts_only(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and "enum" not in schema
+
+
+def _value(tool: Tool, name: str, text: str) -> Any:
+    return text if _texts_only(tool.parameters["properties"][name]) else json.loads(text)
+
+
+# --- ranked evidence -----------------------------------------------------------------------------
+
+
+def evident(model: Model, tools: Sequence[Tool], request: str) -> Made:
+    """Linnet's own way, the model never asked: tools, arguments and counts by fitted weights of evidence."""
+    weights = fitted()
+    with weighing(replace(weights, doubt=Doubt(0, 0, 0))):
+        picked = choose.Chooser(tools).choose(model, request).picked
+    made = (call for tool, text in picked for call in evidence_of(tool, text, request, weights))
+    return Made(tuple(made), Usage())
 
 
 def _signature(tool: Tool) -> str:
@@ -163,6 +252,10 @@ ARMS: dict[str, Arm] = {
     "free text": free_text,
     "grammar": grammar,
     "+ descriptions": described,
+    "+ retrieval": retrieved,
+    "+ copy": copied,
+    "+ scoring": scored,
+    "evidence": evident,
     "guided": guided,
 }
 """By name, each to be compared with the one before."""

@@ -83,6 +83,11 @@ def arms(model: Model, names: Sequence[str] = ()) -> tuple[dict[str, Way], dict[
     return open_, closed
 
 
+def spoken_in(way: Way, model: Model) -> Way:
+    """The way in the model's own notation, where it names none."""
+    return _spoken(way, speech_of(model))
+
+
 def _spoken(way: Way, speech: Speech) -> Way:
     return replace(way, notation=speech.notation) if way.by == "native" and not way.notation else way
 

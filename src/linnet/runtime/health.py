@@ -1,4 +1,7 @@
-"""Health: whether a worker answers, told only by what it did: a token lately, or one on probe."""
+"""Health: whether a model answers, told only by what it did: a token lately, or one on probe.
+
+The one place where that is decided, for a worker of this machine as for a model that is somewhere else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any, Literal
 
 from linnet.errors import LinnetError
 from linnet.limits import LIMITS
-from linnet.requests import Generate, Segment
+from linnet.requests import Done, Embed, Event, Generate, Model, Piece, Segment
 
 State = Literal["asleep", "loading", "ready", "unproven", "failed"]
 """`asleep`: no worker runs, the next request starts one. `unproven`: it runs, and has said no token lately.
@@ -64,20 +67,60 @@ def look(
     return Health(state, silent, *counts, failure.describe() if failure else None)
 
 
+def question(answers: bool = True) -> Generate | Embed:
+    """The least that makes a model compute: one token, or a vector where it only makes those."""
+    if answers:
+        return Generate((Segment("1 2 3", False),), max_tokens=1, deadline=LIMITS.probe_seconds)
+    return Embed(("1 2 3",), deadline=LIMITS.probe_seconds)
+
+
 class Prober:
     """Asks a worker for one token where it has said none lately; however many ask, one token at a time."""
 
-    def __init__(self, looked: Callable[[], Health], worker: Callable[[Generate], Any]) -> None:
-        self._look, self._worker = looked, worker
+    def __init__(self, looked: Callable[[], Health], worker: Callable[[Any], Any], answers: bool = True) -> None:
+        self._look, self._worker, self._answers = looked, worker, answers
         self._lock = Lock()
 
     def probed(self) -> Health:
         """As it is after the probe. A worker that is asleep is started; takes at most `LIMITS.probe_seconds`."""
         with self._lock:
             if not (health := self._look()).ready:
-                token = Generate((Segment("a", True),), max_tokens=1, deadline=LIMITS.probe_seconds)
                 with suppress(LinnetError):  # what it was is in the health that follows
-                    for _ in self._worker(token):
+                    for _ in self._worker(question(self._answers)):
                         pass
                 health = self._look()
             return health
+
+
+class Watched:
+    """The health of any Model: that of its worker where it tells of one (`health()`), else by what it is heard to do.
+
+    Any thread may tell and ask.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._own: Callable[[], Health] | None = getattr(model, "health", None)
+        self._spoke: float | None = None
+
+    def heard(self, event: Event) -> None:
+        """Something that it sent; what it did not compute tells nothing."""
+        if _computed(event):
+            self._spoke = time.monotonic()
+
+    def look(self) -> Health:
+        """Waits for nobody, and starts nothing."""
+        return self._own() if self._own else look(self._spoke, (0, 0, 0), running=True, loaded=True)
+
+    def ask(self) -> None:
+        """Have it compute now. Raises what came in place of a token; takes at most `LIMITS.probe_seconds`."""
+        for event in self._model.stream(question(self._model.capabilities.answers)):
+            self.heard(event)
+        self._spoke = time.monotonic()  # also where its one token ended it, and is no part of a text
+
+
+def _computed(event: Event) -> bool:
+    """Whether a model has just computed: tokens, scores or vectors, and not those of a cache."""
+    if isinstance(event, Piece):
+        return bool(event.tokens)
+    return isinstance(event, Done) and not event.cached and bool(event.scores or event.vectors)

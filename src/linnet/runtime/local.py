@@ -38,6 +38,7 @@ from linnet.requests import (
     Prompted,
     Request,
     Segment,
+    Spell,
     check_size,
 )
 from linnet.runtime import governed, sandbox
@@ -160,7 +161,9 @@ class LocalModel:
         self._instead = instead
         self.configuration = configuration
         self.supervisor = Supervisor(load, file.fileno(), shared, snapshots)
-        self._prober = Prober(self.supervisor.health, self.supervisor.stream)
+        self._prober = Prober(
+            self.supervisor.health, self.supervisor.stream, not (load.pooling and load.pooling.only)
+        )
         confined = sandbox.for_rendering(required=load.sandbox.required)
         self._renderer = Renderer(self.family.template, self.family.bos, self.family.eos, confined)
 
@@ -268,6 +271,9 @@ class LocalModel:
             raise Cancelled("the model is closed", hint="Open it again.")
         if isinstance(request, Embed):
             return self._embedded(request)
+        if isinstance(request, Spell):
+            check_size((request.text,))
+            return _Noted(self.supervisor.stream(request), lambda: self.notes)
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)

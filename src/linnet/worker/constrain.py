@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from linnet.errors import ConstraintInvalid
 from linnet.limits import LIMITS
 from linnet.requests import Choice, Constraint, Copy, Fixed, Hole, Holes, Number, Pattern, Schema
+from linnet.worker.stretch import stretch
 
 # A space after commas and colons, as models have seen JSON most often; none anywhere else.
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -28,7 +29,7 @@ _PAIRS = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 def grammar(constraint: Constraint) -> str:
-    """The Lark text of a constraint. Raises ConstraintInvalid when it has none or is over the limit."""
+    """The Lark text of a constraint. Raises ConstraintInvalid when it has none or is over a limit."""
     if isinstance(constraint, Holes):
         rules = _holes(constraint.parts)
     else:
@@ -37,6 +38,9 @@ def grammar(constraint: Constraint) -> str:
     if len(text.encode()) > LIMITS.grammar_bytes:
         size, limit = len(text.encode()), LIMITS.grammar_bytes
         raise ConstraintInvalid(f"the constraint needs a grammar of {size} bytes; the limit is {limit}")
+    if (size := stretch(constraint)) > LIMITS.constraint_chars:
+        told = f"the constraint asks for {size:,} characters at a stretch; the limit is {LIMITS.constraint_chars:,}"
+        raise ConstraintInvalid(told, hint="Repeat less: the numbers of nested repetitions are multiplied.")
     return text
 
 

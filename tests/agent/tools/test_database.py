@@ -41,12 +41,11 @@ breakouts = loaded("torture_sql", HERE.parents[2] / "torture" / "tools_sql.py")
 SECONDS = 0.4
 
 
-@pytest.fixture(autouse=True)
-def hurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less time for a query, so that the tests of those that never end take less."""
-    if "time_is_bounded" not in request.node.name:
-        for place in (module, module.sqlite, module.postgres):
-            monkeypatch.setattr(place, "LIMITS", replace(LIMITS, sql_seconds=SECONDS))
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less time for a query, for the tests of those that never end."""
+    for place in (module, module.sqlite, module.postgres):
+        monkeypatch.setattr(place, "LIMITS", replace(LIMITS, sql_seconds=SECONDS))
 
 
 @pytest.fixture
@@ -190,6 +189,7 @@ UNINTERRUPTED = (
 )
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("sql", UNINTERRUPTED)
 def test_no_one_step_takes_longer_than_the_clock_waits(sqlite: Database, sql: str) -> None:
     """By the processor's time: inside one step of SQLite's machine no clock is looked at."""
@@ -228,6 +228,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 def test_its_time_is_bounded_whatever_it_says(database: Database) -> None:
     with pytest.raises(ToolTimeout):
         database.query(ENDLESS[kind(database)])
@@ -236,6 +237,7 @@ def test_its_time_is_bounded_whatever_it_says(database: Database) -> None:
 # --- breakouts -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("sql", breakouts.SQLITE)
 def test_sqlite_is_read_only(staff: Path, sqlite: Database, tmp_path: Path, sql: str) -> None:
     before = staff.read_bytes()
@@ -243,6 +245,7 @@ def test_sqlite_is_read_only(staff: Path, sqlite: Database, tmp_path: Path, sql:
     assert staff.read_bytes() == before and sorted(tmp_path.iterdir()) == [staff]
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("sql", breakouts.POSTGRES)
 def test_postgresql_is_read_only(server: str, postgresql: Database, sql: str) -> None:
     assert breakouts.held(postgresql, sql) == ""

@@ -45,7 +45,7 @@ def test_one_question_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
 
     def read() -> str:
         reading.set()
-        second.wait(5)
+        second.wait(60)
         time.sleep(0.1)
         shown.append(capsys.readouterr().err)
         return "y\n" if "1" in shown[-1] else "n\n"
@@ -54,7 +54,7 @@ def test_one_question_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
 
     def asked(number: int) -> None:
         if number == 2:
-            reading.wait(5)
+            reading.wait(60)
             second.set()
         found[number] = ask(SEND, ToolCall("send", {"to": str(number)}))
 
@@ -62,7 +62,7 @@ def test_one_question_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert found == {1: True, 2: False} and [text.count("May it?") for text in shown] == [1, 1]
 
 

@@ -59,9 +59,10 @@ def started(*arguments: str, **environ: str) -> Iterator[tuple[str, subprocess.P
         if process.poll() is None:
             process.terminate()
         try:
-            process.communicate(timeout=15)
+            process.communicate(timeout=60)
         finally:
             process.kill()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -115,14 +116,14 @@ class Running:
         self.server = Server(app, service, self._up.set)
         self._thread = threading.Thread(target=self.server.run, args=([listening],), daemon=True)
         self._thread.start()
-        assert self._up.wait(10)
+        assert self._up.wait(60)
 
     def close(self) -> None:
         self.server.handle_exit(0, None)
         self._thread.join(1)
         if self._thread.is_alive():
             self.server.handle_exit(0, None)
-            self._thread.join(10)
+            self._thread.join(60)
         assert not self._thread.is_alive()
         self._listening.close()
 
@@ -131,18 +132,18 @@ class Running:
         return httpx.post(f"{self.url}/v1/chat/completions", json=body, timeout=60)
 
     def socket(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def stands(self, running: int, waiting: int) -> bool:
-        """Whether the line comes to stand like this, within ten seconds."""
-        until = time.monotonic() + 10
+        """Whether the line comes to stand like this, within a minute."""
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             if (self.service.line.running, self.service.line.waiting) == (running, waiting):
                 return True
             time.sleep(0.01)
         return False
 
-    def idle(self, seconds: float = 1.0) -> bool:
+    def idle(self, seconds: float = 10.0) -> bool:
         """Whether nothing runs, in a line or in the engine, within so many seconds."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

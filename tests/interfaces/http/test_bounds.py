@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from linnet.interfaces.http import deadlines, serve, service
+from linnet.interfaces.http import deadlines, serve
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.limits import LIMITS
+from linnet.runtime import health
 from linnet.script import Die, Say
 from linnet.vectors import Embeds
 
@@ -35,7 +36,7 @@ def the_client_is_closed() -> Iterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = replace(LIMITS, http_header_seconds=0.4, http_body_seconds=0.4, http_write_seconds=0.5)
+    short = replace(LIMITS, http_header_seconds=1.0, http_body_seconds=1.0, http_write_seconds=1.0)
     monkeypatch.setattr(deadlines, "LIMITS", short)
 
 
@@ -74,9 +75,9 @@ def test_headers_that_do_not_end_are_cut_off(serving: Any, says: Says, impatient
     with running.socket() as client:
         client.sendall(begin)
         started = time.monotonic()
-        threading.Thread(target=trickle, args=(client, b"a" * 40 if begin else b"", 0.05), daemon=True).start()
+        threading.Thread(target=trickle, args=(client, b"a" * 1_200 if begin else b"", 0.05), daemon=True).start()
         answer = read_all(client)
-        assert 0.3 < time.monotonic() - started < 1.5
+        assert 0.3 < time.monotonic() - started < 20
     assert (b" 408 " in answer and b"deadline_exceeded" in answer) if begin else answer == b""
 
 
@@ -85,9 +86,9 @@ def test_a_body_that_does_not_end_is_cut_off(serving: Any, says: Says, impatient
     with running.socket() as client:
         client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n")
         started = time.monotonic()
-        threading.Thread(target=trickle, args=(client, b" " * 40, 0.05), daemon=True).start()
+        threading.Thread(target=trickle, args=(client, b" " * 1_200, 0.05), daemon=True).start()
         answer = read_all(client)
-        assert 0.3 < time.monotonic() - started < 1.5 and b" 408 " in answer and b"deadline_exceeded" in answer
+        assert 0.3 < time.monotonic() - started < 20 and b" 408 " in answer and b"deadline_exceeded" in answer
     assert running.idle()
 
 
@@ -96,14 +97,14 @@ def test_the_second_request_of_a_connection_has_deadlines_too(serving: Any, says
     with running.socket() as client:
         client.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b" 200 " in client.recv(65_536)
-        time.sleep(0.6)  # between two requests there is none
+        time.sleep(1.3)  # between two requests there is none
         client.sendall(b"GET /v1/mod")
         started = time.monotonic()
-        assert b" 408 " in read_all(client) and time.monotonic() - started < 1.5
+        assert b" 408 " in read_all(client) and time.monotonic() - started < 20
 
 
 def test_an_answer_may_take_longer_than_a_request(serving: Any, says: Says, impatient: None) -> None:
-    assert serving(says("abc"), seconds_per_token=0.4).chat().json()["choices"][0]["message"]["content"] == "abc"
+    assert serving(says("abc"), seconds_per_token=0.5).chat().json()["choices"][0]["message"]["content"] == "abc"
 
 
 def test_who_does_not_read_is_cut_off_and_holds_no_seat(serving: Any, says: Says, impatient: None) -> None:
@@ -118,8 +119,8 @@ def test_who_does_not_read_is_cut_off_and_holds_no_seat(serving: Any, says: Says
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
         )
         client.sendall(body)
-        assert running.idle(20)
-        until = time.monotonic() + 5
+        assert running.idle(60)
+        until = time.monotonic() + 60
         while running.server.server_state.connections and time.monotonic() < until:
             time.sleep(0.05)
         assert not running.server.server_state.connections
@@ -136,7 +137,7 @@ def test_connections_are_bounded_and_idle_ones_end(serving: Any, says: Says, mon
             assert b" 200 " in client.recv(65_536)
         started = time.monotonic()
         read_all(first)
-        assert 0.5 < time.monotonic() - started < 4
+        assert 0.5 < time.monotonic() - started < 20
 
 
 # --- what is too large, or no HTTP ----------------------------------------------------------------
@@ -320,16 +321,16 @@ def test_an_engine_that_comes_back_is(serving: Any, says: Says) -> None:
 
 def test_a_token_that_is_old_says_nothing_of_now(serving: Any, says: Says) -> None:
     running = serving(Die(signal=11))
-    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds + 5
+    running.service._watched._spoke = time.monotonic() - LIMITS.health_seconds + 5
     assert CLIENT.get(f"{running.url}/health").status_code == 200
-    running.service._beat = time.monotonic() - LIMITS.health_fresh_seconds - 1
+    running.service._watched._spoke = time.monotonic() - LIMITS.health_seconds - 1
     assert CLIENT.get(f"{running.url}/health").status_code == 503
 
 
 def test_a_token_that_does_not_come_in_time_is_none(
     serving: Any, says: Says, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "LIMITS", replace(LIMITS, health_probe_seconds=0.2))
+    monkeypatch.setattr(health, "LIMITS", replace(LIMITS, probe_seconds=0.2))
     sick = CLIENT.get(f"{serving(says('x'), seconds_per_token=1.5).url}/health")
     assert sick.status_code == 503 and sick.json()["error"]["code"] == "deadline_exceeded"
 
@@ -363,5 +364,5 @@ def test_what_does_not_end_in_time_is_cancelled_and_told(
     asking.start()
     time.sleep(0.5)
     running.server.handle_exit(15, None)
-    asking.join(10)
+    asking.join(60)
     assert '"code":"cancelled"' in answers[0] and "[DONE]" not in answers[0] and running.idle()

@@ -70,7 +70,7 @@ def test_the_numbers_are_the_limits() -> None:
         f"for {LIMITS.http_write_seconds:g} s",
         f"run together ({LIMITS.http_at_once})",
         f"{LIMITS.http_queue} accepted ones",
-        f"came within {LIMITS.health_fresh_seconds:g} s, or comes within {LIMITS.health_probe_seconds:g} s",
+        f"came within {LIMITS.health_seconds:g} s, or comes within {LIMITS.probe_seconds:g} s",
         f"{LIMITS.http_grace_seconds:g} s to end",
         f"one client has {LIMITS.agent_runs_each} under way",
         f"for {LIMITS.approval_seconds:g} s at most",

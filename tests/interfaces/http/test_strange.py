@@ -18,12 +18,7 @@ from linnet.script import Say
 Says = Callable[[str], Say]
 HERE = Path(__file__).parent
 
-# So much is made here that what earlier tests have left to the collector is found here: sockets of one of them, not
-# found out yet (docs/log.md).
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def strange() -> Any:
@@ -82,4 +77,4 @@ def test_the_openapi_document_is_kept(serving: Any, says: Says) -> None:
             case.call_and_validate(checks=KEPT, timeout=30)
 
         attempt()
-    assert tried > 60 and running.idle(5)
+    assert tried > 60 and running.idle()

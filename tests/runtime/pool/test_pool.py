@@ -27,6 +27,7 @@ from linnet.errors import (
 from linnet.limits import LIMITS
 from linnet.protocol import Load
 from linnet.requests import Capabilities, Done, Event, Generate, Piece, Request, Segment, complete, complete_all
+from linnet.runtime.health import Health
 from linnet.runtime.pool import pool as module
 from linnet.runtime.pool.pool import Pool
 from linnet.runtime.pool.residency import Need
@@ -120,6 +121,9 @@ class Scripted:
             yield from events
         finally:
             self.running -= 1
+
+    def health(self) -> Health:
+        return Health("asleep" if self.closed else "unproven")
 
     def release_caches(self) -> None:
         if self.running:
@@ -253,7 +257,7 @@ def test_two_names_of_one_file_are_one_resident(house: House) -> None:
 def test_many_who_want_a_model_open_it_once(house: House) -> None:
     house.add("a")
     gate = threading.Event()
-    house.before = lambda name: (gate.wait(20), None)[1]
+    house.before = lambda name: (gate.wait(60), None)[1]
     pool = house.pool(10)
     threads = [in_thread(lambda: complete(pool.model("a"), ask()).text) for _ in range(6)]
     gate.set()
@@ -269,9 +273,9 @@ def test_opening_one_holds_up_nobody_else(house: House) -> None:
     pool = house.pool(100)
     a = pool.model("a")
     gate, reached = threading.Event(), threading.Event()
-    house.before = lambda name: (reached.set(), gate.wait(20), None)[2]
+    house.before = lambda name: (reached.set(), gate.wait(60), None)[2]
     thread, found = in_thread(lambda: complete(pool.model("slow"), ask()).text)
-    assert reached.wait(20)
+    assert reached.wait(60)
     assert complete(a, ask()).text == "I am a." and not found
     gate.set()
     thread.join()
@@ -787,13 +791,13 @@ def test_two_adapters_at_once_are_both_counted(house: House, monkeypatch: pytest
         found = counts(model)
         if threading.current_thread() is first:
             counted.set()
-            gate.wait(20)
+            gate.wait(60)
         return found
 
     monkeypatch.setattr(Scripted, "needs", needs)
     first = threading.Thread(target=lambda: pool.model("a+3"))
     first.start()
-    assert counted.wait(20)
+    assert counted.wait(60)
     pool.model("a+4")
     gate.set()
     first.join()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -58,9 +60,26 @@ def weigh(features: Features, weights: Mapping[str, float]) -> float:
     return weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
 
 
-@lru_cache(maxsize=1)
+_held: ContextVar[Weights | None] = ContextVar("held", default=None)
+
+
 def fitted() -> Weights:
-    """The weights that ship with Linnet."""
+    """The weights in force: those that ship with Linnet, unless `weighing` says otherwise."""
+    return _held.get() or _shipped()
+
+
+@contextmanager
+def weighing(weights: Weights) -> Iterator[None]:
+    """Inside, and in this thread, tools are chosen and arguments filled by these weights."""
+    before = _held.set(weights)
+    try:
+        yield
+    finally:
+        _held.reset(before)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Weights:
     return Weights.of(json.loads(files("linnet.calling.ranking").joinpath("weights.json").read_text("utf-8")))
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from unittest.mock import patch
 
-from linnet.calling import choose, fill
+from linnet.calling import choose
 from linnet.calling.evidence.parameters import nested, parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.candidates import OMITTED
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Weights, weigh
+from linnet.calling.ranking.ranker import Weights, weigh, weighing
 from linnet.calling.ranking.several import drafts
 from linnet.calling.ranking.sheet import Sheet
 from linnet.evals.fitting.choosing import asked, best, judged
@@ -74,13 +72,6 @@ def _answered(cases: Sequence[Case], model: Model | None, weights: Weights) -> I
         yield from (run(model, case) for case in cases)
 
 
-@contextmanager
-def weighing(weights: Weights) -> Iterator[None]:
-    """Inside, tools are chosen and arguments filled by these weights and not by those that ship."""
-    with patch.object(choose, "fitted", lambda: weights), patch.object(fill, "fitted", lambda: weights):
-        yield
-
-
 # --- without the model ---------------------------------------------------------------------------
 
 
@@ -96,10 +87,11 @@ def evidence(tools: Sequence[Tool], request: str, weights: Weights) -> Iterator[
     odds = portions.meant(weights.tools)
     also = [number for number, log_odds in enumerate(odds) if log_odds > choose.ALSO]
     for number, text in portions.deal(also or [odds.index(max(odds))]).items() if found else ():
-        yield from _calls(found[number], text, request, weights)
+        yield from evidence_of(found[number], text, request, weights)
 
 
-def _calls(tool: Tool, text: str, request: str, weights: Weights) -> Iterator[ToolCall]:
+def evidence_of(tool: Tool, text: str, request: str, weights: Weights) -> Iterator[ToolCall]:
+    """The calls of one tool that evidence makes of its portion of a request."""
     sheet = Sheet(tool, parameters(tool), Reading(text), weights, Reading(request))
     for draft in drafts(sheet):
         values = {p.path: c.value for p, c in draft.taken().items() if c.value is not OMITTED}

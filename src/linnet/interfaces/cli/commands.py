@@ -18,10 +18,12 @@ from linnet.interfaces.cli import (
     output,
     parse,
     profile,
+    prompt,
     router,
     run,
     serve,
     tools,
+    train,
 )
 from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
@@ -66,8 +68,10 @@ app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.command(epilog=profile.EXAMPLE)(profile.profile)
 app.command(epilog=serve.EXAMPLE)(serve.serve)
+app.command(epilog=train.EXAMPLE)(options.sandboxed(train.train))
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(router.app, name="router")
 app.add_typer(tools.app, name="tools")

@@ -1,7 +1,8 @@
 """AgentRun: one turn of a server's own agent, what happens in it, and who decides on its calls.
 
 The agent asks for permission in the thread of its turn, and waits there; whoever watches the run answers from the
-event loop. What happens is written down, so that it can be watched from the beginning by whoever comes later.
+event loop. What happens is written down, so that it can be watched from the beginning by whoever comes later; beyond
+`LIMITS.agent_run_bytes` only what kind of event it was, which is told.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, assert_never
+
+from pydantic_core import to_json
 
 from linnet.agent.agent import Agent
 from linnet.agent.events import Said, TurnEvent
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
+from linnet.agent.trace import trace_of
+from linnet.app import load_seconds
 from linnet.errors import Cancelled, LinnetError, NotThere
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.running import Run
@@ -29,6 +35,9 @@ from linnet.requests import Model
 from linnet.tools import Tool
 
 Json = dict[str, Any]
+
+_KEPT = frozenset(("approval", "decision", "done", "error"))
+"""Events that are kept whole however much a run has said: one decides by them, or has its answer from them."""
 
 MakeAgent = Callable[[Model, Approve], Agent]
 
@@ -47,8 +56,11 @@ class AgentRun:
 
     def __init__(self, service: Service, make: MakeAgent, owner: str, text: str, history: Sequence[Message]) -> None:
         self.id, self.owner, self.created = f"run_{secrets.token_hex(12)}", owner, time.time()
+        self._began = time.monotonic()
         self.status = "queued"
         self.events: list[Json] = []
+        self.bytes = sum(len(part.encode()) for part in (text, *(message.content for message in history)))
+        self.left_out = 0  # events of which only the kind was kept
         self.result: Json | None = None
         self.error: Json | None = None
         self._changed = asyncio.Event()
@@ -56,8 +68,10 @@ class AgentRun:
         self._pending: _Question | None = None
         self._asked = 0
         self._cancelled = False
+        self._loaded: Callable[[], float | None] = lambda: None  # how long it took, if the turn found no model loaded
 
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
+            self._loaded = partial(load_seconds, bare) if load_seconds(bare) is None else lambda: None
             with make(_Faced(model, bare), self._ask) as agent:
                 yield from agent.stream(text, history)
 
@@ -85,6 +99,7 @@ class AgentRun:
             "result": self.result,
             "error": self.error,
             "events": len(self.events),
+            "left_out": self.left_out,
         }
 
     async def watch(self, begin: int = 0) -> AsyncIterator[tuple[int, Json]]:
@@ -119,9 +134,12 @@ class AgentRun:
         try:
             async for event in self._run:
                 self.status = "running" if self._pending is None else self.status
-                self._note(told(event))
+                note = told(event)
                 if isinstance(event, Result):
-                    self.result, self.status = event.describe(), "cancelled" if self._cancelled else "completed"
+                    self.result = note["result"]
+                    self.result["trace"] = trace_of(event, self._loaded()).describe()
+                    self.status = "cancelled" if self._cancelled else "completed"
+                self._note(note)
             if self.result is None:
                 raise LinnetError("the turn ended without a result")
         except Exception as error:  # whatever it is: a run that never is over would be watched, and kept, for ever
@@ -133,7 +151,15 @@ class AgentRun:
         self._changed.set()
 
     def _note(self, event: Json) -> None:
-        self.events.append(event)
+        """`at` are seconds since the run was accepted: the wait in the line, and for a decision, can be read off."""
+        at = round(time.monotonic() - self._began, 4)
+        size = len(to_json(event))
+        if self.bytes + size > LIMITS.agent_run_bytes and event["type"] not in _KEPT:
+            self.left_out += 1
+            event = {"type": event["type"], "left_out": size}
+            size = len(to_json(event))
+        self.bytes += size
+        self.events.append({**event, "at": at})
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

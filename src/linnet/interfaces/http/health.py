@@ -19,10 +19,10 @@ def router(service: Service) -> APIRouter:
     @paths.get("/health", **documented(None, "Whether the default model answers"))
     async def health(request: Request) -> Response:
         error = await service.ailment()
-        line = {"running": service.line.running, "waiting": service.line.waiting}
+        health = service.health().describe()
+        line = {"running": service.line.running, "waiting": service.line.waiting, "state": health["state"]}
         if error is None:
-            age = round(max(0.0, service.quiet_seconds), 3)
-            return JSONResponse({"status": "ok", "seconds_since_token": age, **line})
+            return JSONResponse({"status": "ok", "seconds_since_token": health["silent"], **line})
         told: dict[str, Any] = {"status": "error", **openai_body(error), **line}
         return JSONResponse(told, 503, {"Retry-After": "5", **headers_of(error)})
 

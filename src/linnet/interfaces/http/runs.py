@@ -39,23 +39,38 @@ class Decision(Loose):
 class Runs:
     """Those that are remembered. Each is its owner's alone: to all others it is not there."""
 
-    def __init__(self, most: int = LIMITS.agent_runs, each: int = LIMITS.agent_runs_each) -> None:
-        self._most, self._each = most, each
+    def __init__(
+        self,
+        most: int = LIMITS.agent_runs,
+        each: int = LIMITS.agent_runs_each,
+        most_bytes: int = LIMITS.agent_runs_bytes,
+    ) -> None:
+        self._most, self._each, self._most_bytes = most, each, most_bytes
         self._runs: dict[str, AgentRun] = {}
 
     def add(self, run: AgentRun) -> None:
         self._runs[run.id] = run
 
     def make_room(self, owner: str) -> None:
-        """Forget the oldest that are over, those of the owner first. Raises QueueFull where too many are under way,
-        of this owner or of all."""
+        """Forget the oldest that are over, those of the owner first, until there is room for one more.
+
+        Raises QueueFull where too many are under way, of this owner or of all, or those hold too much.
+        """
         if sum(not run.over for run in self.of(owner)) >= self._each:
             raise QueueFull(f"{self._each} runs of one client are under way", queue=self._each)
-        over = sorted((run for run in self._runs.values() if run.over), key=lambda run: run.owner != owner)
-        for old in over[: max(0, len(self._runs) + 1 - self._most)]:
+        for old in sorted((run for run in self._runs.values() if run.over), key=lambda run: run.owner != owner):
+            if len(self._runs) < self._most and self.bytes < self._most_bytes:
+                break
             del self._runs[old.id]
         if len(self._runs) >= self._most:
             raise QueueFull(f"{self._most} runs are under way", queue=self._most)
+        if self.bytes >= self._most_bytes:
+            raise QueueFull(f"runs under way hold {self.bytes:,} bytes", bytes=self.bytes)
+
+    @property
+    def bytes(self) -> int:
+        """What all of them hold: their texts and events."""
+        return sum(run.bytes for run in self._runs.values())
 
     def of(self, owner: str) -> list[AgentRun]:
         return [run for run in self._runs.values() if run.owner == owner]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from linnet.errors import InputInvalid
 from linnet.interfaces.http.deadlines import Bounded
 from linnet.interfaces.http.guard import Door
-from linnet.interfaces.http.service import Service
 from linnet.limits import LIMITS
 
 _BACKLOG = 2_048
@@ -27,15 +28,28 @@ _LAST_WORDS = 2
 """Seconds to say that an answer was cancelled."""
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, with both signals treated alike, and told of the first. `ready` is called with the socket open."""
+class Ends(Protocol):
+    """What is behind a server, and is told of its end: let nobody in any more, and then end what still runs."""
 
-    def __init__(self, app: FastAPI, service: Service, ready: Callable[[], None] = lambda: None) -> None:
+    def close(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, with both signals treated alike. `ready` is called with the socket open.
+
+    The first signal lets what runs go on to its end, for a while; a second one cancels it, and whoever reads is told.
+    """
+
+    def __init__(self, app: ASGIApp, service: Ends, ready: Callable[[], None] = lambda: None) -> None:
         super().__init__(_configuration(app))
         self._service, self._ready = service, ready
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -47,12 +61,25 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signal is not raised again at the end, as uvicorn's own would be: a server that was told to end has
         done what it should."""
-        self.force_exit = self.should_exit
+        if self.should_exit and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hurry, self._loop)
         self.should_exit = True
 
+    def _hurry(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._service.cancel()
+        loop.call_later(_LAST_WORDS, self._leave)
 
-def serve(app: FastAPI, service: Service, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until a signal says otherwise."""
+    def _leave(self) -> None:
+        self.force_exit = True
+
+
+def serve(app: ASGIApp, service: Ends, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal says otherwise.
+
+    What is loaded by now stays as long as the process: no collection looks through it again while requests wait.
+    """
+    gc.collect()
+    gc.freeze()
     Server(app, service, ready).run(sockets=[listening])
 
 
@@ -77,7 +104,7 @@ def bound(door: Door, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def _configuration(app: FastAPI) -> uvicorn.Config:
+def _configuration(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Bounded,

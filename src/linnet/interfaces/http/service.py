@@ -1,15 +1,16 @@
 """Service: the models of a server by name, the line before them, and whether they are alive.
 
 Hides the order in which Models are put around a model for one request: who asks, an end to it at any time, and one
-deadline for waiting and working together.
+deadline for waiting and working together. Whether one is alive is the runtime's to say (`runtime/health.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from linnet import requests
@@ -19,10 +20,17 @@ from linnet.interfaces.http.client import ForClient
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.line import Line
 from linnet.interfaces.http.metrics import Metrics
+from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
-from linnet.requests import Done, Embed, Generate, Model, Piece, Segment
+from linnet.models.naming import split_adapter
+from linnet.requests import Done, Model
 from linnet.runtime.cancelling import Cancelling
+from linnet.runtime.health import Health, Watched
+from linnet.runtime.pool.resident import Resident
+
+if TYPE_CHECKING:
+    from linnet.agent.telemetry import Telemetry
 
 Event = TypeVar("Event")
 
@@ -32,7 +40,8 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory. With
+    `telemetry` each request has a span.
     """
 
     def __init__(
@@ -42,15 +51,19 @@ class Service:
         seconds: float = LIMITS.request_seconds,
         at_once: int = LIMITS.http_at_once,
         room: int = LIMITS.http_queue,
+        residents: Callable[[], Iterable[Resident]] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.models = dict(models)
+        self._telemetry = telemetry
         self.line = Line(at_once, room)
         self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
         self._seconds = seconds
         self.metrics = Metrics(self.line)
+        self._paces = {id(model): Pace() for model in self.models.values()}
+        self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
-        self._beat = float("-inf")
         self._probe: asyncio.Task[LinnetError | None] | None = None
 
     def model(self, name: str) -> Model:
@@ -86,7 +99,10 @@ class Service:
                 raise DeadlineExceeded(f"the request waited for its whole {self._seconds:g} s", seconds=self._seconds)
             try:
                 stoppable.check()
-                yield from work(Within(stoppable, left), bare)
+                within = Within(stoppable, left)
+                found = work(within, bare)
+                # an agent's turn has spans of its own
+                yield from found if agents or self._telemetry is None else self._telemetry.served(within, found)
             finally:
                 stoppable.cancel()
 
@@ -101,14 +117,37 @@ class Service:
     def owned(self, name: str, owner: str) -> ForClient:
         """A model as one client has it, outside the line. Raises ModelNotFound."""
         bare = self.model(name)
-        return ForClient(bare, owner, lambda event: self._heard(bare, event))
+        return ForClient(bare, owner, lambda: self._ear(bare))
+
+    def _ear(self, model: Model) -> Callable[[requests.Event], None]:
+        """For the events of one request."""
+        pace = self._paces[id(model)].ear()
+
+        def hear(event: requests.Event) -> None:
+            pace(event)
+            self._heard(model, event)
+
+        return hear
+
+    def stands(self, name: str) -> dict[str, Any]:
+        """What a model takes and how fast it is, as far as it is known: `loaded`, `memory_bytes` that it takes at
+        most, and `tokens_per_second` of its last answers. Raises ModelNotFound."""
+        model = self.model(name)
+        base, _ = split_adapter(model.capabilities.name)  # one with an adapter is in the processes of the other
+        loaded = None if self._residents is None else {one.name: one.bytes for one in self._residents()}
+        pace = self._paces[id(model)].tokens_per_second
+        return {
+            "loaded": None if loaded is None else base in loaded,
+            "memory_bytes": (loaded or {}).get(base),
+            "tokens_per_second": None if pace is None else round(pace, 1),
+        }
 
     def _heard(self, model: Model, event: requests.Event) -> None:
         """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""
         if isinstance(event, Done):
             self.metrics.spent(model.capabilities.name, event.usage)
-        if model is self.models[DEFAULT] and _computed(event):
-            self._beat = time.monotonic()
+        if model is self.models[DEFAULT]:
+            self._watched.heard(event)
 
     def close(self) -> None:
         """Let nobody in any more, and refuse those that wait."""
@@ -122,37 +161,29 @@ class Service:
 
     # --- health ----------------------------------------------------------------------------------
 
-    @property
-    def quiet_seconds(self) -> float:
-        """Since the last token; infinite before the first."""
-        return time.monotonic() - self._beat
+    @cached_property
+    def _watched(self) -> Watched:
+        return Watched(self.models[DEFAULT])
+
+    def health(self) -> Health:
+        """Of the default model, as it is."""
+        return self._watched.look()
 
     async def ailment(self) -> LinnetError | None:
         """What is wrong with the default model, None if a token came lately, or comes now that one is asked for."""
-        age = self.quiet_seconds
-        if age > LIMITS.health_fresh_seconds / 2 and (self._probe is None or self._probe.done()):
+        found = self.health()
+        old = found.silent is None or found.silent > LIMITS.health_seconds / 2
+        if (old or not found.ready) and (self._probe is None or self._probe.done()):
             self._probe = asyncio.create_task(asyncio.to_thread(self._probed))
-        if age <= LIMITS.health_fresh_seconds or self._probe is None:
+        if found.ready or self._probe is None:
             return None  # a probe that was begun is for those who ask later
         error = await asyncio.shield(self._probe)
-        return None if self.quiet_seconds <= LIMITS.health_fresh_seconds else error  # others may have had theirs
+        return None if self.health().ready else error  # others may have had their token
 
     def _probed(self) -> LinnetError | None:
         """Not through the line: who stands in it says nothing of the engine."""
-        model, seconds = self.models[DEFAULT], LIMITS.health_probe_seconds
         try:
-            answers = model.capabilities.answers
-            spoken = Generate((Segment("1 2 3", False),), max_tokens=1, deadline=seconds)
-            for event in model.stream(spoken if answers else Embed(("1 2 3",), deadline=seconds)):
-                self._heard(model, event)
+            self._watched.ask()
         except Exception as error:
             return as_ours(error)
-        self._beat = time.monotonic()  # also where its one token ended it, and is no part of a text
         return None
-
-
-def _computed(event: requests.Event) -> bool:
-    """Whether a model has just computed: tokens, scores or vectors, and not those of a cache."""
-    if isinstance(event, Piece):
-        return bool(event.tokens)
-    return not event.cached and bool(event.scores or event.vectors)

@@ -12,8 +12,10 @@ from linnet.errors import Cancelled, ContextOverflow, DeadlineExceeded, EngineEr
 from linnet.models.configuration import Configuration
 from linnet.models.family import Family
 from linnet.requests import Capabilities, Done, Event, Request
+from linnet.runtime.health import Health
 from linnet.runtime.pool.line import Ticket
 from linnet.runtime.pool.resident import Loadable, Slot
+from linnet.runtime.supervisor import Supervisor
 
 
 class Lender(Protocol):
@@ -59,6 +61,11 @@ class PooledModel:
         """With the context that it has now, if it is loaded, else the configured one."""
         return self._slot().capabilities(self._name)
 
+    @property
+    def supervisor(self) -> Supervisor | None:
+        """Of the processes that it has now, for those who want to look; None of a model without."""
+        return getattr(self._slot().model, "supervisor", None)
+
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded."""
         with self._lender.opened(self._name) as model:
@@ -68,6 +75,10 @@ class PooledModel:
         """SHA-256 of the file that was named."""
         with self._lender.opened(self._name) as model:
             return model.original()
+
+    def health(self) -> Health:
+        """A look at its worker, which loads nothing."""
+        return self._slot().serving(self._name).health()
 
     def stream(self, request: Request) -> Iterator[Event]:
         """Events of one request. Raises what `linnet.errors` has for each way to fail, here or from the events."""

@@ -12,6 +12,7 @@ from linnet.hardware.budget import size
 from linnet.models import naming
 from linnet.models.configuration import Configuration
 from linnet.requests import Capabilities, Event, Request
+from linnet.runtime.health import Health
 from linnet.runtime.pool.residency import Held, Need
 
 
@@ -47,6 +48,8 @@ class Loadable(Protocol):
     def original(self) -> str: ...
 
     def with_adapter(self, text: str) -> Loadable: ...
+
+    def health(self) -> Health: ...
 
     def warm(self) -> None: ...
 

@@ -125,7 +125,7 @@ class Screen:
         end = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < end:
             self._read(0.1)
-        return self.process.wait(1)
+        return self.process.wait(10)
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -101,7 +101,7 @@ def test_an_interrupt_ends_the_turn_and_frees_the_model() -> None:
             if said:
                 following.interrupt()
                 following.interrupt()
-    assert model.stopped.wait(5)
+    assert model.stopped.wait(60)
 
 
 def test_quiet_is_told_where_nothing_happens() -> None:
@@ -112,7 +112,7 @@ def test_quiet_is_told_where_nothing_happens() -> None:
             if isinstance(request, Count | Score):
                 yield from super().stream(request)
                 return
-            release.wait(10)
+            release.wait(60)
             yield Done(text="now")
 
     _, begin = asking(Desk(), Waits())

@@ -1,0 +1,58 @@
+"""How late a server's event loop is, seen from outside: it is asked for nothing much, fifty times a second.
+
+    python tests/torture/lateness.py http://127.0.0.1:8177 PID [KEY]    # ends with its standard input; prints JSON
+
+`p99` is of the answers, in seconds; `own` is the same less what the server's threads waited for a processor meanwhile
+(the kernel counts it): that much is the machine's doing, and not the server's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import select
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+EVERY = 0.02
+
+
+def main() -> int:
+    url, pid, key = (*sys.argv[1:], "")[:3]
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    answered, own = [], []
+    while not select.select([sys.stdin], [], [], EVERY)[0]:
+        before, asked = _waited(pid), time.monotonic()
+        try:
+            connection.request("GET", "/v1/models", headers=headers)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            continue
+        answered.append(time.monotonic() - asked)
+        own.append(max(0.0, answered[-1] - sum(n - before.get(name, 0.0) for name, n in _waited(pid).items())))
+    connection.close()
+    print(json.dumps({"looks": len(answered), "p99": _late(answered), "own": _late(own)}))
+    return 0
+
+
+def _waited(pid: str) -> dict[str, float]:
+    """Seconds for which each thread was ready to run and had no processor."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found[task.name] = int((task / "schedstat").read_text().split()[1]) / 1e9
+    return found
+
+
+def _late(seconds: list[float]) -> float:
+    return sorted(seconds)[int(0.99 * (len(seconds) - 1))] if seconds else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
