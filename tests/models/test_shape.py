@@ -89,6 +89,11 @@ def test_weights_are_copied_where_the_processor_has_a_layout_for_them(tmp_path: 
     assert shape(quantised(small("llama"), Q8_0), tmp_path, "avx2").copied == 0
 
 
+def test_keys_and_values_are_as_exact_as_the_weights(tmp_path: Path) -> None:
+    assert shape(small("llama"), tmp_path).cache == "f32"
+    assert shape(quantised(small("llama")), tmp_path).cache == "f16"
+
+
 def test_a_tied_table_of_tokens_is_there_twice(tmp_path: Path) -> None:
     model = quantised(small("llama"))
     table = {"token_embd.weight": ((WIDTH, 288), Q4_0)}
