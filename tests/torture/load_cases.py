@@ -23,7 +23,7 @@ THINK = 0.25
 """Seconds between two requests of one client in the soak: it is to last, not to heat."""
 
 
-@case("held", "Load", small=64, scripted=64, real=64, worst="from submission to the end")
+@case("held", "Load", small=24, scripted=64, real=64, worst="from submission to the end")
 def sixty_four_streams_are_held(trial: Trial) -> None:
     """Four are decoded at a time, the others wait their turn: no error."""
     engine = trial.open(sequences=4, seconds_per_token=0.001)
@@ -35,7 +35,7 @@ def sixty_four_streams_are_held(trial: Trial) -> None:
             trial.seconds.append(one.moments[-1] - started)
 
 
-@case("burst", "Load", small=560, scripted=2_000, worst="of a refusal")
+@case("burst", "Load", small=0, scripted=2_000, worst="of a refusal")
 def a_burst_past_the_queue_refuses_exactly_the_overflow(trial: Trial) -> None:
     """At once, while none can end: the queue's length is taken, and the rest is told to wait."""
     engine = trial.open(Hang(6.0), Echo(), poison="HOLD")

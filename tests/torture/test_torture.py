@@ -22,6 +22,7 @@ SERVER = "it starts a server over the real model; tests/interfaces/http tries th
 LARGE_ONLY = {
     **dict.fromkeys(("burst over HTTP", "streams over HTTP", "strange bodies", "idle connections"), SERVER),
     **dict.fromkeys(("nesting bombs", "long runs"), SERVER),
+    "burst": "takes half a minute; tests/runtime/test_supervisor.py has it with a queue of five",
     "forged tokens": "is tests/agent/tools/test_torture.py",
     "constrained kills": "wants the real engine",
     "stopped": "takes ten seconds an attempt",

@@ -654,8 +654,7 @@ def test_an_interrupt_while_waiting_leaves_nothing(house: House) -> None:
 # --- all at once ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> None:
+def test_many_threads_and_models_in_little_memory(house: House) -> None:
     """Each request ends once; what lives is never more than the budget; nobody is closed in use (see `house`)."""
     names = [f"m{i}" for i in range(6)]
     for name in names:
@@ -670,8 +669,8 @@ def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> No
             most[0] = max(most[0], house.resident_bytes())
 
     def work(number: int) -> None:
-        rng = random.Random(seed * 100 + number)
-        for _ in range(8):
+        rng = random.Random(number)
+        for _ in range(6):
             name = rng.choice(names)
             stream = pool.model(name).stream(ask(deadline=60.0))
             if rng.random() < 0.2:
@@ -691,7 +690,7 @@ def test_many_threads_and_models_in_little_memory(house: House, seed: int) -> No
     over.set()
     watcher.join()
     assert [found for _, found in threads] == [[None]] * 8
-    assert len(outcomes) == 64
+    assert len(outcomes) == 48
     assert {text for name, text in outcomes} <= {"dropped", *(f"I am {name}." for name in names)}
     assert all(text in ("dropped", f"I am {name}.") for name, text in outcomes)
     assert 0 < most[0] <= 30
