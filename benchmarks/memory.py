@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from linnet.hardware import probe
-from linnet.hardware.footprint import STEP, Footprint, footprint
+from linnet.hardware.footprint import STEP, Footprint, Shape, footprint
 from linnet.limits import MIB
 from linnet.models import gguf, store
 from linnet.models.shape import shape_of
@@ -29,9 +29,12 @@ from linnet.requests import Choice, Count, Generate, Segment, complete
 
 
 def predicted(path: Path, context: int, cache: str = "f16") -> Footprint:
+    return footprint(_shape(path), context, cache)
+
+
+def _shape(path: Path) -> Shape:
     with gguf.open_model(path) as file:
-        shape = shape_of(gguf.read_header(file.fileno()), probe.probe().features or ())
-    return footprint(shape, context, cache)
+        return shape_of(gguf.read_header(file.fileno()), probe.probe().features or ())
 
 
 def resident(pid: int | str = "self") -> int:
@@ -76,7 +79,8 @@ def _engine(path: Path, context: int, cache: Any) -> dict[str, int]:
     llama.warm_imports()
     assert worker, "its imports are part of a worker's memory"
 
-    load = Load(model_fd=os.open(path, os.O_RDONLY), context=context, cache=cache)
+    mapped = _shape(path).mapped
+    load = Load(model_fd=os.open(path, os.O_RDONLY), context=context, cache=cache, mapped=mapped)
     model = llama.Llama(load, lambda fraction: None)
     vocabulary = model.vocabulary.size
     assert model.matcher_tokenizer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -99,8 +100,22 @@ def test_prefixes_beside_the_cache_take_no_more_than_it_and_no_more_than_they_ma
 
 
 def test_what_was_copied_need_not_be_there_twice() -> None:
-    parts = footprint(Shape(700 * MIB, (), 64, 64, 64, 256, copied=500 * MIB, idle=480 * MIB), 512)
-    assert parts.resident - parts.needed + parts.scoring == 480 * MIB
+    parts = footprint(Shape(700 * MIB, (), 64, 64, 64, 256, copied=360 * MIB, idle=340 * MIB), 512)
+    assert parts.resident - parts.needed + parts.scoring == 340 * MIB
+
+
+def test_a_file_of_which_most_is_copied_is_read() -> None:
+    shape = Shape(700 * MIB, (), 64, 64, 64, 256, copied=500 * MIB, idle=480 * MIB)
+    parts = footprint(shape, 512)
+    assert not shape.mapped and (parts.weights, parts.idle) == (0, 0)
+    assert parts.copied == (500 + 700 - 480) * MIB and parts.needed == parts.peak
+    assert Shape(700 * MIB, (), 64, 64, 64, 256, copied=350 * MIB, idle=350 * MIB).mapped, "no more than half"
+
+
+def test_an_exact_model_keeps_exact_keys_and_values() -> None:
+    exact = replace(SMOLLM2, cache="f32")
+    assert footprint(exact, 4_096).cache == 2 * footprint(SMOLLM2, 4_096).cache
+    assert footprint(exact, 4_096, "f16") == footprint(SMOLLM2, 4_096)
 
 
 @given(context=st.integers(1, 1 << 20), cache=st.sampled_from(sorted(CACHE_TYPES)))

@@ -41,14 +41,14 @@ def quantised(model: Small, kind: int = Q4_0) -> Small:
 def test_attention_keeps_keys_and_values_of_shared_heads(architecture: str, tmp_path: Path) -> None:
     found = shape(small(architecture), tmp_path)
     assert found.blocks == (Block(32, 32), Block(32, 32))
-    assert cache_bytes(found, 600) == 192 * KIB, "0.19 MiB for 768 cells, also with a sliding window"
+    assert cache_bytes(found, 600, "f16") == 192 * KIB, "0.19 MiB for 768 cells, also with a sliding window"
     assert (found.width, found.inner, found.attended, found.vocabulary) == (64, 96, 64 + 2 * 32, len(TOKENS))
 
 
 def test_convolutions_and_states_keep_no_keys(tmp_path: Path) -> None:
     lfm2, mamba2 = shape(small("lfm2"), tmp_path), shape(small("mamba2"), tmp_path)
     assert lfm2.blocks == (Block(state=128), Block(32, 32))
-    assert cache_bytes(lfm2, 600) == 96 * KIB
+    assert cache_bytes(lfm2, 600, "f16") == 96 * KIB
     assert footprint(lfm2, 600).states == 32 * KIB
     assert cache_bytes(mamba2, 600) == 0
     assert footprint(mamba2, 600).states == int(1.28125 * MIB), "the engine prints 1.28 MiB"
@@ -87,6 +87,11 @@ def test_weights_are_copied_where_the_processor_has_a_layout_for_them(tmp_path: 
     assert copied.copied == layers
     assert copied.weights > table and copied.weights - copied.idle < plain.weights - layers + KIB
     assert shape(quantised(small("llama"), Q8_0), tmp_path, "avx2").copied == 0
+
+
+def test_keys_and_values_are_as_exact_as_the_weights(tmp_path: Path) -> None:
+    assert shape(small("llama"), tmp_path).cache == "f32"
+    assert shape(quantised(small("llama")), tmp_path).cache == "f16"
 
 
 def test_a_tied_table_of_tokens_is_there_twice(tmp_path: Path) -> None:
