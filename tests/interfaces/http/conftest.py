@@ -119,6 +119,9 @@ class Running:
         assert self._up.wait(60)
 
     def close(self) -> None:
+        """Closing again does nothing."""
+        if not self._thread.is_alive():
+            return
         self.server.handle_exit(0, None)
         self._thread.join(1)
         if self._thread.is_alive():
