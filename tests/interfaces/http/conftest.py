@@ -119,11 +119,11 @@ class Running:
         assert self._up.wait(60)
 
     def close(self) -> None:
-        self.server.handle_exit(0, None)
-        self._thread.join(1)
-        if self._thread.is_alive():
-            self.server.handle_exit(0, None)
-            self._thread.join(60)
+        """Closing again does nothing, nor does it where the server has ended by itself."""
+        for patience in (1, 60):  # a second signal ends at once
+            if self._thread.is_alive():
+                self.server.handle_exit(0, None)
+                self._thread.join(patience)
         assert not self._thread.is_alive()
         self._listening.close()
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from linnet import Permission, Rule, tool
+from linnet.interfaces.http import agent_run
 from linnet.interfaces.http.auth import Keys
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.pace import Pace
@@ -331,6 +333,17 @@ def test_a_worker_that_dies_is_told_of_and_the_answer_is_whole(serving: Any, say
     turn = ask(page, "Count")
     expect(turn.locator(".answer")).to_have_text("One, two.")
     expect(turn.locator(".caution")).to_contain_text("resumed")
+
+
+def test_what_the_server_did_not_keep_is_told(
+    serving: Any, says: Says, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from playwright.sync_api import expect
+
+    monkeypatch.setattr(agent_run, "LIMITS", replace(LIMITS, agent_run_bytes=1))
+    turn = ask(opened(serving(says("Hi there.")).url), "Hello")
+    expect(turn.locator(".answer")).to_have_text("Hi there.")
+    expect(turn.locator(".caution")).to_contain_text("did not keep")
 
 
 def test_what_failed_says_why_and_is_asked_again(serving: Any, says: Says, opened: Open) -> None:

@@ -21,7 +21,7 @@ export class Turn {
 
   /** `decide(number, approve)` answers for a call that waits, `again()` asks once more. */
   constructor(text, { decide, again }) {
-    Object.assign(this, { text, decide, id: "", result: null, fault: null, unwanted: false, unsaid: 0 });
+    Object.assign(this, { text, decide, id: "", result: null, fault: null, unwanted: false, unsaid: 0, unkept: 0 });
     this.#parts = {
       answer: el("div", { class: "answer", "aria-live": "polite" }),
       working: el("p", { class: "working" }),
@@ -60,6 +60,10 @@ export class Turn {
 
   /** An event of its run, in order. */
   take(event) {
+    if ("left_out" in event) {
+      this.unkept += 1; // the server told only what kind of event it was; the result has all that counts
+      return;
+    }
     const taken = {
       step: () => this.#steps.push(event),
       said: () => this.#parts.answer.append(event.text),
@@ -78,7 +82,7 @@ export class Turn {
     this.fault = error;
     const cancelled = error.code === "cancelled";
     this.#ended();
-    show(this.#parts.how, el("b", {}, cancelled ? "cancelled" : "failed"), at && el("span", {}, `after ${time(at)}`));
+    show(this.#parts.how, el("b", {}, cancelled ? "cancelled" : "failed"), at > 0 && el("span", {}, `after ${time(at)}`));
     if (!cancelled) show(this.#parts.notes, el("div", { class: "fault", role: "alert" },
       el("p", {}, error.message), error.hint && el("p", { class: "note" }, error.hint), el("p", { class: "code" }, error.code)));
   }
@@ -141,7 +145,8 @@ export class Turn {
     const waits = this.#waitRows();
     show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result, waits).map((words) => el("span", {}, words)));
     const unsaid = this.unsaid ? [`the first ${count(this.unsaid)} messages of this conversation`] : [];
-    show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", result.degraded), listed("Left out, for it did not fit", [...unsaid, ...result.dropped]));
+    const unkept = this.unkept ? [`${counted(this.unkept, "event")} of this run, which the server did not keep`] : [];
+    show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", [...unkept, ...result.degraded]), listed("Left out, for it did not fit", [...unsaid, ...result.dropped]));
     this.#draw(rowsOf(result.trace, waits, this.#queued), at, result.usage);
   }
 
