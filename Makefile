@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test torture soak fuzz lint check format docs eval clean
+.PHONY: install run test torture soak fuzz lint check format docs eval adapter clean
 
 install: $(INSTALLED)
 
@@ -75,6 +75,11 @@ docs: install
 
 eval: install
 	$(BIN)/linnet eval examples
+
+# The adapter for tool calls in general, by its recipe. Ended before its time, it goes on where it was: RESUME=1.
+adapter: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
+	$(BIN)/linnet train --recipe src/linnet/evals/training/data/general.toml $(if $(RESUME),--resume)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -136,6 +136,7 @@ def test_the_values_that_workers_import_are_the_few_they_need() -> None:
         "trial",
         "channel",
         "storage",
+        "tokens",
         "vectors",
         "hardware",
         "worker",

@@ -23,7 +23,7 @@ from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, Model, complete
 from linnet.runtime.local import LocalModel, open_local
-from linnet.runtime.pool.pool import Pool
+from linnet.runtime.pool.pool import Pool, Resident
 from linnet.runtime.remote import RemoteModel
 from linnet.settings import API_KEYS, REMOTE_KEY, Settings
 from linnet.storage import cache_folder
@@ -167,10 +167,11 @@ def load_seconds(model: Model) -> float | None:
 @dataclass(frozen=True)
 class Served:
     """What a server serves: models by every name that a client may say, `default` first. `agent(model, approve)` is
-    an Agent with the server's tools, for one turn of one client."""
+    an Agent with the server's tools, for one turn of one client. `residents` are the models in memory now."""
 
     models: Mapping[str, Model]
     agent: Callable[[Model, Approve], Agent]
+    residents: Callable[[], tuple[Resident, ...]] = tuple
 
 
 @contextlib.contextmanager
@@ -192,7 +193,7 @@ def open_served(
         router = load_router(settings.router) if settings.router else None
         agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router)
         agents(default, None).close()  # what is wrong with the tools is told now
-        yield Served(models, agents)
+        yield Served(models, agents, pool.residents)
 
 
 def _served_agent(

@@ -61,6 +61,8 @@ class Limits:
     approval_seconds: float = _limit(600.0, "s", "that such a run waits for a decision on a call")
     json_depth: int = _limit(64, "levels", "nesting of the JSON in a request")
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
+    alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
+    spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")
@@ -201,6 +203,9 @@ class Limits:
     intent_ngrams: int = _limit(512 * KIB, "n-grams", "that a classifier of intents knows")
     intent_weights: int = _limit(64 * MIB, "weights", "of one classifier: its n-grams times its intents")
     intent_file_bytes: int = _limit(96 * MIB, "bytes", "one classifier on disk, and again unpacked")
+    # examples to learn tool calls from
+    training_examples: int = _limit(1_000_000, "examples", "in one file of examples of tool calls")
+    training_line_bytes: int = _limit(256 * KIB, "bytes", "one line of such a file: tools, request and calls")
     calculator_seconds: float = _limit(0.2, "s", "one calculation")
     calculator_chars: int = _limit(1_000, "characters", "one expression")
     calculator_depth: int = _limit(200, "levels", "nesting of one expression; a sum of n numbers nests n deep")

@@ -17,6 +17,7 @@ from linnet.page import Extract, Extracted
 from linnet.program import Exited, Launch
 from linnet.requests import Done, Request, Segment
 from linnet.script import Script
+from linnet.tokens import Odds
 from linnet.trial import Trial, Tried
 from linnet.vectors import Pooling
 
@@ -238,7 +239,7 @@ class Beat:
 
 @dataclass(frozen=True, config=STRICT)
 class Emitted:
-    """A piece of the answer to request `id`; `tokens` are all ids since the last one.
+    """A piece of the answer to request `id`; `tokens` are all ids since the last one, `odds` theirs if asked for.
 
     Texts follow from tokens alone; what is held back to the end of the answer comes with `Ended`.
     """
@@ -246,6 +247,7 @@ class Emitted:
     id: int
     text: str
     tokens: tuple[int, ...]
+    odds: tuple[Odds, ...] = ()
     record: Literal["emitted"] = "emitted"
 
 

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from linnet.errors import RequestTooLarge
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, Message, Step, ToolSpec
+from linnet.tokens import Odds, Token
 from linnet.usage import Usage as Usage
 from linnet.vectors import Embeds, Vectors
 
@@ -134,7 +135,8 @@ class Generate:
     `answer_start` is the trusted beginning of the answer: it is part of the prompt, not of the output. With
     `continues` the last message, an assistant's, is such a beginning, trusted or not. `tools` are told to the
     model in the words of its own chat template; one that has none refuses them. `deadline` is in seconds from
-    submission, queueing included.
+    submission, queueing included. With `alternatives` each token comes with its `Odds`, and that many of the
+    likeliest in them; a Model that has none of its tokens' odds gives none.
     """
 
     prompt: tuple[Message, ...] | Prompt
@@ -149,6 +151,7 @@ class Generate:
     continues: bool = False
     owner: Owner = ""
     stable: Stable = 0
+    alternatives: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     kind: Literal["generate"] = Field(default="generate", repr=False)
 
 
@@ -190,10 +193,26 @@ class Embed:
     kind: Literal["embed"] = Field(default="embed", repr=False)
 
 
+@dataclass(frozen=True, config=STRICT)
+class Spell:
+    """Which tokens a text is, or, where `ids` are given, which tokens those are.
+
+    In a `trusted` text control tokens are recognised. `whole` asks for the tokens that the model's tokenizer sets
+    around a whole text.
+    """
+
+    text: str = ""
+    ids: Annotated[tuple[int, ...], Field(max_length=LIMITS.spelled_tokens)] = ()
+    trusted: bool = False
+    whole: bool = False
+    deadline: float = Field(default=LIMITS.request_seconds, gt=0)
+    kind: Literal["spell"] = Field(default="spell", repr=False)
+
+
 Prompted = Generate | Score | Count
 """Requests that have a prompt."""
 
-Request = Annotated[Generate | Score | Count | Embed, Field(discriminator="kind")]
+Request = Annotated[Generate | Score | Count | Embed | Spell, Field(discriminator="kind")]
 
 # --- what comes back -----------------------------------------------------------------------------
 
@@ -202,11 +221,13 @@ Request = Annotated[Generate | Score | Count | Embed, Field(discriminator="kind"
 class Piece:
     """Whole characters of an answer, and the ids of all tokens since the piece before.
 
-    The text may be empty while bytes or a possible stop string are held back.
+    The text may be empty while bytes or a possible stop string are held back. `odds` has one for each token, or none
+    at all.
     """
 
     text: str
     tokens: tuple[int, ...]
+    odds: tuple[Odds, ...] = ()
 
 
 Finish = Literal["stop", "length", "constraint"]
@@ -217,7 +238,8 @@ class Done:
     """The end of a request that worked.
 
     `text` is the whole answer; `captures` what filled each hole, raw; `scores` holds, for `Score`, the
-    natural-log likelihood and token count of each continuation, and `vectors`, for `Embed`, a row for each text;
+    natural-log likelihood and token count of each continuation, `vectors`, for `Embed`, a row for each text, and
+    `tokens`, for `Spell`, what was asked about;
     `degraded` what was not as it should be; `cached` how an answer that was remembered was found: "" says that it
     was computed. `how` is "" for a model's own answer, else what a Model around Models had it from
     (`fallback:rules`, `remote:gpt@host`), and `steps` what was done for it.
@@ -234,6 +256,7 @@ class Done:
     how: str = ""
     steps: tuple[Step, ...] = ()
     vectors: Vectors | None = None
+    tokens: tuple[Token, ...] = ()
 
     def winner(self, *, per_token: bool = False) -> int:
         """Which continuation is likeliest, the first of equals; by its mean over tokens, long ones are not held back.
@@ -255,6 +278,14 @@ class Infill:
     prefix: str
     suffix: str
     middle: str
+
+    def around(self, prefix: str, suffix: str, begun: str = "") -> Prompt:
+        """A gap between two texts, none of them trusted; `begun` is what of it is there already.
+
+        That comes last, as it is what the next keystroke changes: all before it stays as it was computed.
+        """
+        texts = ((self.prefix, True), (prefix, False), (self.suffix, True), (suffix, False), (self.middle, True))
+        return tuple(Segment(text, trusted) for text, trusted in (*texts, (begun, False)) if text)
 
 
 @dataclass(frozen=True, config=STRICT)

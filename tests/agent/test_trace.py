@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet import Agent, tool
+from linnet import Agent, Permission, Rule, Tool, tool
 from linnet.agent.cascade import Attempt, Cascade
 from linnet.agent.question import Question
 from linnet.agent.trace import Node, trace, trace_of
 from linnet.agent.within import Within
 from linnet.errors import WorkerCrashed
-from linnet.messages import Message, Step
+from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Capabilities, Count, Done, Embed, Event, Generate, Piece, Request, Score, Usage, complete
 
 ASK = (Message("user", "hello"),)
@@ -131,6 +132,21 @@ def test_a_turn_with_a_call_adds_up() -> None:
     told = found.describe()
     assert json.loads(json.dumps(told)) == told and told["load"] == 0.5
     assert told["steps"][2]["questions"][-1]["kind"] == "continue"
+
+
+def test_a_tool_begins_when_it_may() -> None:
+    def slowly(tool: Tool, call: ToolCall) -> bool:
+        time.sleep(0.2)
+        return True
+
+    @tool(rules=[Rule(prefix="wipe", to="what")], permissions=[Permission.WRITE_FILES])
+    def wipe(what: str) -> str:
+        """Wipe something out."""
+        return what
+
+    with Agent([wipe], Canned(), approve=slowly) as agent:
+        route, ran = agent.run("wipe the board").steps
+    assert ran.start >= route.start + 0.2, "waiting for a permission is none of its time"
 
 
 def test_where_evidence_leaves_doubt_the_questions_belong_to_the_choice() -> None:

@@ -21,10 +21,23 @@ from pydantic.dataclasses import dataclass
 from linnet.agent.cache import Cache
 from linnet.errors import SettingsInvalid, StoreError
 from linnet.messages import Message
-from linnet.requests import Capabilities, Count, Done, Embed, Event, Model, Piece, Prompted, Request, Usage
+from linnet.requests import (
+    Capabilities,
+    Count,
+    Done,
+    Embed,
+    Event,
+    Generate,
+    Model,
+    Piece,
+    Prompted,
+    Request,
+    Spell,
+    Usage,
+)
 
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
-_NOT_ASKED = ("deadline", "stable")
+_NOT_ASKED = ("deadline", "stable", "alternatives")
 """Of a request what has no bearing on its answer."""
 
 
@@ -57,7 +70,9 @@ class Cached:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        if isinstance(request, Count | Embed):  # vectors have a cache of their own (linnet.agent.semantic)
+        if isinstance(request, Count | Embed | Spell):  # vectors have a cache of their own (linnet.agent.semantic)
+            return self._model.stream(request)
+        if isinstance(request, Generate) and request.alternatives is not None:  # what is kept has no odds
             return self._model.stream(request)
         key, text = self._key(request), last_text(request)
         notes: tuple[str, ...] = ()

@@ -19,7 +19,20 @@ from linnet.agent.guard import Guard
 from linnet.errors import Cancelled, DeadlineExceeded, EmptyRequest, LinnetError, SettingsInvalid, Unanswered
 from linnet.limits import LIMITS
 from linnet.messages import Message, Step
-from linnet.requests import Capabilities, Done, Embed, Event, Generate, Model, Piece, Prompted, Request, Score, Usage
+from linnet.requests import (
+    Capabilities,
+    Done,
+    Embed,
+    Event,
+    Generate,
+    Model,
+    Piece,
+    Prompted,
+    Request,
+    Score,
+    Spell,
+    Usage,
+)
 
 Ask = Callable[[Generate], Generate]
 """How a request is put to one attempt."""
@@ -76,8 +89,8 @@ class Cascade:
     """Asks its attempts in turn. Bare Models are attempts named after themselves.
 
     `seconds` is the time of all attempts together, beside the request's own deadline. A `Score` or `Count` goes to
-    the first that has an answer, an `Embed` to the first attempt and no other. Raises Unanswered where none had one,
-    DeadlineExceeded where the time is up; Cancelled and EmptyRequest end it at once. Closes none of its Models.
+    the first that has an answer, an `Embed` or `Spell` to the first attempt alone. Raises Unanswered where none had
+    one, DeadlineExceeded where the time is up; Cancelled and EmptyRequest end it at once. Closes none of its Models.
     """
 
     def __init__(self, *attempts: Attempt | Model, seconds: float = math.inf) -> None:
@@ -170,8 +183,8 @@ class _Run:
             raise self._over()
         if isinstance(self._request, Score) and not attempt.model.capabilities.scores:
             return Unanswered("it scores nothing")
-        if isinstance(self._request, Embed) and attempt is not self._attempts[0]:
-            return Unanswered("vectors of one model are not comparable with those of another")
+        if isinstance(self._request, Embed | Spell) and attempt is not self._attempts[0]:
+            return Unanswered("vectors and tokens of one model are not comparable with those of another")
         try:
             stream = attempt.model.stream(replace(self._asked(attempt), deadline=min(left, attempt.seconds)))
             self._now = stream

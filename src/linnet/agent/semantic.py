@@ -46,7 +46,7 @@ class Semantic:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        if not isinstance(request, Generate) or request.constraint is not None:
+        if not isinstance(request, Generate) or request.constraint or request.alternatives is not None:
             return self._model.stream(request)
         text = last_text(request)
         if not text.strip():

@@ -26,6 +26,7 @@ from linnet.requests import (
     Request,
     Sampling,
     Score,
+    Spell,
     Usage,
     complete,
 )
@@ -88,7 +89,7 @@ class Prompted:
         return self._model.capabilities
 
     def stream(self, request: Request) -> Iterator[Event]:
-        if isinstance(request, Embed):
+        if isinstance(request, Embed | Spell):
             return self._model.stream(request)
         said = tuple(part for part in request.prompt if isinstance(part, Message) and part.role != "system")
         if not said:

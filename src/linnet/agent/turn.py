@@ -123,6 +123,7 @@ class Turn:
         start = self._now()
         decision = self._router.consider(text)
         self._steps.append(Step("route", decision.why, self._now() - start, start=start))
+        self._teller.steps(self._steps)  # now: what follows may take a while
         if decision.tool is not None:
             return self._do(ToolCall(decision.tool.name, decision.arguments, how="rule")), "rule"
         if decision.answer is not None:
@@ -163,7 +164,8 @@ class Turn:
         done = self._once(tool, call)
         self._calls.append(done)
         self._teller.tell(done)
-        self._steps.append(Step("tool", done.call.name, done.seconds, start=start))
+        began = max(start, self._now() - done.seconds)  # behind the wait for a permission
+        self._steps.append(Step("tool", done.call.name, done.seconds, start=began))
         if done.error is not None:
             return f"{done.call.name} did not work: {done.error['message']}"
         tool = self._tools.get(done.call.name, tool)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from linnet.agent.question import Clocked, Question, clock
 from linnet.errors import DeadlineExceeded, LinnetError
-from linnet.requests import Capabilities, Count, Done, Event, Model, Request
+from linnet.requests import Capabilities, Count, Done, Event, Model, Request, Spell
 
 
 class Within:
@@ -33,7 +33,7 @@ class Within:
         left = self._seconds - self.now()
         if left <= 0:
             raise self.over()
-        self.asked += not isinstance(request, Count)
+        self.asked += not isinstance(request, Count | Spell)
         start = self.now()
         clocked = Clocked(request, start, self.now, start)
         self._clocked.append(clocked)

@@ -16,7 +16,7 @@ from typing import Any
 from linnet.errors import LinnetError, SettingsInvalid
 from linnet.limits import LIMITS
 from linnet.messages import Message
-from linnet.requests import Count, Done, Embed, Generate, Model, Request, Score, complete
+from linnet.requests import Count, Done, Embed, Generate, Model, Request, Score, Spell, complete
 from linnet.runtime.cancelling import Cancelling
 from linnet.runtime.crew import in_order
 
@@ -78,7 +78,7 @@ def _outcomes(
 
 def beginning(request: Request) -> str:
     """What requests whose prompts begin alike are sorted by: their texts, tools first, as templates have them."""
-    if isinstance(request, Embed):
+    if isinstance(request, Embed | Spell):
         return ""
     parts = (f"{part.role}\n{part.content}" if isinstance(part, Message) else part.text for part in request.prompt)
     return "\n".join([*(tool.name for tool in request.tools), *parts])
@@ -94,7 +94,7 @@ class _First:
     def compute(self, request: Request) -> Done | None:
         """Have the prompt computed, if none began like this before: the end of that, of which an outcome tells."""
         head = beginning(request)[:_HEAD]
-        if isinstance(request, Count | Embed) or len(head) < _HEAD:
+        if isinstance(request, Count | Embed | Spell) or len(head) < _HEAD:
             return None
         with self._lock:
             mine = threading.Event()

@@ -38,6 +38,7 @@ from linnet.requests import (
     Prompted,
     Request,
     Segment,
+    Spell,
     check_size,
 )
 from linnet.runtime import governed, sandbox
@@ -268,6 +269,9 @@ class LocalModel:
             raise Cancelled("the model is closed", hint="Open it again.")
         if isinstance(request, Embed):
             return self._embedded(request)
+        if isinstance(request, Spell):
+            check_size((request.text,))
+            return _Noted(self.supervisor.stream(request), lambda: self.notes)
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)

@@ -39,6 +39,7 @@ from linnet.requests import (
     Piece,
     Prompted,
     Request,
+    Spell,
     Usage,
     check_size,
 )
@@ -89,6 +90,8 @@ class RemoteModel:
             body = remote_vectors.body(self._model, request)
             post = replace(self._post(self._vectors_url, body), kind="application/json")
             return remote_vectors.events(Exchange(post, request.deadline), request, post)
+        if isinstance(request, Spell):
+            raise RemoteUnsupported("a chat server does not tell which tokens a text is")
         messages = _messages(request)
         match request:
             case Count():
@@ -160,6 +163,7 @@ class _Asked:
     def notes(self) -> tuple[str, ...]:
         unsaid = [
             *(["`top_k`"] if self.request.sampling.top_k else []),
+            *(["log-probabilities"] if self.request.alternatives is not None else []),
             *(
                 [f"template options ({', '.join(self.request.template_options)})"]
                 if self.request.template_options

@@ -40,12 +40,14 @@ class Ticket:
     resumed: bool = False
 
     def take(self, piece: Piece) -> None:
-        """Raises ProtocolBroken for what no honest worker sends: no tokens, more than were asked for, or more text
-        than so many tokens can be."""
+        """Raises ProtocolBroken for what no honest worker sends: no tokens, more than were asked for, more text than
+        so many tokens can be, or the odds of other tokens."""
         request = self.submit.request
         most = request.max_tokens + _SLACK if isinstance(request, Generate) else 0
         if not piece.tokens or len(self.emitted) + len(piece.tokens) > most:
             raise ProtocolBroken("the engine went on beyond what was asked of it")
+        if piece.odds and tuple(odds.token.id for odds in piece.odds) != piece.tokens:
+            raise ProtocolBroken("the engine told the odds of other tokens than it sent")
         self.emitted += piece.tokens
         self.shown += len(piece.text)
         if self.shown > len(self.emitted) * LIMITS.token_text_bytes:  # a character has a byte at least

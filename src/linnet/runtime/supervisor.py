@@ -34,7 +34,7 @@ from linnet.protocol import (
     Submit,
     Threads,
 )
-from linnet.requests import Count, Done, Event, Piece, Request
+from linnet.requests import Count, Done, Event, Piece, Request, Spell
 from linnet.runtime import child, health, postmortem, sandbox
 from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
@@ -319,7 +319,7 @@ class Supervisor:
                     self._blame.loaded()
                     self._dispatch()
             case Emitted(id=id):
-                self._deliver(id, Piece(record.text, record.tokens))
+                self._deliver(id, Piece(record.text, record.tokens, record.odds))
             case Ended(id=id, done=done):
                 self._deliver(id, done)
             case Saved() | Restored() if self.snapshots:
@@ -344,7 +344,7 @@ class Supervisor:
                 del self._tickets[id]
             if isinstance(event, Done):
                 self._productive = True
-                self._spoke = self._spoke if isinstance(ticket.submit.request, Count) else self._advanced
+                self._spoke = self._spoke if isinstance(ticket.submit.request, Count | Spell) else self._advanced
                 event = self._ended(ticket, event)
             ticket.events.put(event)
             self._dispatch()

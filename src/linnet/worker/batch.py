@@ -23,6 +23,7 @@ class Lane:
     """Tokens that a sequence still has to be fed, from `position` on.
 
     `every` asks for the logits of all of them, not only of the last. A step that comes by position `stop` ends there.
+    A `paired` one is not computed by itself: attention rounds one token otherwise than several, and those alike.
     """
 
     sequence: int = -1
@@ -30,6 +31,7 @@ class Lane:
     pending: list[int] = field(default_factory=list)
     every: bool = False
     stop: int = 0
+    paired: bool = False
 
     def advance(self, count: int) -> None:
         self.position += count

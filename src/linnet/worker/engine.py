@@ -194,9 +194,19 @@ class Engine:
                 if needed:
                     wanted[-1].append(len(entries))
                 entries.append(Entry(token, lane.position + i, lane.sequence, needed))
+        company = self._company(entries[0]) if len(entries) == 1 and chosen[0][0].paired else []
         # A large model on a small machine, or a busy one, takes longer for one step than silence is let pass.
-        self._llama.decode(entries, self._tick if self._slow or len(entries) >= SMALLEST else None)
+        self._llama.decode([*entries, *company], self._tick if self._slow or len(entries) >= SMALLEST else None)
+        for entry in company:
+            self._llama.cut(entry.sequence)
         return [[self._llama.logits(i) for i in indices] for indices in wanted]
+
+    def _company(self, one: Entry) -> list[Entry]:
+        """What is computed beside a lone token and forgotten: nothing where there is a state, or the cache is full."""
+        room = self._llama.context - self._cells.tree.cells - self._own()
+        if not (self._llama.can_take_back and self._cells.free and room > 0):
+            return []
+        return [Entry(one.token, 0, self._cells.free[-1], logits=False)]
 
     def _tick(self) -> None:
         self.progress += _WITHIN

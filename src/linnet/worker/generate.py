@@ -7,10 +7,12 @@ from itertools import takewhile
 
 from linnet.protocol import Emitted
 from linnet.requests import Done, Finish, Generate, Usage
+from linnet.tokens import Odds
 from linnet.worker.batch import Lane
 from linnet.worker.constrain import Guide
 from linnet.worker.llama import Llama, Logits
 from linnet.worker.lookup import Lookup
+from linnet.worker.odds import certain, odds
 from linnet.worker.sample import sample
 from linnet.worker.text import TextStream
 
@@ -45,6 +47,7 @@ class Generation:
         self._text = TextStream(request.stop)
         self._tokens: list[int] = []
         self._unsent: list[int] = []
+        self._odds: list[Odds] = []  # of those, where they were asked for
         self._whole = ""
         self._fresh = ""
         self._forced = 0
@@ -54,7 +57,7 @@ class Generation:
         self._drafted = self._held = self._guessed = 0
         self._lookup: Lookup | None = None
         self._guide = Guide(llama.matcher_tokenizer, request.constraint) if request.constraint else None
-        self.lane = Lane(pending=[*prompt, *emitted])
+        self.lane = self._lane([*prompt, *emitted])
         self._replay(emitted)
         self._force()
 
@@ -103,8 +106,12 @@ class Generation:
             return False
         self._paused = max(1, self.lane.position)
         self._draft, self._drafted = [], 0
-        self.lane = Lane(pending=[*self.prompt, *self._tokens])
+        self.lane = self._lane([*self.prompt, *self._tokens])
         return True
+
+    def _lane(self, tokens: list[int]) -> Lane:
+        # where tokens are forced, what is free must not depend on how many went together
+        return Lane(pending=tokens, paired=self._guide is not None)
 
     def draft(self, limit: int) -> None:
         """Guess at most `limit` tokens ahead, to be computed with the next one."""
@@ -148,8 +155,8 @@ class Generation:
         """What has become of the answer since the last call."""
         if not self._fresh and not self._unsent:
             return []
-        record = Emitted(self.id, self._fresh, tuple(self._unsent))
-        self._fresh, self._unsent = "", []
+        record = Emitted(self.id, self._fresh, tuple(self._unsent), tuple(self._odds))
+        self._fresh, self._unsent, self._odds = "", [], []
         return [record]
 
     # --- deciding --------------------------------------------------------------------------------
@@ -162,19 +169,22 @@ class Generation:
             return
         if self._guide:
             self._guide.take([token])
-        self._take([token])
+        most = self._request.alternatives
+        self._take([token], [odds(self._llama, logits, token, most, allowed)] if most is not None else [])
         self._force()
 
     def _force(self) -> None:
         """Take what the constraint leaves no choice about, and see whether that was the end."""
         if self.done is None and self._guide:
             if forced := self._guide.forced(self._limit - len(self._tokens)):
-                self._take(forced, forced=True)
+                wanted = self._request.alternatives is not None
+                self._take(forced, [certain(self._llama, token) for token in forced if wanted], forced=True)
             if self._guide.finished and self.done is None:
                 self._finish("constraint")
 
-    def _take(self, tokens: list[int], *, forced: bool = False) -> None:
-        for token in tokens:
+    def _take(self, tokens: list[int], told: list[Odds], *, forced: bool = False) -> None:
+        for place, token in enumerate(tokens):
+            self._odds += told[place : place + 1]
             self._forced += forced
             self._append(token)
             self._unsent.append(token)

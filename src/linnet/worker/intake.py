@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from linnet.errors import ContextOverflow, EmptyRequest, KindUnsupported, RequestError
+from linnet.errors import ContextOverflow, EmptyRequest, KindUnsupported, RequestError, RequestTooLarge
+from linnet.limits import LIMITS
 from linnet.protocol import Submit
-from linnet.requests import Count, Done, Embed, Generate, Score, Usage
+from linnet.requests import Count, Done, Embed, Generate, Score, Segment, Spell, Usage
 from linnet.worker.generate import Generation
 from linnet.worker.job import Job
 from linnet.worker.llama import Llama
+from linnet.worker.odds import spelled
 from linnet.worker.prefix import common
 from linnet.worker.score import Scoring
 from linnet.worker.tokenise import tokenise
@@ -27,6 +30,8 @@ class Intake:
         """The job that a request becomes, or what can be said of it at once. Raises a LinnetError for a wrong one."""
         request = submit.request
         assert not isinstance(request, Embed), "those are an Embedder's"
+        if isinstance(request, Spell):
+            return self._spelled(request)
         if submit.adapter and submit.adapter not in self._llama.adapters:
             raise RequestError(f"the worker has no adapter {submit.adapter!r}", adapter=submit.adapter)
         if not self._answers and not isinstance(request, Count):
@@ -50,6 +55,20 @@ class Intake:
 
     def tokens(self, prompt: Any) -> list[int]:
         return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)
+
+    def _spelled(self, request: Spell) -> Done:
+        known = self._llama.vocabulary
+        strange = next((one for one in request.ids if not 0 <= one < known.size), None)
+        if strange is not None:
+            raise RequestError(f"the model has {known.size:,} tokens, and none with the id {strange}", param="tokens")
+        ids = list(request.ids)
+        if not ids and request.text:
+            before, behind = self._llama.around if request.whole else ([], [])
+            segments = (Segment(request.text, request.trusted),)
+            ids = [*before, *tokenise(segments, replace(known, bos=None), self._llama.tokenise), *behind]
+        if len(ids) > (limit := LIMITS.spelled_tokens):
+            raise RequestTooLarge(f"the text is {len(ids):,} tokens; the limit is {limit:,}", limit=limit)
+        return Done(tokens=tuple(spelled(self._llama, one) for one in ids), count=len(ids))
 
     def _stable_tokens(self, request: Any, prompt: list[int]) -> int:
         """How many tokens the stable segments are: where they end, a token may reach into what follows."""

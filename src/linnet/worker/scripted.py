@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from linnet.errors import Cancelled, KindUnsupported
 from linnet.protocol import Emitted, Ended, Submit, failed
-from linnet.requests import Count, Done, Embed, Generate, Score, Usage
+from linnet.requests import Count, Done, Embed, Generate, Score, Spell, Usage
 from linnet.script import Action, Deed, Die, Eat, Echo, Flood, Garble, Hang, Say, Script
+from linnet.tokens import Odds, Token
 from linnet.worker.engine import Outgoing, Phase
 from linnet.worker.text import TextStream
 
@@ -47,6 +48,9 @@ class ScriptedEngine:
                 return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
+            case Spell(text=text, ids=ids):
+                said = tuple(_token(byte) for byte in (ids or text.encode()))
+                return [Ended(submit.id, Done(tokens=said, count=len(said)))]
             case Embed():
                 return [failed(submit.id, KindUnsupported("a script embeds nothing"))]
 
@@ -151,7 +155,13 @@ class _Play:
             cut = self._over and not self._text.stopped
             self.done = Done(self._whole + text + rest, "length" if cut else "stop", usage)
         self._whole += text
-        return [Emitted(self.id, text, tokens)] if text or tokens else []
+        told = tokens if self._request.alternatives is not None else ()
+        odds = tuple(Odds(_token(byte), 0.0) for byte in told)
+        return [Emitted(self.id, text, tokens, odds)] if text or tokens else []
+
+
+def _token(byte: int) -> Token:
+    return Token(byte, bytes([byte]).hex())
 
 
 def _length(submit: Submit) -> int:

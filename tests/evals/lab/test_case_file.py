@@ -94,6 +94,7 @@ WRONG = [
     ("prompts: {p: '{call}'}\n" + CASES, 1, "`{call}` has no meaning in the notation 'text'"),
     ("baseline: two\n" + CASES, 1, "'two' is not a variant"),
     ("variants: [{prompt: q}]\n" + CASES, 1, "'q' is not one of the file's prompts"),
+    ("models: null\n" + CASES, 1, "`models`: it should be a list"),
     ("variants: null\n" + CASES, 1, "`variants`: it should be a list"),
     (
         "cases:\n  - {id: x, text: a, check: {exact: b}}\n  - {id: x, text: b, check: {exact: b}}",

@@ -93,6 +93,23 @@ def test_nothing_is_asked_twice_and_what_has_changed_is(tmp_path: Path) -> None:
     assert len(rows) == 6 and {row["case"] for row in rows} == {"one", "two"}
 
 
+def test_a_model_that_is_loaded_otherwise_is_asked_anew(tmp_path: Path) -> None:
+    with Journal(tmp_path / "answers.jsonl") as journal:
+        first = list(trials(plan_of(), journal, lambda name: contextlib.nullcontext(Echo()), "context 512"))
+        again = list(trials(plan_of(), journal, lambda name: contextlib.nullcontext(Echo()), "context 512"))
+        other = list(trials(plan_of(), journal, lambda name: contextlib.nullcontext(Echo()), "context 128"))
+    assert [[outcome.kept for outcome in one] for one in (first, again, other)] == [
+        [False] * 4,
+        [True] * 4,
+        [False] * 4,
+    ]
+
+
+def test_the_model_of_the_settings_is_asked_where_the_file_names_none() -> None:
+    assert planned(read(PLAN), "made up", (), "smollm2-135m").models == ("smollm2-135m",)
+    assert planned(read(b"models: [default]\n" + PLAN), "made up", (), "smollm2-135m").models == ("default",)
+
+
 def test_an_end_in_mid_line_costs_that_line(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with Journal(path) as journal:

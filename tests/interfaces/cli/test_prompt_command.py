@@ -25,6 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_to_begin_with_runs_and_goes_on(here: Path) -> None:
+    """As the first block of docs/prompt-lab.md has it, on two cases of six."""
     assert invoke("new", "capitals.yaml").exit_code == 0
     run = ("run", "capitals.yaml", "--limit", "2", "--out", "answers.jsonl", "--context", "512", "--threads", "1")
     first = invoke(*run, "--html", "report.html", "--json")
@@ -53,7 +54,9 @@ def test_the_example_of_the_help_is_there() -> None:
         (("run", "absent.yaml"), "cannot be read"),
         (("run", "wrong.yaml"), "line 2: `cases[1].chek` is not a field here; did you mean 'check'?"),
         (("run", "good.yaml", "--html", "absent/report.html"), "there is no such folder"),
-        (("run", "good.yaml", "--html", "."), "or it is one"),
+        (("run", "good.yaml", "--html", "folder.html"), "or it is one"),
+        (("run", "good.yaml", "--html", "good.yaml"), "should end in .html"),
+        (("run", "good.yaml", "--html", "."), "should end in .html"),
         (("run", "good.yaml", "--resume"), "--resume goes on with a file of answers"),
         (("run", "good.yaml", "--out", "good.yaml"), "is not empty"),
         (("run", "good.yaml", "--tools", "absent.py"), "there is no tools file"),
@@ -65,6 +68,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(here: Path, arguments: t
     (here / "good.yaml").write_text("cases: [{text: hi, check: {contains: hi}}]")
     (here / "nobody.yaml").write_text("models: [nobody-knows-this]\ncases: [{text: hi, check: {contains: hi}}]")
     (here / "wrong.yaml").write_text("cases:\n  - {text: hi, chek: {contains: hi}}")
+    (here / "folder.html").mkdir()
     done = invoke(*arguments, "--json")
     assert done.exit_code == 2
     assert what in json.loads(done.stdout)["error"]["message"]

@@ -62,6 +62,7 @@ def started(*arguments: str, **environ: str) -> Iterator[tuple[str, subprocess.P
             process.communicate(timeout=60)
         finally:
             process.kill()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")

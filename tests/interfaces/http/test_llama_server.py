@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_dropped_from_the_far_end_and_told(serving: Any, sa
 
 
 def test_the_text_around_a_gap_is_cut_away_from_it() -> None:
-    gap = Gap("one\ntwo\nthree\nfour\n", "five\nsix\n", ("far", "near"))
+    gap = Gap("one\ntwo\nthree\nfour\n", "five\nsix\n", before=("far", "near"))
     assert gap.shorter(0) == gap
     assert gap.shorter(1).before == ("near",) and gap.shorter(1).prefix == gap.prefix
     half = gap.shorter(2 + PARTS // 2)
@@ -83,6 +83,21 @@ def test_the_text_around_a_gap_is_cut_away_from_it() -> None:
 def test_nothing_is_said_where_nothing_is_wanted(http: httpx.Client) -> None:
     told = http.post("/infill", json={**VIM, "n_predict": 0, "response_fields": None}).json()
     assert told["content"] == "" and told["tokens_predicted"] == 0 and told["stop"] is True
+
+
+def test_an_editor_that_has_nothing_yet_is_no_mistake(http: httpx.Client) -> None:
+    """As llama.vscode sends it before a file is open: there is nothing to compute, and so it is computed."""
+    empty = {"input_prefix": "", "input_suffix": "", "input_extra": [], "prompt": "", "n_predict": 0, "samplers": []}
+    done = http.post("/infill", json=empty)
+    assert (done.status_code, done.json()["content"], done.json()["tokens_evaluated"]) == (200, "", 0)
+    assert http.post("/infill", json={**empty, "n_predict": 8}).status_code == 400
+
+
+def test_as_many_tokens_as_usual_may_be_asked_for(http: httpx.Client) -> None:
+    """As llama.vscode asks for an edit."""
+    said = [{"role": "user", "content": "What is the capital of France?"}]
+    done = http.post("/v1/chat/completions", json={"messages": said, "max_tokens": -1, "samplers": "edkypmxt"})
+    assert done.status_code == 200 and "Paris" in done.json()["choices"][0]["message"]["content"]
 
 
 def test_the_gap_is_asked_for_in_the_models_own_tokens(serving: Any, says: Says, monkeypatch: Any) -> None:
@@ -100,11 +115,12 @@ def test_the_gap_is_asked_for_in_the_models_own_tokens(serving: Any, says: Says,
     assert told["content"] == "a + b" and told["linnet"]["how"] == "model"
     assert [(s.text, s.trusted) for s in seen[0]] == [
         ("<PRE>", True),
-        ("def subtract(a, b):\n    return a - b\n\nx<SUF>y\n    return ", False),
+        ("def subtract(a, b):\n    return a - b\n\nx<SUF>y\n", False),
         ("<SUF>", True),
         ("\n\nprint(add(1, 2))\n", False),
         ("<MID>", True),
-    ]
+        ("    return ", False),
+    ], "what the next keystroke changes comes last"
 
 
 def test_time_that_is_up_ends_it_at_a_line(serving: Any, says: Says) -> None:
@@ -134,9 +150,7 @@ def test_a_text_goes_on_whole_and_in_pieces(http: httpx.Client, events: Callable
 def test_what_is_not_done_is_refused(http: httpx.Client) -> None:
     for path, body in (
         ("/completion", {"prompt": "x", "grammar": "root ::= x"}),
-        ("/completion", {"prompt": "x", "n_probs": 3}),
-        ("/tokenize", {"content": "x"}),
-        ("/detokenize", {"tokens": [1]}),
+        ("/v1/completions", {"prompt": "x", "best_of": 2}),
     ):
         done = http.post(path, json=body)
         assert (done.status_code, done.json()["error"]["code"]) == (400, "not_offered"), path

@@ -243,7 +243,8 @@ def test_an_unknown_model_is_not_looked_for(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"logprobs": True}, "not_offered"),
+        ({"top_logprobs": 2}, "request_error"),
+        ({"logprobs": True, "top_logprobs": LIMITS.alternatives + 1}, "request_error"),
         ({"messages": [{"role": "user", "content": [PICTURE]}]}, "not_offered"),
         ({"messages": [{"role": "user", "content": "  "}]}, "empty_request"),
         ({"n": LIMITS.choices + 1}, "request_error"),
@@ -317,7 +318,9 @@ def test_control_tokens_of_a_client_are_text(ask: Ask) -> None:
 def test_the_models_are_listed_by_every_name(http: httpx.Client) -> None:
     told = http.get("/v1/models").json()
     assert told["object"] == "list" and [one["id"] for one in told["data"]] == ["default", "smollm2-135m"]
-    assert http.get("/v1/models/default").json()["linnet"]["context"] == 4096
+    own = http.get("/v1/models/default").json()["linnet"]
+    assert own["context"] == 4096 and own["loaded"] in (True, False) and "tokens_per_second" in own
+    assert bool(own["memory_bytes"]) is own["loaded"]
 
 
 def test_health_is_a_token(http: httpx.Client) -> None:

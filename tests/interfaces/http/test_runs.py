@@ -92,6 +92,11 @@ def test_a_run_is_watched_from_its_beginning_or_from_where_one_was(server: str, 
     told = events(text)
     kinds = [event["type"] for event in told]
     assert kinds[0] == "run" and kinds[-1] == "done" and kinds.index("call") < kinds.index("result")
+    assert kinds[1] == "step", "what was decided is told before what follows is done"
+    times, trace = [event["at"] for event in told[1:]], told[-1]["result"]["trace"]
+    assert times == sorted(times) and trace["seconds"] <= times[-1]
+    assert [step["kind"] for step in trace["steps"]] == ["route", "choose", "fill", "tool"]
+    assert trace["steps"][2]["questions"] and (trace["load"] is None or 0 < trace["load"] < trace["seconds"])
     assert text.count("id: ") == len(told) - 1
     rest = CLIENT.get(
         f"{server}/v1/agent/runs/{run['id']}/events", headers={"last-event-id": str(len(told) - 3)}
@@ -126,7 +131,8 @@ def test_where_nobody_can_decide_any_more_it_is_a_no() -> None:
     async def asked() -> AgentRun:
         run = object.__new__(AgentRun)  # no turn: only its question
         run._loop, run._asked, run._cancelled, run._pending = asyncio.get_running_loop(), 0, False, None
-        run.events, run.bytes, run.left_out, run._changed = [], 0, 0, asyncio.Event()
+        run.events, run.bytes, run.left_out = [], 0, 0
+        run._changed, run._began = asyncio.Event(), 0.0
         call = asyncio.create_task(asyncio.to_thread(run._ask, wipe, ToolCall("wipe", {"what": "x"})))
         while run._pending is None:
             await asyncio.sleep(0.01)

@@ -12,6 +12,7 @@ from linnet.errors import DeadlineExceeded
 from linnet.interfaces.http.service import Service
 from linnet.requests import Capabilities, Count, Done, Embed, Event, Piece, Request, Usage
 from linnet.runtime.health import Health
+from linnet.runtime.pool.resident import Resident
 from linnet.vectors import Vectors
 
 
@@ -54,6 +55,18 @@ def test_what_was_computed_tells_of_the_default_model_alone(event: Event, tells:
         service = Service({"default": Telling((event,)), "other": Telling((event,))})
         assert list(service.owned(name, "").stream(Count(()))) == [event]
         assert service.health().ready is (tells and name == "default")
+
+
+def test_a_model_is_told_of_as_far_as_it_is_known() -> None:
+    model = Telling((Piece("x", (1,)), Done(usage=Usage(generated_tokens=100))))
+    resident = Resident("telling", 7, (), 0, 0.0, 100, 100)
+    unknown = Service({"default": model}).stands("default")
+    assert unknown == {"loaded": None, "memory_bytes": None, "tokens_per_second": None}
+    service = Service({"default": model}, residents=lambda: [resident])
+    list(service.owned("default", "").stream(Count(())))
+    told = service.stands("default")
+    assert (told["loaded"], told["memory_bytes"]) == (True, 7) and told["tokens_per_second"] > 100
+    assert Service({"default": model}, residents=list).stands("default")["loaded"] is False
 
 
 def test_another_model_that_answers_does_not_make_a_sick_one_well() -> None:

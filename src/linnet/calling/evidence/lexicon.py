@@ -78,6 +78,7 @@ SENSES = {
         "time": "time hour minute second duration timezone clock",
         "clause": "text message content body note task query question prompt instruction comment sentence paragraph "
         "description reason purpose request input command todo feedback details",
+        "command": "command cmd shell",
         "title": "title book movie song game film album show event track name headline artwork painting sculpture",
         "category": "type category genre kind style class mode format method level status topic theme field subject "
         "specialty cuisine option color colour shape size gender model version sort order",

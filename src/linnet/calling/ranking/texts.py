@@ -1,4 +1,4 @@
-"""Candidates for a text: quotations, runs of words, clauses, dates, codes, formulas, addresses."""
+"""Candidates for a text: quotations, runs of words, clauses, command lines, dates, codes, formulas, addresses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from linnet.calling.evidence.lexicon import SYNONYMS
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.candidate import Candidate, standing
+from linnet.calling.ranking.commands import commands
 from linnet.calling.ranking.spans import SPAN_WORDS, may_begin, may_end, spans
 
 _DATES = 40
@@ -41,6 +42,8 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     yield from _completed(parameter, reading)
     if "clause" in parameter.senses:
         yield from _clauses(reading)
+    if "command" in parameter.senses:
+        yield from commands(reading)
     yield from _dated(parameter, reading)
     yield from _coded(parameter, reading)
     yield from _formulas(reading)

@@ -24,7 +24,7 @@ from linnet.evals.lab.check import Calls, Check, Contains, Exact, FitsSchema, Ma
 from linnet.evals.lab.form import CallForm, CheckForm, FileForm, VariantForm, home
 from linnet.evals.lab.marked import Marked, Wrong, read
 from linnet.evals.lab.notation import Notation
-from linnet.evals.lab.plan import Case, Plan, Variant
+from linnet.evals.lab.plan import MODEL, Case, Plan, Variant
 from linnet.limits import LIMITS
 from linnet.requests import Choice, Pattern, Schema
 from linnet.tools import Tool
@@ -38,15 +38,16 @@ _UNKNOWN = "unexpected_keyword_argument"
 # --- reading -------------------------------------------------------------------------------------
 
 
-def load(path: Path, tools: Sequence[Tool] = ()) -> Plan:
-    """The plan of a file; `tools` are on offer beside its own. Raises InputInvalid, which names line and field."""
+def load(path: Path, tools: Sequence[Tool] = (), model: str = MODEL) -> Plan:
+    """The plan of a file; `tools` are on offer beside its own, and `model` is asked where it names none. Raises
+    InputInvalid, which names line and field."""
     try:
         with path.open("rb") as file:
             body = file.read(LIMITS.lab_file_bytes + 1)
     except OSError as error:
         raise InputInvalid(f"the case file {str(path)!r} cannot be read: {error.strerror}", path=str(path)) from error
     try:
-        return planned(read(body), path.stem, tools)
+        return planned(read(body), path.stem, tools, model)
     except Wrong as wrong:
         where = f", line {wrong.line}" if wrong.line else ""
         message = f"the case file {str(path)!r}{where}: {wrong.what}"
@@ -54,7 +55,7 @@ def load(path: Path, tools: Sequence[Tool] = ()) -> Plan:
         raise InputInvalid(message, hint=hint, path=str(path), line=wrong.line or None) from None
 
 
-def planned(marked: Marked, name: str, tools: Sequence[Tool] = ()) -> Plan:
+def planned(marked: Marked, name: str, tools: Sequence[Tool] = (), model: str = MODEL) -> Plan:
     """The plan that a document describes. Raises Wrong."""
     if not isinstance(marked.value, dict):
         raise Wrong("it should be a mapping with `cases`, `prompts` and so on", 1)
@@ -62,7 +63,7 @@ def planned(marked: Marked, name: str, tools: Sequence[Tool] = ()) -> Plan:
         told = _FILE.validate_python(marked.value)
     except ValidationError as error:
         raise _wrong(error, marked) from None
-    return _Planner(told, marked, tools).plan(name)
+    return _Planner(told, marked, tools, model).plan(name)
 
 
 def _wrong(error: ValidationError, marked: Marked) -> Wrong:
@@ -114,14 +115,15 @@ def nearest(name: str, names: Iterable[str]) -> str:
 class _Planner:
     """Makes the plan of one file. Whatever is wrong is raised as Wrong, with the line that it stands in."""
 
-    def __init__(self, told: FileForm, marked: Marked, tools: Sequence[Tool]) -> None:
+    def __init__(self, told: FileForm, marked: Marked, tools: Sequence[Tool], model: str) -> None:
         self._told, self._marked = told, marked
+        self._models = told.models or (model,)
         self._tools = (*tools, *self._own_tools())
         self._notations = dict(self._named_notations())
 
     def plan(self, name: str) -> Plan:
         told = self._told
-        sizes = [len(told.prompts), len(self._notations), len(told.models), len(told.settings)]
+        sizes = [len(told.prompts), len(self._notations), len(self._models), len(told.settings)]
         count = math.prod(sizes) if told.variants is None else len(told.variants)
         if count > LIMITS.lab_variants:
             raise Wrong(f"it has {count:,} variants; the limit is {LIMITS.lab_variants}", 1)
@@ -180,9 +182,10 @@ class _Planner:
             for place, row in enumerate(told.variants):
                 yield self._row(row, place)
             return
-        if "variants" in self._marked.value:
-            raise self._fail("it should be a list", "variants")
-        kinds = [list(told.prompts), list(self._notations), list(told.models), list(told.settings)]
+        for key in ("variants", "models"):
+            if key in self._marked.value and getattr(told, key) is None:
+                raise self._fail("it should be a list", key)
+        kinds = [list(told.prompts), list(self._notations), list(self._models), list(told.settings)]
         for names in itertools.product(*kinds):
             several = [name for name, kind in zip(names, kinds, strict=True) if len(kind) > 1]
             yield self._variant(" · ".join(several) or names[0], *names)
@@ -191,7 +194,7 @@ class _Planner:
         kinds: dict[str, Iterable[str]] = {
             "prompt": self._told.prompts,
             "notation": self._notations,
-            "model": self._told.models,
+            "model": self._models,
             "settings": self._told.settings,
         }
         for kind, names in kinds.items():

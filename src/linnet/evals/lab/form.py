@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from linnet.evals.lab.notation import TEXT
-from linnet.evals.lab.plan import MODEL, Knobs, Prompt, Text
+from linnet.evals.lab.plan import Knobs, Prompt, Text
 from linnet.limits import LIMITS
 from linnet.messages import STRICT
 
@@ -113,7 +113,7 @@ class FileForm:
     notations: Annotated[dict[Name, NotationForm | None], BeforeValidator(_by_name), Field(min_length=1)] = Field(
         default_factory=_free
     )
-    models: Annotated[tuple[Text, ...], Field(min_length=1)] = (MODEL,)
+    models: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     settings: Annotated[dict[Name, Knobs], Field(min_length=1)] = Field(default_factory=lambda: {"greedy": Knobs()})
     variants: Annotated[tuple[VariantForm, ...], Field(min_length=1)] | None = None
     baseline: Name = ""

@@ -1,8 +1,8 @@
 """Journal: answers in a file, one line each as it is there, so that no answer is asked for twice.
 
 Hides the file, its lock, a last line that was torn, and how an answer is known again: by all that it depends on, the
-prompt as it is written, notation, model and its file, settings, tools and the case's values. What is changed in a
-case file is asked anew, and nothing else; checks are no part of it.
+prompt as it is written, notation, model, its file and how that is loaded, settings, tools and the case's values. What
+is changed in a case file is asked anew, and nothing else; checks are no part of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _USAGE = TypeAdapter(Usage)
 
 
 def key_of(variant: Variant, case: Case, tools: Sequence[Tool], file: str) -> str:
-    """What an answer is known by; `file` stands for the model's file."""
+    """What an answer is known by; `file` stands for the model's file, and how it is loaded."""
     content: dict[str, Any] = {"variant": variant.content(), "values": case.values, "file": file}
     if variant.notation.calls:
         content["tools"] = [[tool.name, tool.description, tool.parameters] for tool in tools]

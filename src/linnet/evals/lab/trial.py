@@ -27,12 +27,13 @@ class _Trial:
     key: str
 
 
-def trials(plan: Plan, journal: Journal, opened: Open) -> Iterator[Outcome]:
-    """Outcomes as they come about: first those of the journal, then those that are asked. Raises what opening a model
-    raises, and StorageFull; a Ctrl-C leaves the journal as far as it came."""
+def trials(plan: Plan, journal: Journal, opened: Open, loaded: str = "") -> Iterator[Outcome]:
+    """Outcomes as they come about: first those of the journal, then those that are asked. `loaded` says how models
+    are opened, as far as their answers depend on it. Raises what opening a model raises, and StorageFull; a Ctrl-C
+    leaves the journal as far as it came."""
     for model in plan.models:
         todo: list[_Trial] = []
-        for trial in _in_turns(plan, model):
+        for trial in _in_turns(plan, model, loaded):
             if (answer := journal.get(trial.key)) is not None:
                 yield judged(trial.variant, trial.case, answer, plan.tools, kept=True)
             else:
@@ -50,8 +51,8 @@ def _tried(model: Model, trial: _Trial, plan: Plan, journal: Journal) -> Outcome
     return outcome
 
 
-def _in_turns(plan: Plan, model: str) -> Iterator[_Trial]:
-    variants, file = plan.of(model), identity(model)
+def _in_turns(plan: Plan, model: str, loaded: str) -> Iterator[_Trial]:
+    variants, file = plan.of(model), f"{identity(model)} {loaded}"
     for place, case in enumerate(plan.cases):
         first = place % len(variants)
         for variant in (*variants[first:], *variants[:first]):

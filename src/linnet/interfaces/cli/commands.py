@@ -23,6 +23,7 @@ from linnet.interfaces.cli import (
     run,
     serve,
     tools,
+    train,
 )
 from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
@@ -67,6 +68,7 @@ app.command(epilog=limits.EXAMPLE)(limits.limits)
 app.command(epilog=parse.EXAMPLE)(parse.parse)
 app.command(epilog=profile.EXAMPLE)(profile.profile)
 app.command(epilog=serve.EXAMPLE)(serve.serve)
+app.command(epilog=train.EXAMPLE)(options.sandboxed(train.train))
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models_app, name="models")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from linnet.evals.lab.findings import Findings, Row
     from linnet.evals.lab.plan import Plan
     from linnet.runtime.local import LocalModel
+    from linnet.settings import Settings
 
 EXAMPLE = "Example: linnet prompt run examples/prompt_lab.yaml --html report.html"
 
@@ -58,10 +59,11 @@ def run(
         from linnet.evals.lab.case_file import load
         from linnet.interfaces.cli.tool_files import load_tools, split
 
-        plan = load(file, load_tools(split(tools or ())))
+        settings = options.settings(context=context, threads=threads, encoding=encoding)
+        plan = load(file, load_tools(split(tools or ())), settings.model)
         if html is not None:
             _check(html)
-        found = _found(_first(plan, limit), out, resume, context=context, threads=threads, encoding=encoding)
+        found = _found(_first(plan, limit), settings, out, resume)
         if html is not None:
             _write(html, found)
         if as_json:
@@ -100,7 +102,7 @@ def _first(plan: Plan, limit: int | None) -> Plan:
     return plan if limit is None else replace(plan, cases=plan.cases[:limit])
 
 
-def _found(plan: Plan, out: Path | None, resume: bool, **chosen: object) -> Findings:
+def _found(plan: Plan, settings: Settings, out: Path | None, resume: bool) -> Findings:
     from linnet.errors import InputInvalid
     from linnet.evals.lab.findings import findings
     from linnet.evals.lab.journal import Journal as Kept
@@ -108,19 +110,23 @@ def _found(plan: Plan, out: Path | None, resume: bool, **chosen: object) -> Find
 
     if resume and out is None:
         raise InputInvalid("--resume goes on with a file of answers, and none is named", hint="Name it by --out.")
-    settings = options.settings(**chosen)
 
     @contextlib.contextmanager
     def opened(name: str) -> Iterator[LocalModel]:
         from linnet.app import open_model
 
-        with contextlib.closing(open_model(settings, None if name == "default" else name)) as model:
+        with contextlib.closing(open_model(settings, name)) as model:
             model.warm()
             yield model
 
     with Kept(out, resume=resume) as journal:
         count = len(plan.cases) * len(plan.variants)
-        return findings(plan, list(common.progress(trials(plan, journal, opened), count)))
+        return findings(plan, list(common.progress(trials(plan, journal, opened, _loaded(settings)), count)))
+
+
+def _loaded(settings: Settings) -> str:
+    """The settings that answers depend on, beside those that are in the case file."""
+    return settings.model_dump_json(include={"context", "encoding", "models"})
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -130,6 +136,8 @@ def _check(path: Path) -> None:
     """Refuse now what would fail after minutes of asking."""
     from linnet.errors import InputInvalid
 
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputInvalid(f"{str(path)!r} should end in .html: what stands there is replaced", path=str(path))
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise InputInvalid(f"{str(path)!r} cannot be written: there is no such folder, or it is one", path=str(path))
 

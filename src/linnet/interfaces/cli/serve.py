@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from linnet.errors import SettingsInvalid
-from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli import doors, options, output
 
 EXAMPLE = "Example: linnet serve --port 8177"
 
@@ -19,23 +17,13 @@ _SHOWN = "Type Ctrl-C to end."
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="Port; 0 takes any free one.")] = PORT,
+    host: doors.Host = doors.LOCAL,
+    port: doors.Port = PORT,
     model: options.Model = None,
-    api_key: Annotated[
-        list[str] | None,
-        typer.Option("--api-key", metavar="KEY", help="A key that clients must send; others see it in `ps`."),
-    ] = None,
-    api_key_file: Annotated[
-        list[Path] | None, typer.Option("--api-key-file", metavar="FILE", help="Keys, one a line.")
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="Another name of this server.")
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option("--allow-origin", metavar="URL", help="Origin of web pages that may ask this server."),
-    ] = None,
+    api_key: doors.ApiKey = None,
+    api_key_file: doors.ApiKeyFile = None,
+    allow_host: doors.AllowHost = None,
+    allow_origin: doors.AllowOrigin = None,
     at_once: Annotated[
         int | None, typer.Option("--at-once", metavar="N", min=1, help="Requests that run together.")
     ] = None,
@@ -56,13 +44,7 @@ def serve(
     Keys may also stand in LINNET_API_KEYS, parted by commas. Without one only this machine is served.
     """
     with output.reporting(as_json):
-        from linnet.interfaces.http import auth
-        from linnet.interfaces.http.guard import Door
-
-        keys = auth.Keys(auth.collected(api_key or (), api_key_file or (), os.environ))
-        door = Door(host, keys, frozenset(map(str.lower, allow_host or ())), frozenset(allow_origin or ()))
-        if not 0 <= port <= 65_535:
-            raise SettingsInvalid(f"there is no port {port}", hint="Ports are 0 to 65535.", place="--port")
+        door = doors.door(host, port, api_key, api_key_file, allow_host, allow_origin)
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         _serve(door, port, chosen, (tools or [], standard or []), at_once, as_json)
 
@@ -85,17 +67,18 @@ def _serve(
     settings = options.settings(**chosen)
     opened = open_served(settings, *sorted_out(*named), output.complain)
     with server.bound(door, port) as listening, opened as served:
-        service = Service(served.models, seconds=settings.request_seconds, at_once=at_once or LIMITS.http_at_once)
-        url = f"http://{_shown(listening.getsockname()[0])}:{listening.getsockname()[1]}"
+        service = Service(
+            served.models,
+            seconds=settings.request_seconds,
+            at_once=at_once or LIMITS.http_at_once,
+            residents=served.residents,
+        )
+        url = doors.url(listening.getsockname())
 
         def ready() -> None:
             if as_json:
-                output.say_json({"url": url, "models": list(served.models), "pid": os.getpid()})
+                output.say_json({"url": url, "page": f"{url}/", "models": list(served.models), "pid": os.getpid()})
             else:
-                output.complain(f"Listening on {url} with {', '.join(served.models)}. {_SHOWN}")
+                output.complain(f"Listening on {url} with {', '.join(served.models)}. Its page: {url}/ . {_SHOWN}")
 
         server.serve(application(service, door, agent=served.agent), service, listening, ready)
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 from pydantic_core import to_json
@@ -22,6 +23,8 @@ from linnet.agent.agent import Agent
 from linnet.agent.events import Said, TurnEvent
 from linnet.agent.execute import Approve
 from linnet.agent.result import Result
+from linnet.agent.trace import trace_of
+from linnet.app import load_seconds
 from linnet.errors import Cancelled, LinnetError, NotThere
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.running import Run
@@ -53,6 +56,7 @@ class AgentRun:
 
     def __init__(self, service: Service, make: MakeAgent, owner: str, text: str, history: Sequence[Message]) -> None:
         self.id, self.owner, self.created = f"run_{secrets.token_hex(12)}", owner, time.time()
+        self._began = time.monotonic()
         self.status = "queued"
         self.events: list[Json] = []
         self.bytes = sum(len(part.encode()) for part in (text, *(message.content for message in history)))
@@ -64,8 +68,10 @@ class AgentRun:
         self._pending: _Question | None = None
         self._asked = 0
         self._cancelled = False
+        self._loaded: Callable[[], float | None] = lambda: None  # how long it took, if the turn found no model loaded
 
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
+            self._loaded = partial(load_seconds, bare) if load_seconds(bare) is None else lambda: None
             with make(_Faced(model, bare), self._ask) as agent:
                 yield from agent.stream(text, history)
 
@@ -128,9 +134,12 @@ class AgentRun:
         try:
             async for event in self._run:
                 self.status = "running" if self._pending is None else self.status
-                self._note(told(event))
+                note = told(event)
                 if isinstance(event, Result):
-                    self.result, self.status = event.describe(), "cancelled" if self._cancelled else "completed"
+                    self.result = note["result"]
+                    self.result["trace"] = trace_of(event, self._loaded()).describe()
+                    self.status = "cancelled" if self._cancelled else "completed"
+                self._note(note)
             if self.result is None:
                 raise LinnetError("the turn ended without a result")
         except Exception as error:  # whatever it is: a run that never is over would be watched, and kept, for ever
@@ -142,13 +151,15 @@ class AgentRun:
         self._changed.set()
 
     def _note(self, event: Json) -> None:
+        """`at` are seconds since the run was accepted: the wait in the line, and for a decision, can be read off."""
+        at = round(time.monotonic() - self._began, 4)
         size = len(to_json(event))
         if self.bytes + size > LIMITS.agent_run_bytes and event["type"] not in _KEPT:
             self.left_out += 1
             event = {"type": event["type"], "left_out": size}
             size = len(to_json(event))
         self.bytes += size
-        self.events.append(event)
+        self.events.append({**event, "at": at})
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

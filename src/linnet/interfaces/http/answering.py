@@ -20,9 +20,11 @@ from linnet.calling.native import told_of
 from linnet.calling.repair import repair
 from linnet.calling.way import Caller, guide_for, stored_profile
 from linnet.errors import ConstraintInvalid, EmptyRequest, ToolArgumentsInvalid
+from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
+from linnet.tokens import Odds
 from linnet.tools import Tool, spoken
 
 _ALWAYS = -1e9
@@ -59,10 +61,11 @@ Finish = Literal["stop", "length", "tool_calls"]
 
 @dataclass(frozen=True)
 class Said:
-    """More of one of the answers."""
+    """More of one of the answers; `odds` are those of its tokens, where they were asked for."""
 
     text: str
     choice: int = 0
+    odds: tuple[Odds, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,8 @@ def _called(asked: Asked, plan: Guided, calls: Sequence[ToolCall], model: str) -
     repairs = tuple(f"{call.name}: {told}" for call in calls for told in call.repairs)
     later = len(plan.calls) - len(calls) - _made(asked)
     notes = (f"{later} further calls are to be made one after the other",) if later > 0 else ()
-    yield Whole("rule" if by_code else "model", plan.usage, model, (*asked.notes, *notes), plan.steps, repairs)
+    told = (*asked.notes, *notes, *_oddless(asked))
+    yield Whole("rule" if by_code else "model", plan.usage, model, told, plan.steps, repairs)
 
 
 def _unfilled(asked: Asked, plan: Guided, model: str) -> Iterator[Event]:
@@ -243,7 +247,11 @@ def _fixed(asked: Asked, plan: Guided, text: str, how: str, model: str) -> Itera
     for choice in range(asked.choices):
         yield Said(text, choice)
         yield Ended("stop", choice)
-    yield Whole(how, plan.usage, model, asked.notes, plan.steps)
+    yield Whole(how, plan.usage, model, (*asked.notes, *_oddless(asked)), plan.steps)
+
+
+def _oddless(asked: Asked) -> tuple[str, ...]:
+    return () if asked.own.alternatives is None else (odds.NONE,)
 
 
 def _reported(asked: Asked, profiled: Model) -> str:
@@ -276,16 +284,20 @@ def _spoken(model: Model, asked: Asked, plan: Guided) -> Iterator[Event]:
     ]
     usage, degraded, steps = plan.usage, [*asked.notes], [*plan.steps, *told]
     how = ""
+    telling = [odds.Telling() for _ in requests]
+    unlike = asked.own.alternatives is not None
     for choice, event in merged([model.stream(request) for request in requests]):
         if isinstance(event, Piece):
+            told_of, unlike = telling[choice].said(event), unlike and not event.odds
             if event.text:
-                yield Said(event.text, choice)
+                yield Said(event.text, choice, told_of)
             continue
         usage += replace(event.usage, prompt_tokens=0, cached_tokens=0) if choice else event.usage
         steps += event.steps
         degraded += [told for told in (*event.degraded, *_doubts(asked, event)) if told not in degraded]
         how = how or event.how or ("cache" if event.cached else "")
         yield Ended("length" if event.finish == "length" else "stop", choice)
+    degraded += [odds.NONE] if unlike else []
     yield Whole(how or "model", usage, model.capabilities.name, tuple(degraded), tuple(steps))
 
 

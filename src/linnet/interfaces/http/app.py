@@ -9,7 +9,17 @@ from starlette.exceptions import HTTPException
 
 from linnet import __version__
 from linnet.errors import LinnetError, NotThere
-from linnet.interfaces.http import anthropic, embedding, health, llama_server, openai, responses, runs
+from linnet.interfaces.http import (
+    anthropic,
+    embedding,
+    health,
+    llama_server,
+    openai,
+    page,
+    responses,
+    runs,
+    spelling,
+)
 from linnet.interfaces.http.agent_run import MakeAgent
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.guard import Door, Guard, refusal
@@ -21,7 +31,7 @@ _NONE: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "au
 
 
 def application(service: Service, door: Door, agent: MakeAgent | None = None) -> FastAPI:
-    """The ASGI application; with `agent` it has agents of its own."""
+    """The ASGI application; with `agent` it has agents of its own, and the page that talks with them."""
     app = FastAPI(
         title="Linnet",
         version=__version__,
@@ -31,11 +41,13 @@ def application(service: Service, door: Door, agent: MakeAgent | None = None) ->
         telemetry=_NONE,
         exception_handlers={LinnetError: _failed, HTTPException: _absent},
     )
-    for room in (openai, embedding, anthropic, responses, llama_server, health):
+    for room in (openai, embedding, anthropic, responses, llama_server, spelling, health):
         app.include_router(room.router(service))
+    shown = page.assets() if agent is not None else {}
     if agent is not None:
         app.include_router(runs.router(service, agent))
-    app.add_middleware(Guard, door=door)
+        app.include_router(page.router(shown))
+    app.add_middleware(Guard, door=door, keyless=frozenset(shown))
     app.add_middleware(Measured, metrics=service.metrics)
     return app
 

@@ -10,10 +10,10 @@ from linnet.requests import Capabilities, Event, Model, Request
 
 
 class ForClient:
-    """Gives each request its owner, and tells `heard` of every event that comes."""
+    """Gives each request its owner, and has every event that comes heard by an `ear` of its own."""
 
-    def __init__(self, model: Model, owner: str, heard: Callable[[Event], None]) -> None:
-        self._model, self._owner, self._heard = model, owner, heard
+    def __init__(self, model: Model, owner: str, ear: Callable[[], Callable[[Event], None]]) -> None:
+        self._model, self._owner, self._ear = model, owner, ear
 
     @property
     def capabilities(self) -> Capabilities:
@@ -22,7 +22,7 @@ class ForClient:
     def stream(self, request: Request) -> Iterator[Event]:
         given: Any = request
         owned = replace(given, owner=self._owner) if hasattr(request, "owner") else request
-        return _Heard(self._model.stream(owned), self._heard)
+        return _Heard(self._model.stream(owned), self._ear())
 
 
 class _Heard:

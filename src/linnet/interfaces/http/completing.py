@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,12 +14,14 @@ from linnet.errors import EmptyRequest, LinnetError
 from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.errors import openai_body
 from linnet.interfaces.http.merging import merged
+from linnet.interfaces.http.odds import NONE, Columns, Telling
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.sse import DONE, frame
 from linnet.interfaces.http.told import extension, openai_usage, whole_of
 from linnet.messages import Step
 from linnet.requests import Count, Generate, Model, Piece, Prompt, Segment, Usage
 from linnet.requests import complete as counted
+from linnet.tokens import Odds
 
 Json = dict[str, Any]
 
@@ -27,15 +30,22 @@ WITHOUT = "the model has no tokens for filling gaps: it continued what is before
 
 @dataclass(frozen=True)
 class Gap:
-    """A text to go on from; with a `suffix` (None: there is no gap) what comes behind the gap. `before` are texts
-    from elsewhere that may help, the nearest last."""
+    """A text to go on from; with a `suffix` (None: there is no gap) what comes behind the gap. `begun` is what of the
+    gap is there already: the line that is being typed. `before` are texts from elsewhere that may help, the nearest
+    last."""
 
     prefix: str
     suffix: str | None = None
+    begun: str = ""
     before: tuple[str, ...] = ()
     choices: int = 1
     notes: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+
+    @property
+    def some(self) -> bool:
+        """Whether there is any text at all."""
+        return any((self.prefix, self.suffix, self.begun, *self.before))
 
     def shorter(self, cut: int) -> Gap:
         """Without what is farthest from the gap: one of the texts before for each `cut`, and then one of `PARTS` of
@@ -95,18 +105,22 @@ def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
     usage: Usage | None = None
     steps: list[Step] = []
     how = ""
+    telling = [Telling() for _ in requests]
+    unlike = own.alternatives is not None
     for choice, event in merged([model.stream(request) for request in requests]):
         if isinstance(event, Piece):
+            told, unlike = telling[choice].said(event), unlike and not event.odds
             if event.text:
-                yield Said(event.text, choice)
+                yield Said(event.text, choice, told)
             continue
         counted = replace(event.usage, prompt_tokens=0, cached_tokens=0) if choice else event.usage
         usage = counted if usage is None else usage + counted
-        notes += tuple(told for told in event.degraded if told not in notes)
+        notes += tuple(note for note in event.degraded if note not in notes)
         steps += event.steps
         how = how or event.how
         yield Ended("length" if event.finish == "length" else "stop", choice)
     assert usage is not None
+    notes += (NONE,) if unlike else ()
     filled = "fallback:continuation" if WITHOUT in notes else "model"
     yield Whole(how or filled, usage, model.capabilities.name, notes, tuple(steps), dropped=gap.dropped)
 
@@ -117,15 +131,8 @@ def prompt_of(model: Model, gap: Gap) -> tuple[Prompt, tuple[str, ...]]:
     told = "".join(f"{text}\n" for text in gap.before)
     if gap.suffix is None or infill is None:
         notes = () if gap.suffix is None else (WITHOUT,)
-        return (Segment(told + gap.prefix, False),), notes
-    texts = (
-        (infill.prefix, True),
-        (told + gap.prefix, False),
-        (infill.suffix, True),
-        (gap.suffix, False),
-        (infill.middle, True),
-    )
-    return tuple(Segment(text, trusted) for text, trusted in texts if text), ()
+        return (Segment(told + gap.prefix + gap.begun, False),), notes
+    return infill.around(told + gap.prefix, gap.suffix, gap.begun), ()
 
 
 class TextAnswer:
@@ -141,15 +148,20 @@ class TextAnswer:
         self._usage, self._echo, self._extra = include_usage, echo, extra
         self._ended: list[Ended] = []
         self._begun: set[int] = set()
+        self._columns: defaultdict[int, Columns] = defaultdict(Columns)
 
     def whole(self, events: Sequence[Event]) -> Json:
         end = whole_of(events)
         texts = {ended.choice: self._echo for ended in events if isinstance(ended, Ended)}
+        odds: defaultdict[int, tuple[Odds, ...]] = defaultdict(tuple)
         for event in events:
             if isinstance(event, Said):
                 texts[event.choice] += event.text
+                odds[event.choice] += event.odds
         finishes = {ended.choice: ended.finish for ended in events if isinstance(ended, Ended)}
-        choices = [_one(choice, texts[choice], finishes[choice]) for choice in sorted(finishes)]
+        choices = [
+            _one(choice, texts[choice], finishes[choice], Columns().of(odds[choice])) for choice in sorted(finishes)
+        ]
         extra = {"usage": openai_usage(end.usage), "linnet": extension(end, **self._extra)}
         return {**self._head, "choices": choices, **extra}
 
@@ -166,7 +178,8 @@ class TextAnswer:
         if isinstance(event, Said):
             echo = self._echo if event.choice not in self._begun else ""
             self._begun.add(event.choice)
-            return [self._chunk(_one(event.choice, echo + event.text, None))]
+            odds = self._columns[event.choice].of(event.odds)
+            return [self._chunk(_one(event.choice, echo + event.text, None, odds))]
         if isinstance(event, Ended):
             self._ended.append(event)
         if not isinstance(event, Whole):
@@ -181,5 +194,5 @@ class TextAnswer:
         return {**self._head, "choices": [choice], **({"usage": None} if self._usage else {})}
 
 
-def _one(choice: int, text: str, finish: str | None) -> Json:
-    return {"index": choice, "text": text, "finish_reason": finish, "logprobs": None}
+def _one(choice: int, text: str, finish: str | None, odds: Json | None = None) -> Json:
+    return {"index": choice, "text": text, "finish_reason": finish, "logprobs": odds}

@@ -2,7 +2,7 @@
 
 A page of any site can make a browser send requests to this machine, and can have its own name lead to 127.0.0.1
 (DNS rebinding). So the name must be the server's, the origin, if one is told, too, and with keys there is no path
-without one, not even for what does not exist.
+without one, not even for what does not exist; but for the files of the page that asks for the key.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ class Door:
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
                 raise SettingsInvalid(f"{origin[:80]!r} is no origin", hint="Write it as https://example.org")
 
-    def admit(self, headers: Headers) -> str:
-        """Whose request it is. Raises RequestError, Forbidden or NotAuthorized."""
+    def admit(self, headers: Headers, *, keyless: bool = False) -> str:
+        """Whose request it is; nobody's where it is for something that is `keyless`. Raises RequestError, Forbidden
+        or NotAuthorized."""
         hosts = headers.getlist("host")
         named = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
         if named is None:
@@ -70,7 +71,7 @@ class Door:
         if not self._is_ours(named["name"].strip("[]").lower()):
             raise Forbidden("this server is not called by that host name")
         self._check_origin(headers, hosts[0])
-        return self.keys.owner(given_key(headers))
+        return "" if keyless else self.keys.owner(given_key(headers))
 
     def allows(self, origin: str) -> bool:
         return origin in self.origins
@@ -108,10 +109,13 @@ def _is_address(name: str) -> bool:
 
 class Guard:
     """Middleware: nothing behind it is reached by who may not come in. Each answer gets an `x-request-id`, those to
-    faults that nobody foresaw included: they are caught here, for what catches them otherwise is outside."""
+    faults that nobody foresaw included: they are caught here, for what catches them otherwise is outside.
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
-        self._app, self._door = app, door
+    `keyless` are paths that may be read without a key, by exactly these names.
+    """
+
+    def __init__(self, app: ASGIApp, door: Door, keyless: frozenset[str] = frozenset()) -> None:
+        self._app, self._door, self._keyless = app, door, keyless
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -141,7 +145,8 @@ class Guard:
             if scope["method"] == "OPTIONS" and self._door.allows(origin):
                 await _preflight(headers.get("access-control-request-headers", ""))(scope, receive, marked)
                 return
-            scope["owner"] = self._door.admit(headers)
+            keyless = scope["method"] in ("GET", "HEAD") and scope["path"] in self._keyless
+            scope["owner"] = self._door.admit(headers, keyless=keyless)
             await self._app(scope, receive, marked)
         except Exception as error:
             if begun:

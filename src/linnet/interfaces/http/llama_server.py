@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from linnet import __version__, requests
-from linnet.errors import LinnetError, NotOffered
+from linnet.errors import LinnetError
 from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.body import received
 from linnet.interfaces.http.completing import Gap, complete, fitted, prompt_of
@@ -21,9 +21,9 @@ from linnet.interfaces.http.llama_shapes import (
     CompletionRequest,
     InfillRequest,
     LlamaRequest,
-    TokensRequest,
     picked,
 )
+from linnet.interfaces.http.odds import probabilities
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.service import DEFAULT, Service
 from linnet.interfaces.http.sse import frame, streamed, wanted
@@ -41,6 +41,8 @@ def router(service: Service) -> APIRouter:
         made = Filled(asked, gap)
 
         def work(model: Model, _: Model) -> Iterator[Event]:
+            if isinstance(asked, InfillRequest) and not (asked.most or gap.some):
+                return iter((Ended("stop"), Whole("rule", model=model.capabilities.name)))  # nothing to compute
             shown = fitted(model, gap, own.max_tokens) if isinstance(asked, InfillRequest) else gap
             events, most = complete(model, shown, own), asked.t_max_predict_ms or 0
             return timely(events, most, model, shown) if most > 0 else events
@@ -60,12 +62,6 @@ def router(service: Service) -> APIRouter:
     @paths.post("/completion", **documented(CompletionRequest, "Continue a text", streams=True))
     async def completion(request: Request) -> Response:
         return await answered(request, await received(request, CompletionRequest))
-
-    @paths.post("/tokenize", **documented(TokensRequest, "The tokens of a text"))
-    @paths.post("/detokenize", **documented(TokensRequest, "The text of tokens"))
-    async def tokens(request: Request) -> Response:
-        await received(request, TokensRequest)
-        raise NotOffered("the engine counts tokens, and does not tell which they are")
 
     @paths.get("/props", **documented(None, "What this server is"))
     async def props(request: Request) -> Response:
@@ -150,14 +146,19 @@ class Filled:
             "tokens_evaluated": usage.prompt_tokens,
             "tokens_cached": usage.cached_tokens,
             "generation_settings": {},
-            "prompt": self.gap.prefix,
+            "prompt": self.gap.prefix + self.gap.begun,
             "has_new_line": "\n" in text,
             "truncated": bool(end.dropped),
             "stop_type": "limit" if self._finish == "length" else "eos",
             "stopping_word": "",
             "timings": self._timings(computed, predicted, usage.cached_tokens),
+            **self._probabilities(),
             "linnet": extension(end),
         }
+
+    def _probabilities(self) -> Json:
+        odds = [one for event in self.events if isinstance(event, Said) for one in event.odds]
+        return {"completion_probabilities": probabilities(odds)} if odds and self.asked.most else {}
 
     def _timings(self, computed: int, predicted: int, cached: int) -> Json:
         """As a client saw it: waiting in the line counts to the prompt."""
@@ -182,7 +183,11 @@ class Filled:
             async for event in run:
                 text = self.take(event)
                 if text:
-                    yield frame({"index": 0, "content": text, "tokens": [], "stop": False, "id_slot": 0})
-            yield frame({**self.whole(), "content": ""})
+                    odds = probabilities(event.odds) if isinstance(event, Said) else []
+                    told = {"completion_probabilities": odds} if odds else {}
+                    yield frame({"index": 0, "content": text, "tokens": [], "stop": False, "id_slot": 0, **told})
+            last = self.whole()
+            last.pop("completion_probabilities", None)
+            yield frame({**last, "content": ""})
         except LinnetError as error:
             yield frame(openai_body(error))

@@ -37,7 +37,7 @@ class LlamaRequest(Loose):
     stream: bool | None = None
     json_schema: Json | None = None
     grammar: str | None = None
-    n_probs: int | None = None
+    n_probs: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     t_max_predict_ms: float | None = None
     t_max_prompt_ms: float | None = None
     response_fields: Annotated[list[str], Field(max_length=64)] | None = None
@@ -46,13 +46,18 @@ class LlamaRequest(Loose):
         """Greedy unless a temperature is given. Raises NotOffered."""
         if self.grammar:
             raise NotOffered("grammars are not taken as text; give a `json_schema`", param="grammar")
-        if self.n_probs:
-            raise NotOffered("the engine does not give the likelihood of each token", param="n_probs")
         seed = max(0, self.seed or 0) % (1 << 31)
         sampling = Sampling(min(self.temperature or 0.0, 5.0), self.top_p or 1.0, max(0, self.top_k or 0), seed)
         constraint = held_schema(self.json_schema, "json_schema") if self.json_schema else None
         stop = tuple(text for text in self.stop or () if text)
-        return Generate((), constraint=constraint, sampling=sampling, stop=stop, max_tokens=max(1, self.most))
+        return Generate(
+            (),
+            constraint=constraint,
+            sampling=sampling,
+            stop=stop,
+            max_tokens=max(1, self.most),
+            alternatives=self.n_probs or None,
+        )
 
     @property
     def most(self) -> int:
@@ -80,7 +85,7 @@ class Chunk(Loose):
 
 
 class InfillRequest(LlamaRequest):
-    """POST /infill: the gap is between `input_prefix` with `prompt` behind it and `input_suffix`."""
+    """POST /infill: the gap is between `input_prefix` and `input_suffix`, and begins with `prompt`."""
 
     input_prefix: str = ""
     input_suffix: str = ""
@@ -89,14 +94,8 @@ class InfillRequest(LlamaRequest):
 
     def gap(self) -> Gap:
         before = tuple(chunk.text for chunk in self.input_extra or () if chunk.text)
-        return Gap(self.input_prefix + self.prompt, self.input_suffix, before, notes=self.notes())
-
-
-class TokensRequest(Loose):
-    """POST /tokenize and /detokenize"""
-
-    content: str = ""
-    tokens: Annotated[list[int], Field(max_length=1 << 20)] | None = None
+        prefix, begun = (self.input_prefix, self.prompt) if self.input_prefix else (self.prompt, "")
+        return Gap(prefix, self.input_suffix, begun, before, notes=self.notes())
 
 
 def picked(answer: Json, fields: list[str] | None) -> Json:

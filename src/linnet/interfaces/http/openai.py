@@ -13,12 +13,7 @@ from linnet.interfaces.http.body import received, understood
 from linnet.interfaces.http.completing import Gap, TextAnswer, complete
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.openai_chat import ChatAnswer
-from linnet.interfaces.http.openai_shapes import (
-    ChatRequest,
-    CompletionRequest,
-    Drawing,
-    refuse_logprobs,
-)
+from linnet.interfaces.http.openai_shapes import ChatRequest, CompletionRequest, Drawing
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.service import Service
 from linnet.interfaces.http.sse import gathered, streamed
@@ -42,11 +37,12 @@ def router(service: Service) -> APIRouter:
     @paths.post("/v1/completions", **documented(CompletionRequest, "Continue a text", streams=True))
     async def completions(request: Request) -> Response:
         asked = await received(request, CompletionRequest)
-        refuse_logprobs(asked.logprobs is not None)
         if asked.best_of not in (None, asked.n or 1):
-            raise NotOffered("`best_of` needs the likelihood of each token", param="best_of")
-        most = asked.max_tokens or _COMPLETION_TOKENS
-        own = Generate((), sampling=asked.sampling(), stop=asked.stops, max_tokens=most)
+            raise NotOffered("all answers are given, and none is chosen for you; ask for `n`", param="best_of")
+        if asked.echo and asked.logprobs is not None:
+            raise NotOffered("the tokens of a prompt have no log-probabilities here; leave out `echo`", param="echo")
+        most, odds = asked.max_tokens or _COMPLETION_TOKENS, asked.logprobs
+        own = Generate((), sampling=asked.sampling(), stop=asked.stops, max_tokens=most, alternatives=odds)
         gap = Gap(asked.text, asked.suffix or None, choices=asked.n or 1, notes=asked.not_done())
         run = service.run(asked.model, request.scope["owner"], lambda model, _: complete(model, gap, own))
         echo = asked.text if asked.echo else ""
@@ -69,7 +65,7 @@ def router(service: Service) -> APIRouter:
 def described(service: Service, name: str) -> dict[str, Any]:
     """A model as OpenAI lists it; what the engine says of it is beside that."""
     found = service.model(name).capabilities
-    told = {"name": found.name, "context": found.context, "infill": found.infill is not None}
+    told = {"name": found.name, "context": found.context, "infill": found.infill is not None, **service.stands(name)}
     created = int(service.started)
     return {"id": name, "object": "model", "created": created, "owned_by": "linnet", "linnet": told}
 

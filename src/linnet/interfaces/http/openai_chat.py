@@ -11,10 +11,12 @@ from typing import Any
 from linnet.errors import LinnetError
 from linnet.interfaces.http.answering import Called, Ended, Event, Said, Whole
 from linnet.interfaces.http.errors import openai_body
+from linnet.interfaces.http.odds import chat_logprobs
 from linnet.interfaces.http.running import Run
 from linnet.interfaces.http.sse import DONE, frame
 from linnet.interfaces.http.told import extension, openai_usage, whole_of
 from linnet.messages import ToolCall
+from linnet.tokens import Odds
 
 Json = dict[str, Any]
 
@@ -47,11 +49,13 @@ class ChatAnswer:
 
     def _choice(self, ended: Ended, events: Sequence[Event]) -> Json:
         calls = [_call(event.call) for event in events if isinstance(event, Called)]
-        text = "".join(event.text for event in events if isinstance(event, Said))
+        said = [event for event in events if isinstance(event, Said)]
+        text, odds = "".join(event.text for event in said), [one for event in said for one in event.odds]
         message: Json = {"role": "assistant", "content": None if calls and not text else text, "refusal": None}
         if calls:
             message["tool_calls"] = calls
-        return {"index": ended.choice, "message": message, "finish_reason": ended.finish, "logprobs": None}
+        told = {"finish_reason": ended.finish, "logprobs": chat_logprobs(odds)}
+        return {"index": ended.choice, "message": message, **told}
 
     # --- in chunks -------------------------------------------------------------------------------
 
@@ -67,8 +71,8 @@ class ChatAnswer:
 
     def _chunks(self, event: Event) -> list[Json]:
         match event:
-            case Said(text=text, choice=choice):
-                return [*self._opening(choice), self._chunk(choice, {"content": text})]
+            case Said(text=text, choice=choice, odds=odds):
+                return [*self._opening(choice), self._chunk(choice, {"content": text}, odds=odds)]
             case Called(call=call, number=number, choice=choice):
                 return [*self._opening(choice), *self._call_chunks(call, number, choice)]
             case Ended():
@@ -98,8 +102,8 @@ class ChatAnswer:
             chunks.append({**self._chunk(0, {}), "choices": [], "usage": openai_usage(whole.usage)})
         return chunks
 
-    def _chunk(self, choice: int, delta: Json, finish: str | None = None) -> Json:
-        one = {"index": choice, "delta": delta, "finish_reason": finish, "logprobs": None}
+    def _chunk(self, choice: int, delta: Json, finish: str | None = None, odds: Sequence[Odds] = ()) -> Json:
+        one = {"index": choice, "delta": delta, "finish_reason": finish, "logprobs": chat_logprobs(odds)}
         usage = {"usage": None} if self._usage else {}
         return {**self._head, "object": "chat.completion.chunk", "choices": [one], **usage}
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from linnet.errors import EmptyRequest, NotOffered, RequestError
 from linnet.interfaces.http.answering import Asked
@@ -18,6 +18,9 @@ from linnet.requests import Constraint, Generate, Sampling, Schema, check_size
 from linnet.tools import Tool
 
 Json = dict[str, Any]
+
+_AS_USUAL = BeforeValidator(lambda given: None if given == -1 else given)
+"""llama-server's clients (llama.vscode) say -1 where they name no number of tokens."""
 
 
 class Loose(BaseModel):
@@ -107,7 +110,7 @@ class Drawing(Loose):
     temperature: Annotated[float, Field(ge=0, le=5)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=1 << 31)] | None = None
+    max_tokens: Annotated[Annotated[int, Field(ge=1, le=1 << 31)] | None, _AS_USUAL] = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
@@ -140,7 +143,7 @@ class ChatRequest(Drawing):
     response_format: ResponseFormat | None = None
     max_completion_tokens: Annotated[int, Field(ge=1, le=1 << 31)] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     metadata: Json | None = None
     store: bool | None = None
     service_tier: str | None = None
@@ -149,7 +152,8 @@ class ChatRequest(Drawing):
 
     def asked(self) -> Asked:
         """Raises NotOffered, RequestError, ToolInvalid."""
-        refuse_logprobs(bool(self.logprobs or self.top_logprobs))
+        if self.top_logprobs is not None and not self.logprobs:
+            raise RequestError("`top_logprobs` are told with `logprobs` only", param="top_logprobs")
         messages = read_messages(self.messages)
         last = messages[-1]
         tools = made_tools(self.tools or ())
@@ -161,6 +165,7 @@ class ChatRequest(Drawing):
             stop=self.stops,
             max_tokens=self.max_completion_tokens or self.max_tokens or LIMITS.answer_tokens,
             continues=last.role == "assistant" and not last.calls,
+            alternatives=(self.top_logprobs or 0) if self.logprobs else None,
         )
         parallel = self.parallel_tool_calls is not False
         notes = (*(("the answer was not stored",) if self.store else ()), *self.not_done())
@@ -173,7 +178,7 @@ class CompletionRequest(Drawing):
     prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
     suffix: str | None = None
     echo: bool | None = None
-    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     best_of: Annotated[int, Field(ge=1, le=LIMITS.choices)] | None = None
 
     @property
@@ -182,11 +187,6 @@ class CompletionRequest(Drawing):
 
 
 # --- messages ------------------------------------------------------------------------------------
-
-
-def refuse_logprobs(wanted: bool) -> None:
-    if wanted:
-        raise NotOffered("the engine does not give the likelihood of each token", param="logprobs")
 
 
 def read_messages(given: Sequence[ChatMessage]) -> tuple[Message, ...]:

@@ -11,14 +11,14 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from linnet.errors import InputInvalid
 from linnet.interfaces.http.deadlines import Bounded
 from linnet.interfaces.http.guard import Door
-from linnet.interfaces.http.service import Service
 from linnet.limits import LIMITS
 
 _BACKLOG = 2_048
@@ -27,13 +27,21 @@ _LAST_WORDS = 2
 """Seconds to say that an answer was cancelled."""
 
 
+class Ends(Protocol):
+    """What is behind a server, and is told of its end: let nobody in any more, and then end what still runs."""
+
+    def close(self) -> None: ...
+
+    def cancel(self) -> None: ...
+
+
 class Server(uvicorn.Server):
     """uvicorn's, with both signals treated alike. `ready` is called with the socket open.
 
     The first signal lets what runs go on to its end, for a while; a second one cancels it, and whoever reads is told.
     """
 
-    def __init__(self, app: FastAPI, service: Service, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, app: ASGIApp, service: Ends, ready: Callable[[], None] = lambda: None) -> None:
         super().__init__(_configuration(app))
         self._service, self._ready = service, ready
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,7 +72,7 @@ class Server(uvicorn.Server):
         self.force_exit = True
 
 
-def serve(app: FastAPI, service: Service, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+def serve(app: ASGIApp, service: Ends, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until a signal says otherwise."""
     Server(app, service, ready).run(sockets=[listening])
 
@@ -90,7 +98,7 @@ def bound(door: Door, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def _configuration(app: FastAPI) -> uvicorn.Config:
+def _configuration(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Bounded,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -20,11 +20,14 @@ from linnet.interfaces.http.client import ForClient
 from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.line import Line
 from linnet.interfaces.http.metrics import Metrics
+from linnet.interfaces.http.pace import Pace
 from linnet.interfaces.http.running import Run
 from linnet.limits import LIMITS
+from linnet.models.naming import split_adapter
 from linnet.requests import Done, Model
 from linnet.runtime.cancelling import Cancelling
 from linnet.runtime.health import Health, Watched
+from linnet.runtime.pool.resident import Resident
 
 Event = TypeVar("Event")
 
@@ -34,7 +37,7 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Service:
         seconds: float = LIMITS.request_seconds,
         at_once: int = LIMITS.http_at_once,
         room: int = LIMITS.http_queue,
+        residents: Callable[[], Iterable[Resident]] | None = None,
     ) -> None:
         self.models = dict(models)
         self.line = Line(at_once, room)
@@ -51,6 +55,8 @@ class Service:
         self.started = time.time()
         self._seconds = seconds
         self.metrics = Metrics(self.line)
+        self._paces = {id(model): Pace() for model in self.models.values()}
+        self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
         self._probe: asyncio.Task[LinnetError | None] | None = None
 
@@ -102,7 +108,30 @@ class Service:
     def owned(self, name: str, owner: str) -> ForClient:
         """A model as one client has it, outside the line. Raises ModelNotFound."""
         bare = self.model(name)
-        return ForClient(bare, owner, lambda event: self._heard(bare, event))
+        return ForClient(bare, owner, lambda: self._ear(bare))
+
+    def _ear(self, model: Model) -> Callable[[requests.Event], None]:
+        """For the events of one request."""
+        pace = self._paces[id(model)].ear()
+
+        def hear(event: requests.Event) -> None:
+            pace(event)
+            self._heard(model, event)
+
+        return hear
+
+    def stands(self, name: str) -> dict[str, Any]:
+        """What a model takes and how fast it is, as far as it is known: `loaded`, `memory_bytes` that it takes at
+        most, and `tokens_per_second` of its last answers. Raises ModelNotFound."""
+        model = self.model(name)
+        base, _ = split_adapter(model.capabilities.name)  # one with an adapter is in the processes of the other
+        loaded = None if self._residents is None else {one.name: one.bytes for one in self._residents()}
+        pace = self._paces[id(model)].tokens_per_second
+        return {
+            "loaded": None if loaded is None else base in loaded,
+            "memory_bytes": (loaded or {}).get(base),
+            "tokens_per_second": None if pace is None else round(pace, 1),
+        }
 
     def _heard(self, model: Model, event: requests.Event) -> None:
         """From the thread of whoever listens. Counting, or another model, tells nothing of the default one."""

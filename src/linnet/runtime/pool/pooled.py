@@ -15,6 +15,7 @@ from linnet.requests import Capabilities, Done, Event, Request
 from linnet.runtime.health import Health
 from linnet.runtime.pool.line import Ticket
 from linnet.runtime.pool.resident import Loadable, Slot
+from linnet.runtime.supervisor import Supervisor
 
 
 class Lender(Protocol):
@@ -59,6 +60,11 @@ class PooledModel:
     def capabilities(self) -> Capabilities:
         """With the context that it has now, if it is loaded, else the configured one."""
         return self._slot().capabilities(self._name)
+
+    @property
+    def supervisor(self) -> Supervisor | None:
+        """Of the processes that it has now, for those who want to look; None of a model without."""
+        return getattr(self._slot().model, "supervisor", None)
 
     def fingerprint(self) -> str:
         """SHA-256 of the file that is loaded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from linnet.interfaces.cli import options
-from linnet.interfaces.cli.eval import bfcl, examples, gsm8k, router, spans, tools
+from linnet.interfaces.cli.eval import bfcl, examples, gsm8k, infill, router, spans, tools
 
 app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
 
@@ -14,4 +14,5 @@ app.command(epilog=bfcl.EXAMPLE)(options.sandboxed(bfcl.bfcl))
 app.command(epilog=tools.EXAMPLE)(options.sandboxed(tools.tools))
 app.command(epilog=spans.EXAMPLE)(options.sandboxed(spans.spans))
 app.command(epilog=router.EXAMPLE)(options.sandboxed(router.router))
+app.command(epilog=infill.EXAMPLE)(options.sandboxed(infill.infill))
 app.command(epilog=gsm8k.EXAMPLE)(options.sandboxed(gsm8k.gsm8k))

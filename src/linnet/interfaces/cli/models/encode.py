@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from linnet.errors import InputInvalid
-from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli import options, output, progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,7 +91,7 @@ def _to(
 
     wanted = kind(to)
     count = threads or governor.threads(probe.probe(), probe.contention()).decode
-    with _bar() as at:
+    with progress.bar() as at:
         record, made = encode_as(
             model,
             wanted,
@@ -133,7 +130,7 @@ def _for_host(
     from linnet.models.encodings import Encodings
 
     wish = host.Wish(mixes.mix(mix), tuple(types), threads, host.ROUNDS if rounds is None else rounds, *room)
-    with _bar() as at:
+    with progress.bar() as at:
         found = host.choose(model, wish, host.Watch(output.complain, at))
     path = str(Encodings().blob(found.sha256)) if found.sha256 else None
     if not as_json:
@@ -193,7 +190,7 @@ def _table(*headings: str) -> Table:
     return table
 
 
-# --- what is given, and what is seen meanwhile ---------------------------------------------------
+# --- what is given -------------------------------------------------------------------------------
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -206,31 +203,3 @@ def _bytes(text: str | None) -> int | None:
     if not found:
         raise InputInvalid(f"{text[:40]!r} is no size", hint="Write bytes, or 800M, or 1.5GiB.", given=text[:40])
     return int(float(found[1]) * _UNITS[found[2].upper()])
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[Callable[[str, float], None]]:
-    """A bar on a terminal, one step at a time; in a pipe a line when a step begins."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield _line()
-        return
-    from rich import progress
-    from rich.console import Console
-
-    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.TaskProgressColumn())
-    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking at the model", total=1.0)
-        yield lambda what, share: bar.update(task, description=output.printable(what), completed=min(1.0, share))
-
-
-def _line() -> Callable[[str, float], None]:
-    before = ""
-
-    def at(what: str, share: float) -> None:
-        nonlocal before
-        if what != before:
-            before = what
-            output.complain(f"{what} ...")
-
-    at("looking at the model", 0.0)
-    return at

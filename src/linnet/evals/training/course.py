@@ -1,0 +1,92 @@
+"""Examples in the order in which they are learned from: the same for the same seed, and from any place on.
+
+Hides epochs: each goes through all examples in another order. A place is how many examples have been used so far.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from linnet.errors import InputInvalid
+from linnet.evals.training.asking import Render, lessons
+from linnet.evals.training.example import Example
+from linnet.evals.training.lesson import Kind
+from linnet.evals.training.pack import Pack, Told, packs
+from linnet.evals.training.tokens import Tokens
+
+LONGEST = 1_536
+"""Tokens of a lesson's text; longer ones are passed over."""
+
+
+class Course:
+    """Turns examples into packs. `passed_over` counts lessons that were passed over because of their length."""
+
+    def __init__(
+        self, examples: Sequence[Example], tokens: Tokens, render: Render, kinds: Sequence[Kind], seed: int, size: int
+    ) -> None:
+        self._examples, self._tokens, self._render = examples, tokens, render
+        self._kinds, self._seed, self._size = kinds, seed, size
+        self.passed_over = 0
+
+    def packs(self, place: int) -> Iterator[tuple[Pack, int]]:
+        """`(pack, place behind it)`, without an end. Raises InputInvalid where there is nothing to learn."""
+        for pack, count in packs(self._groups(place), self._size):
+            place += count
+            yield pack, place
+
+    def all(self) -> list[Pack]:
+        """Every example once, as they stand."""
+        return [pack for pack, _ in packs(map(self._told, self._examples), self._size)]
+
+    def _groups(self, place: int) -> Iterator[list[Told]]:
+        count = len(self._examples)
+        barren = 0
+        while barren < max(1, count):
+            epoch, number = divmod(place, count) if count else (0, 0)
+            order = _order(count, self._seed, epoch)
+            for index in order[number:]:
+                told = self._told(self._examples[index])
+                barren = 0 if told else barren + 1
+                yield told
+                place += 1
+        raise InputInvalid("there is nothing to learn from these examples", hint="See docs/training.md.")
+
+    def _told(self, example: Example) -> list[Told]:
+        found = []
+        for lesson in lessons(example, self._render, self._kinds):
+            texts = tuple(self._tokens.spelled(lesson))
+            if all(len(text.ids) <= LONGEST and text.ids for text in texts):
+                found.append(Told(lesson, texts))
+            else:
+                self.passed_over += 1
+        return found
+
+
+def _order(count: int, seed: int, epoch: int) -> list[int]:
+    order = list(range(count))
+    random.Random(f"{seed}:{epoch}").shuffle(order)
+    return order
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Examples to learn from, to look at meanwhile, and to judge by at the end; no request is in two of them."""
+
+    learn: tuple[Example, ...]
+    look: tuple[Example, ...]
+    judge: tuple[Example, ...]
+
+
+def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int = 60) -> Parts:
+    """A tenth to look at and a tenth to judge by, at most so many; in an order that the seed decides."""
+    requests: dict[str, list[Example]] = {}
+    for example in examples:
+        requests.setdefault(example.request, []).append(example)
+    order = list(requests)
+    random.Random(f"{seed}:split").shuffle(order)
+    looked, judged = (min(most, len(order) // 10) for most in (look, judge))
+    several = order[:looked], order[looked : looked + judged], order[looked + judged :]
+    to_look, to_judge, to_learn = (tuple(e for r in part for e in requests[r]) for part in several)
+    return Parts(to_learn, to_look, to_judge)

@@ -1,0 +1,107 @@
+"""What a training is to be, what it will take, and how fast it learns at each step: numbers only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from linnet.errors import OutOfMemory
+from linnet.evals.training.asking import KINDS
+from linnet.evals.training.lesson import Kind
+from linnet.evals.training.weights import Shape
+from linnet.hardware.budget import size
+
+CHECKING = 0.1
+"""Share of the time that goes into looking at held-out examples."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`minutes` of training, unless `steps` says how many there are; each step learns from about `tokens` tokens.
+
+    `rate` is the highest learning rate, reached after the first `warm` of the steps, then falling as a cosine to a
+    tenth of itself. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length.
+    After `patience` looks at the held-out examples that were no better than the best, it ends.
+    """
+
+    minutes: float = 20.0
+    seed: int = 0
+    rank: int = 16
+    alpha: float = 32.0
+    rate: float = 1e-3
+    warm: float = 0.05
+    clip: float = 1.0
+    tokens: int = 768
+    patience: int = 6
+    kinds: tuple[Kind, ...] = KINDS
+    steps: int | None = None
+
+    def describe(self) -> dict[str, Any]:
+        return {**asdict(self), "kinds": list(self.kinds)}
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Of the step with this number, from 0."""
+        warming = max(1, round(self.warm * steps))
+        if step < warming:
+            return self.rate * (step + 1) / warming
+        share = (step - warming) / max(1, steps - warming)
+        return self.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * min(1.0, share))) / 2)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was measured before the start: `step_seconds` for `tokens` computed and `spelled` of text in each step;
+    `check_seconds` for a look at the held-out examples, every `check_every` steps; `peak_bytes` of memory.
+
+    `steps` are planned.
+    """
+
+    steps: int
+    check_every: int
+    step_seconds: float
+    check_seconds: float
+    tokens: float
+    spelled: float
+    peak_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        return self.steps * (self.step_seconds + self.check_seconds / self.check_every)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "seconds": self.seconds,
+            "tokens_per_second": self.tokens / self.step_seconds,
+            "spelled_per_second": self.spelled / self.step_seconds,
+        }
+
+
+def estimate(
+    recipe: Recipe, step_seconds: float, check_seconds: float, tokens: float, spelled: float, peak_bytes: int
+) -> Estimate:
+    """The steps that the time allows, with looks in between that take `CHECKING` of it."""
+    every = max(5, math.ceil(check_seconds / step_seconds * (1 - CHECKING) / CHECKING))
+    steps = recipe.steps
+    if steps is None:
+        steps = max(1, int(recipe.minutes * 60 / (step_seconds + check_seconds / every)))
+    return Estimate(steps, min(every, steps), step_seconds, check_seconds, tokens, spelled, peak_bytes)
+
+
+def needed_bytes(shape: Shape, recipe: Recipe) -> int:
+    """About the memory that training takes: weights of 16 bits, the adapter four times in 32 (itself, the best so
+    far, two moments), what each token leaves behind in each block, and a quarter of the tokens' logits."""
+    between = shape.inner + shape.width
+    learned = shape.blocks * recipe.rank * (4 * shape.width + 3 * between + 2 * shape.width)
+    kept = 2 * recipe.tokens * shape.blocks * (20 * shape.width + 10 * shape.inner)
+    masks = 2 * recipe.tokens * recipe.tokens * shape.heads
+    logits = 3 * 4 * shape.vocabulary * recipe.tokens // 4
+    return 300_000_000 + 2 * shape.parameters + 4 * 4 * learned + kept + masks + logits
+
+
+def check_memory(needed: int, available: int | None) -> None:
+    """Raises OutOfMemory."""
+    if available is not None and needed > available:
+        message = f"training takes about {size(needed)} of memory, {size(available)} are free"
+        raise OutOfMemory(message, hint="Use a lower --rank, or end what else holds memory.", needed_bytes=needed)

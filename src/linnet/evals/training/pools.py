@@ -1,0 +1,332 @@
+"""Values for slots: each as a request says it, and as an argument has it.
+
+Hides which words and forms there are for a kind of value. What a pool has drawn it hardly ever draws again, so that
+two arguments of one request differ mostly, and units of one request measure the same.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from linnet.evals.training import amounts, times
+from linnet.evals.training.catalogue import load, split
+
+_TRIES = 6
+_TWICE = 0.15
+"""How often a value that comes twice stays: `two rooms for two nights`."""
+_JOINTS = ("{} and {}",) * 10 + ("{}, {}",) * 3 + ("{} & {}",)
+_LONG_JOINTS = (*_JOINTS, *("{}, and {}",) * 5)
+_ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
+
+
+@dataclass(frozen=True)
+class Said:
+    """`text` stands in the request, `value` among the arguments. A firm text keeps its capitals."""
+
+    text: str
+    value: Any
+    firm: bool = False
+
+    def lowered(self) -> Said:
+        """The same by somebody who uses no capitals. A value that is what is said goes along."""
+        if self.firm:
+            return self
+        text = self.text.lower()
+        if isinstance(self.value, str) and self.value in self.text:
+            return replace(self, text=text, value=self.value.lower())
+        if isinstance(self.value, list) and all(isinstance(v, str) and v in self.text for v in self.value):
+            return replace(self, text=text, value=[v.lower() for v in self.value])
+        return replace(self, text=text)
+
+
+class Pool:
+    """The values of one request."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._used: set[str] = set()
+        self._measure = draw.choice(tuple(_words("units")))
+
+    def value(self, kind: str, schema: Mapping[str, Any], form: str = "") -> Said:
+        """A value of a kind that goes with a schema: one of its options, in its range, of its type. `form` is that
+        of strftime for a date. For the kind `yes` there is no text: its slot has ways to say yes and no."""
+        for _ in range(_TRIES):
+            said = _without_article(self._once(kind, schema, form))
+            if said.text.lower() not in self._used or self._draw.random() < _TWICE:
+                break
+        self._used.add(said.text.lower())
+        return said
+
+    def _once(self, kind: str, schema: Mapping[str, Any], form: str) -> Said:
+        if schema.get("enum"):
+            return self._option(list(schema["enum"]), kind)
+        if kind.startswith("["):
+            return self._list(kind[1:-1], schema)
+        if kind.startswith("~"):
+            return Said(text := self._draw.choice(kind[1:].split("|")), text)
+        name, *bounds = kind.split(":")
+        if name in ("int", "num", "money", "percent", "year"):
+            return self._number(name, bounds, schema)
+        if name == "yes":
+            return Said("", self._draw.random() < 0.6)
+        if name == "date":
+            return Said(*times.date(self._draw, form or "%Y-%m-%d"), firm=True)
+        if name == "code":
+            return _firm(self._code(bounds[0]))
+        make = _MAKERS.get(name)
+        return make(self._draw) if make else self._word(name)
+
+    # --- options and units
+
+    def _option(self, options: list[Any], kind: str) -> Said:
+        """One of the options, in the words that people have for it. Of units, one that measures the same."""
+        if kind in ("unit", "unit2"):
+            alike = [option for option in options if plain_option(option) in _words("units")[self._measure]]
+            if not alike:
+                self._measure = next((m for m, words in _words("units").items() if _meet(options, words)), "")
+                alike = [
+                    option for option in options if plain_option(option) in _words("units").get(self._measure, ())
+                ]
+            options = [option for option in alike if f" {option}" not in self._used] or options
+        option = self._draw.choice(options)
+        self._used.add(f" {option}")
+        plain = plain_option(option)
+        others = _words("words").get(plain, ())
+        return Said(self._draw.choice(others) if others and self._draw.random() < 0.4 else plain, option, firm=True)
+
+    def _unit(self) -> Said:
+        return self._option(list(_words("units")[self._measure]), "unit")
+
+    # --- numbers, codes, lists
+
+    def _number(self, name: str, bounds: list[str], schema: Mapping[str, Any]) -> Said:
+        low = float(bounds[0]) if len(bounds) > 1 else 1.0
+        high = float(bounds[1]) if len(bounds) > 1 else 50.0
+        low, high = schema.get("minimum", low), schema.get("maximum", max(high, schema.get("minimum", low) + 1))
+        whole = schema.get("type") == "integer"
+        if name == "year":
+            return Said(str(year := self._draw.randint(int(low), int(high))), year)
+        if name == "money":
+            return Said(*amounts.money(self._draw, low, high, whole), firm=True)
+        if name == "percent":
+            return Said(*amounts.percent(self._draw, int(low), int(high), whole))
+        if name == "int" or whole:
+            return Said(*amounts.integer(self._draw, int(low), max(int(low), int(high))))
+        return Said(*amounts.decimal(self._draw, low, high, int(bounds[2]) if len(bounds) > 2 else 1))
+
+    def _code(self, pattern: str) -> str:
+        kinds = {"L": string.ascii_uppercase, "#": string.digits}
+        if pattern == "%":
+            return self._draw.choice("abcdefgh") + self._draw.choice("12345678")
+        if self._draw.random() < 0.15:
+            pattern = pattern.replace("-", "")
+        return "".join(self._draw.choice(kinds[c]) if c in kinds else c for c in pattern)
+
+    def _list(self, kind: str, schema: Mapping[str, Any]) -> Said:
+        inner = schema.get("items")
+        inner = inner if isinstance(inner, Mapping) else {}
+        least, most = int(schema.get("minItems", 2)), int(schema.get("maxItems", 5))
+        count = min(max(least, self._draw.choice((1, 2, 2, 2, 3, 3, 3, 4, 5)) if kind == "grocery" else 0), most)
+        count = count or min(max(least, self._draw.choice((2, 2, 3, 3, 4))), most)
+        found = {said.text.lower(): said for said in (self.value(kind, inner) for _ in range(count))}
+        parts = list(found.values())
+        values = [part.value for part in parts]
+        if all(isinstance(v, int | float) for v in values):
+            parts = [replace(part, text=str(part.value)) for part in parts]
+            if self._draw.random() < 0.2:
+                return Said(f"[{', '.join(str(v) for v in values)}]", values, firm=True)
+        return Said(self.joined([part.text for part in parts]), values, any(part.firm for part in parts))
+
+    def joined(self, parts: list[str]) -> str:
+        """Words as an enumeration: `a, b and c`."""
+        if len(parts) < 2:
+            return "".join(parts)
+        joint = self._draw.choice(_JOINTS if len(parts) < 3 else _LONG_JOINTS)
+        return joint.format(", ".join(parts[:-1]), parts[-1])
+
+    def _word(self, name: str) -> Said:
+        """From a list of words; of a code, what it stands for."""
+        if name in ("unit", "unit2"):
+            return self._unit()
+        if name in ("currency", "langcode", "countrycode", "currencyname", "language"):
+            codes = _words("codes")
+            table = codes[{"currencyname": "currency", "language": "langcode"}.get(name, name)]
+            words, _, code = self._draw.choice(table).partition(":")
+            if name in ("currencyname", "language"):
+                return Said(words, words)
+            return _firm(code) if name == "currency" and self._draw.random() < 0.4 else Said(words, code)
+        name = {"zone2": "zone"}.get(name, name)
+        return Said(text := self._draw.choice(_pool(name)), text, name in _FIRM)
+
+
+_FIRM = frozenset(("handle", "branch", "repo", "table", "column", "host", "ticker", "formula"))
+
+
+def plain_option(option: Any) -> str:
+    """An option as it is said: `first_class`, `firstClass` and `FIRST-CLASS` are first class."""
+    text = str(option)
+    if re.fullmatch(r"[A-Z]{1,3}|\W+|.*\d.*", text):
+        return text
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", text)
+    return spaced if spaced.istitle() else spaced.lower()
+
+
+def _without_article(said: Said) -> Said:
+    """A value is the thing that is said, without the article in front of it: `the dishwasher` is dishwasher."""
+    if isinstance(said.value, str) and said.value in said.text and said.text[0] not in "\"'“":
+        return replace(
+            said, value=_ARTICLE.sub("", said.value, count=1) if _ARTICLE.match(said.value) else said.value
+        )
+    return said
+
+
+def _meet(options: list[Any], words: tuple[str, ...]) -> bool:
+    return sum(plain_option(option) in words for option in options) > 1
+
+
+def _firm(text: str) -> Said:
+    return Said(text, text, firm=True)
+
+
+@cache
+def _pool(name: str) -> tuple[str, ...]:
+    told = load("pools.toml")[name]
+    return split(told) if ";" in told else tuple(told.split())
+
+
+@cache
+def _words(table: str) -> dict[str, tuple[str, ...]]:
+    return {key: split(told) for key, told in load("pools.toml")[table].items()}
+
+
+# --- values that are put together ----------------------------------------------------------------
+
+
+def _person(draw: random.Random) -> Said:
+    first, last = draw.choice(_pool("first")), draw.choice(_pool("last"))
+    title = draw.choice(_pool("titles"))
+    text = draw.choice((f"{first} {last}", f"{first} {last}", f"{first} {last}", first, f"{title} {last}"))
+    return Said(text, text)
+
+
+def _email(draw: random.Random) -> Said:
+    first, last = draw.choice(_pool("first")).lower(), draw.choice(_pool("last")).lower()
+    local = draw.choice((f"{first}.{last}", f"{first[0]}{last}", first, f"{last}{draw.randint(1, 99)}"))
+    return _firm(f"{local}@{draw.choice(_pool('domain_name'))}")
+
+
+def _phone(draw: random.Random) -> Said:
+    digits = "".join(draw.choice(string.digits) for _ in range(7))
+    return _firm(draw.choice(("555-{}-{}", "+44 20 {} {}", "0{}/{}", "(212) {}-{}")).format(digits[:3], digits[3:]))
+
+
+def _street(draw: random.Random) -> Said:
+    street = f"{draw.randint(1, 240)} {draw.choice(_pool('street_name'))}"
+    text = draw.choice((street, street, f"{street}, {draw.choice(_pool('city')).split(',')[0]}"))
+    return Said(text, text)
+
+
+def _named(ending: str) -> Callable[[random.Random], Said]:
+    def make(draw: random.Random) -> Said:
+        adjective, noun = draw.choice(_pool("adjective")), draw.choice(_pool("noun"))
+        end = draw.choice(_pool(ending))
+        end = draw.choice((f"{adjective} {noun}", f"{noun} {end}", f"{draw.choice(_pool('last'))}'s {end}"))
+        return Said(end, end)
+
+    return make
+
+
+def _company(draw: random.Random) -> Said:
+    text = draw.choice(_pool("company_head"))
+    text += f" {draw.choice(_pool('company_end'))}" if draw.random() < 0.7 else ""
+    return Said(text, text)
+
+
+def _product(draw: random.Random) -> Said:
+    text = draw.choice(_pool("product_b"))
+    text = f"{draw.choice(_pool('product_a'))} {text}" if draw.random() < 0.7 else text
+    return Said(text, text)
+
+
+def _file(draw: random.Random, ends: str = "file_ext") -> Said:
+    stem = draw.choice(_pool("file_stem"))
+    stem = f"{stem}{draw.choice(('_', '-', ''))}{draw.randint(2, 40)}" if draw.random() < 0.3 else stem
+    return _firm(f"{stem}.{draw.choice(_pool(ends))}")
+
+
+def _path(draw: random.Random) -> Said:
+    parts = draw.sample(_pool("path_part"), draw.randint(1, 3))
+    return _firm(
+        draw.choice(("/", "", "~/", "./")) + "/".join(parts) + draw.choice(("", "/") if parts[1:] else ("/",))
+    )
+
+
+def _url(draw: random.Random) -> Said:
+    tail = "/".join(draw.sample(_pool("path_part"), draw.randint(0, 2)))
+    return _firm(
+        f"https://{draw.choice(('www.', 'news.', ''))}{draw.choice(_pool('domain_name'))}/{tail}".rstrip("/")
+    )
+
+
+def _version(draw: random.Random) -> Said:
+    return _firm(f"{draw.choice(('', 'v'))}{draw.randint(0, 9)}.{draw.randint(0, 20)}.{draw.randint(0, 9)}")
+
+
+def _quoted(pool: str, bare: float) -> Callable[[random.Random], Said]:
+    def make(draw: random.Random) -> Said:
+        text = draw.choice(_pool(pool))
+        if draw.random() < bare:
+            return Said(text, text)
+        marks = ('"{}"', "“{}”") if "'" in text else ('"{}"', '"{}"', "'{}'", "“{}”")
+        return Said(draw.choice(marks).format(text), text)
+
+    return make
+
+
+def _day(draw: random.Random) -> Said:
+    return Said(*times.day(draw))
+
+
+def _clock(draw: random.Random) -> Said:
+    return Said(text := times.clock(draw), text)
+
+
+def _clock24(draw: random.Random) -> Said:
+    return Said(*times.clock24(draw), firm=True)
+
+
+def _moment(draw: random.Random) -> Said:
+    return Said(*times.moment(draw))
+
+
+_MAKERS: dict[str, Callable[[random.Random], Said]] = {
+    "person": _person,
+    "email": _email,
+    "phone": _phone,
+    "street": _street,
+    "venue": _named("venue_end"),
+    "hotel": _named("hotel_end"),
+    "company": _company,
+    "product": _product,
+    "file": _file,
+    "image": lambda draw: _file(draw, "image_ext"),
+    "path": _path,
+    "url": _url,
+    "version": _version,
+    "message": _quoted("message", 0.0),
+    "title": _quoted("title", 0.3),
+    "book": _quoted("book", 0.6),
+    "film": _quoted("film", 0.6),
+    "song": _quoted("song", 0.6),
+    "word": _quoted("word", 0.6),
+    "day": _day,
+    "clock": _clock,
+    "time24": _clock24,
+    "moment": _moment,
+}

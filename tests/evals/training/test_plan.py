@@ -1,0 +1,127 @@
+"""Numbers of a training, its recipe in a file, and when an adapter is better: no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linnet.calling.profile import Way
+from linnet.errors import InputInvalid, OutOfMemory
+from linnet.evals.harness import Case, Outcome
+from linnet.evals.training.course import split
+from linnet.evals.training.example import Example
+from linnet.evals.training.held_out import Comparison, Side, case_of
+from linnet.evals.training.plan import Recipe, check_memory, estimate, needed_bytes
+from linnet.evals.training.recipe import making_of
+from linnet.evals.training.weights import Shape
+from linnet.messages import ToolCall, ToolSpec
+
+SMOLLM = Shape(30, 576, 1536, 9, 3, 49152, 8192, 1e5, 1e-5, True)
+
+
+def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
+    recipe = Recipe(rate=1.0, warm=0.1)
+    rates = [recipe.rate_at(step, 100) for step in range(100)]
+    assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and max(rates) == 1.0
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert 0.1 <= rates[-1] < 0.102
+
+
+def test_the_time_is_shared_between_steps_and_looks() -> None:
+    found = estimate(Recipe(minutes=10), 2.0, 9.0, 700.0, 1400.0, 1)
+    assert found.check_every * found.step_seconds >= 9 * found.check_seconds
+    assert 570 < found.seconds <= 600
+    assert found.describe()["spelled_per_second"] == 700.0
+    assert estimate(Recipe(steps=7), 2.0, 9.0, 700.0, 1400.0, 1).steps == 7
+    assert estimate(Recipe(minutes=0.01), 60.0, 600.0, 7.0, 7.0, 1).steps == 1
+
+
+def test_memory_is_refused_before_anything_is_loaded() -> None:
+    needed = needed_bytes(SMOLLM, Recipe())
+    assert 1.2e9 < needed < 3e9, "about what was measured: docs/training.md"
+    check_memory(needed, needed)
+    check_memory(needed, None)
+    with pytest.raises(OutOfMemory):
+        check_memory(needed, needed - 1)
+
+
+# --- recipes -------------------------------------------------------------------------------------
+
+
+def test_options_go_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text('name = "home"\nmade = 9\n[recipe]\nseed = 3\nminutes = 5\n')
+    found = making_of(file, {"minutes": 7.0, "base": "default"})
+    assert (found.name, found.base, found.made) == ("home", "default", 9)
+    assert (found.recipe.seed, found.recipe.minutes, found.recipe.rank) == (3, 7.0, Recipe().rank)
+    assert making_of(None, {}).named(["my tools.py"], None) == "my-tools"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nmae = 'x'", "nmae"),
+        ("[recipe]\nminuets = 3", "minuets"),
+        ("[recipe]\nkinds = ['guess']", "kinds"),
+        ("recipe = 3", "not a table"),
+        ("a = ", "no TOML"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text(text)
+    with pytest.raises(InputInvalid, match=told):
+        making_of(file, {})
+
+
+def test_the_general_recipe_can_be_read() -> None:
+    import linnet.evals.training
+
+    path = Path(linnet.evals.training.__file__).with_name("data") / "general.toml"
+    found = making_of(path, {})
+    assert found.name == "general" and found.made > 2_000 and found.examples >= 10_000
+
+
+# --- parts and judgement -------------------------------------------------------------------------
+
+PAINT = ToolSpec(
+    "paint",
+    "Paint a wall.",
+    {
+        "type": "object",
+        "properties": {"colour": {"type": "string"}, "coats": {"type": "integer", "default": 2}},
+        "required": ["colour"],
+    },
+)
+
+
+def test_no_request_is_in_two_parts() -> None:
+    examples = [Example((PAINT,), f"paint it {n % 70}") for n in range(140)]
+    parts = split(examples, 1)
+    sides = [{e.request for e in part} for part in (parts.learn, parts.look, parts.judge)]
+    assert sum(map(len, sides)) == len(set().union(*sides)) == 70
+    assert sum(len(part) for part in (parts.learn, parts.look, parts.judge)) == 140
+    assert split(examples, 1) == parts != split(examples, 2)
+    assert len(split(examples, 1, judge=3).judge) == 6, "a request that is there twice is held out twice"
+
+
+def test_a_default_that_is_said_is_right_as_well() -> None:
+    case = case_of(0, Example((PAINT,), "paint it red", (ToolCall("paint", {"colour": "red"}),)))
+    assert case.expected == ({"name": "paint", "arguments": {"colour": ["red"], "coats": [2, ""]}},)
+    assert case_of(0, Example((PAINT,), "hello")).want == "none"
+
+
+def side(calls: str, none: str = "") -> Side:
+    """`1` for a request that came out right, `0` for one that did not."""
+    marks = [("calls", mark) for mark in calls] + [("none", mark) for mark in none]
+    cases = [(Case(str(n), "x", want=want), mark) for n, (want, mark) in enumerate(marks)]  # type: ignore[arg-type]
+    return Side(Way(), tuple(Outcome(case, (), "" if mark == "1" else "wrong", 0.1) for case, mark in cases))
+
+
+def test_an_adapter_must_be_better_and_keep_from_calling() -> None:
+    assert Comparison((side("1100"),), (side("1110"),)).why_not == ""
+    assert "right on 2 of 4" in Comparison((side("1100"),), (side("0011"),)).why_not
+    lost = Comparison((side("0000", "11"),), (side("1111", "10"),))
+    assert "keeps from calling on 1 of 2" in lost.why_not
+    assert 0 < lost.p < 1 and lost.describe()["after"][0]["right"] == 5
