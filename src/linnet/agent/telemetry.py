@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from linnet.agent.question import Question
 from linnet.agent.result import Result
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from linnet.agent.events import TurnEvent, Watch
     from linnet.agent.within import Within
+
+E = TypeVar("E")
 
 PROVIDER = "linnet"
 
@@ -82,6 +84,25 @@ class Telemetry:
             recorder.result(result)
             return result
 
+    def served(self, within: Within, events: Iterator[E]) -> Iterator[E]:
+        """The events of one request to a server that is no turn of an agent, whose span has what the model was asked
+        below it. Nothing is open while they are read, for whoever reads may do so in any context."""
+        from opentelemetry.trace import SpanKind
+
+        model = within.capabilities.name
+        asked = {"gen_ai.provider.name": PROVIDER, "gen_ai.request.model": model}
+        span = self._tracer.start_span(f"serve {model}", kind=SpanKind.SERVER, attributes=asked)
+        recorder = Recorder(self._tracer, span, within, self._texts)
+        try:
+            yield from events
+        except BaseException as error:
+            recorder.failed(error)
+            raise
+        else:
+            recorder.asked()
+        finally:
+            span.end()
+
 
 class Recorder:
     """The spans of one turn, told of its events."""
@@ -121,8 +142,17 @@ class Recorder:
         self._end_tool()
         code = error.code if isinstance(error, LinnetError) else type(error).__name__
         self._fail(self._span, code, str(error))
+        self.asked()
+
+    def asked(self) -> None:
+        """What the model was asked until now, and the steps that were told, below the span."""
+        from opentelemetry.trace import use_span
+
         questions = self._within.questions
-        self._write(trace(self._steps, questions, self._within.now(), sum((q.usage for q in questions), Usage())))
+        usage = sum((q.usage for q in questions), Usage())
+        self._span.set_attributes(_tokens(usage))
+        with use_span(self._span, record_exception=False, set_status_on_exception=False):
+            self._write(trace(self._steps, questions, self._within.now(), usage))
 
     # --- tools: while they run ---------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ def fit(weights_bytes: int, kv_per_token: int, available: int | None, wanted_con
     return Fit(room, False, fixed + room * kv_per_token, f"{need}; {room} tokens fit")
 
 
-def plan(shape: Shape, available: int | None, wanted: int, cache: str = DEFAULT_CACHE) -> Fit:
+def plan(shape: Shape, available: int | None, wanted: int, cache: str = "") -> Fit:
     """The largest context up to the wanted one that `available` bytes hold; unknown memory holds all.
 
     Weights count in full: mapped pages can be dropped, but every token reads all of them again. Pages that were
@@ -91,7 +91,7 @@ def plan(shape: Shape, available: int | None, wanted: int, cache: str = DEFAULT_
     return Fit(0, False, least, f"{need}; even {CONTEXT_LEAST} tokens need {size(least)}", by_cache)
 
 
-def largest(shape: Shape, usable: int, most: int, cache: str = DEFAULT_CACHE) -> int:
+def largest(shape: Shape, usable: int, most: int, cache: str = "") -> int:
     """The largest context up to `most` for which these bytes are enough, in steps; 0 if none is."""
     if footprint(shape, most, cache).needed <= usable:
         return most

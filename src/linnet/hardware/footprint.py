@@ -37,7 +37,7 @@ _PAD = 256
 _PROCESS = 55 * MIB
 """Python, NumPy, llguidance and the engine's libraries: 51 MiB after all imports, 4 more once it has answered."""
 
-_PER_TOKEN, _PER_MERGE = 164 + 380, 170
+_PER_TOKEN, _PER_MERGE = 164 + 150, 170
 """Bytes for each token of the vocabulary, in the engine's tables and in those of constrained decoding (which are
 made with the first constraint), and for each merge of its tokeniser."""
 
@@ -62,7 +62,8 @@ class Shape:
     out for this processor, and `idle` the mapped ones that it never reads again after it has made the copy.
     `width`, `inner` and `attended` are elements that one token takes in the stream between layers, inside a feed
     forward part, and as queries, keys and values together. `merges` are those of the tokeniser,
-    `heads` those that query.
+    `heads` those that query, `cache` how keys and values
+    are kept.
     """
 
     weights: int
@@ -75,12 +76,19 @@ class Shape:
     copied: int = 0
     idle: int = 0
     heads: int = 0
+    cache: str = DEFAULT_CACHE
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the file is to be mapped: not where most of it would lie beside its copy, and not be read again."""
+        return 2 * self.idle <= self.weights
 
 
 @dataclass(frozen=True)
 class Footprint:
     """Bytes of one worker by what they are for.
 
+    `weights` are mapped; `copied` is laid out anew for this processor, or read where the file is not mapped.
     `scoring` is what comes on top when as many logits are wanted as a step may want: when texts are scored; `parked`
     are the computed prefixes that come to be kept beside the KV cache.
     """
@@ -117,22 +125,24 @@ class Footprint:
         return {**asdict(self), "resident": self.resident, "peak": self.peak, "needed": self.needed}
 
 
-def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footprint:
+def footprint(shape: Shape, context: int, cache: str = "") -> Footprint:
     """The memory of a worker with this context, in tokens over all sequences, and this type of KV cache.
+
+    "" is the model's own type.
 
     Weights count in full, for every token reads all of them. So do layers with a sliding window: the engine lays
     out their whole past, and the windows of all sequences together are longer than most contexts.
     """
-    cells = padded(context)
-    scratch = _scratch(shape, cells, one_pass(shape.heads, context, cache))
+    cells, cache = padded(context), cache or shape.cache
+    scratch = _scratch(shape, cells, cache, one_pass(shape.heads, context, cache))
     row = 4 * shape.vocabulary
     cells_bytes = cache_bytes(shape, cells, cache)
     states = 4 * SEQUENCES * sum(block.state for block in shape.blocks)
     return Footprint(
         process=_PROCESS,
         tables=_TABLES + shape.vocabulary * _PER_TOKEN + shape.merges * _PER_MERGE,
-        weights=shape.weights,
-        copied=shape.copied,
+        weights=shape.weights if shape.mapped else 0,
+        copied=shape.copied if shape.mapped else shape.copied + shape.weights - shape.idle,
         cache=cells_bytes,
         states=states,
         compute=scratch,
@@ -140,13 +150,13 @@ def footprint(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> Footpri
         # logits lie where the scratch of the layers was; afterwards they are copied out, row by row
         scoring=max(0, ROWS * row - scratch) + max(0, ROWS - SEQUENCES) * row,
         parked=0 if states else min(LIMITS.parked_bytes, cells_bytes),
-        idle=shape.idle,
+        idle=shape.idle if shape.mapped else 0,
     )
 
 
-def cache_bytes(shape: Shape, context: int, cache: str = DEFAULT_CACHE) -> int:
+def cache_bytes(shape: Shape, context: int, cache: str = "") -> int:
     """Bytes of all keys and values: for each layer and cell as many elements as its KV heads are wide together."""
-    block, size = CACHE_TYPES[cache]
+    block, size = CACHE_TYPES[cache or shape.cache]
     elements = sum(layer.keys + layer.values for layer in shape.blocks)
     return padded(context) * elements * size // block
 
@@ -171,18 +181,19 @@ def padded(context: int) -> int:
     return -(-context // _PAD) * _PAD
 
 
-def _scratch(shape: Shape, cells: int, one_pass: bool) -> int:
+def _scratch(shape: Shape, cells: int, cache: str, one_pass: bool) -> int:
     """What one step of `STEP` tokens computes in: the wider of a layer's two halves, in 32-bit floats.
 
     In a feed forward part the gate, the values and their product are there together, in attention what goes in
     and out of it, and the products of queries and keys; beside each the stream twice, its activations once more as
-    the weights' own type wants them (about 9 bits), and the mask: four bytes for each token of the step and cell of
-    the cache, or two where there is one pass.
+    the weights' own type wants them (about 9 bits), the products once more in 16 bits where values are kept in them,
+    and the mask: four bytes for each token of the step and cell of the cache, or two where there is one pass.
     """
     attends = any(block.keys for block in shape.blocks)
     feed = 3 * shape.inner + 2 * shape.width
     attention = 2 * shape.attended + 2 * shape.width
     quantised = max(shape.inner, shape.width) * 9 // 32
     pairs = 0 if one_pass or not attends else products(shape.heads, cells)
+    pairs += pairs // 2 if cache in ("f16", "bf16") else 0
     mask = (2 if one_pass else 4) * STEP * cells if attends else 0
     return max(4 * STEP * feed, 4 * STEP * attention + pairs) + 4 * STEP * quantised + mask

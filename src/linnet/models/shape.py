@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from linnet.hardware.footprint import Block, Shape
+from linnet.hardware.footprint import DEFAULT_CACHE, Block, Shape
 from linnet.models.gguf import Header, Tensor
 
 
@@ -31,7 +31,13 @@ def shape_of(header: Header, features: Collection[str] = ()) -> Shape:
         copied=sum(tensor.size for tensor in copied) + _tied(header, features),
         idle=sum(tensor.size for tensor in copied if first <= tensor.offset < last),
         heads=max((own.number("attention.head_count", block) for block in blocks), default=0),
+        cache="f32" if _is_exact(header) else DEFAULT_CACHE,
     )
+
+
+def _is_exact(header: Header) -> bool:
+    """Whether no weight is rounded: keys and values are then not rounded either (docs/decisions/0027)."""
+    return bool(header.tensors) and all(tensor.type == "F32" for tensor in header.tensors)
 
 
 class _Own:

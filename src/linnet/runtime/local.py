@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from threading import Event as Flag
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import to_json
 
@@ -26,7 +26,7 @@ from linnet.models.family import Family
 from linnet.models.gguf import Header, ModelFile, open_model, read_header
 from linnet.models.integrity import checked_header
 from linnet.models.shape import shape_of
-from linnet.protocol import Load
+from linnet.protocol import CacheType, Load
 from linnet.requests import (
     Capabilities,
     Count,
@@ -105,6 +105,8 @@ def open_local(
             prefill_threads=counts.prefill,
             sandbox=confined,
             pooling=embedding.pooling_of(header, located.sha256 or store.recognised(file)),
+            mapped=shape.mapped,
+            cache=cast(CacheType, shape.cache),
         )
         shared = None if threads else governed.SHARED
         kept = Snapshots(store.recognised(file)) if snapshots else None

@@ -202,7 +202,7 @@ class Engine:
         return [[self._llama.logits(i) for i in indices] for indices in wanted]
 
     def _company(self, one: Entry) -> list[Entry]:
-        """What is computed beside a lone token and forgotten: nothing where there is a state, or the cache is full."""
+        """What is computed beside a lone token and forgotten: nothing beside a state, or in a full cache."""
         room = self._llama.context - self._cells.tree.cells - self._own()
         if not (self._llama.can_take_back and self._cells.free and room > 0):
             return []

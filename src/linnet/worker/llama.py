@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.errors import OutOfMemory, WorkerCrashed
-from linnet.hardware.footprint import one_pass
+from linnet.hardware.footprint import one_pass, padded
 from linnet.protocol import Adapter, Kind, Load
 from linnet.worker import tiles
 from linnet.worker.batch import LARGEST
@@ -61,7 +61,7 @@ class Llama:
     def __init__(self, load: Load, loading: Callable[[float], None]) -> None:
         self._c = bindings()
         self._c.llama_log_set(silence(), None)
-        self._model = self._load(load.model_fd, loading)
+        self._model = self._load(load, loading)
         self._vocab = self._c.llama_model_get_vocab(self._model)
         # before the context: it lays out its graphs with room for what adapters add
         self._adapters = {adapter.name: self._adapt(adapter) for adapter in load.adapters}
@@ -75,9 +75,9 @@ class Llama:
         self._size = self._c.llama_vocab_n_tokens(self._vocab)
         self.context = int(self._c.llama_n_ctx(self._context))
 
-    def _load(self, fd: int, loading: Callable[[float], None]) -> Any:
+    def _load(self, load: Load, loading: Callable[[float], None]) -> Any:
         params = self._c.llama_model_default_params()
-        params.load_mode = self._c.LLAMA_LOAD_MODE_MMAP
+        params.load_mode = self._c.LLAMA_LOAD_MODE_MMAP if load.mapped else self._c.LLAMA_LOAD_MODE_NONE
 
         def told(done: float, data: object) -> bool:
             loading(done)
@@ -86,7 +86,7 @@ class Llama:
         self._loading = self._c.llama_progress_callback(told)
         params.progress_callback = self._loading
         with tiles.used_well(self._c._lib), hearing() as words:
-            model = self._c.llama_model_load_from_file_ptr(_stream(fd), params)
+            model = self._c.llama_model_load_from_file_ptr(_stream(load.model_fd), params)
         if not model:
             raise refused("llama.cpp refused the model file", words)
         return model
@@ -100,7 +100,7 @@ class Llama:
 
     def _open(self, load: Load) -> Any:
         params = self._c.llama_context_default_params()
-        params.n_ctx = load.context
+        params.n_ctx = padded(load.context)  # as it rounds itself, but for the largest batch
         params.n_batch = params.n_ubatch = LARGEST
         params.n_seq_max = load.sequences
         params.n_threads, params.n_threads_batch = load.decode_threads, load.prefill_threads
@@ -139,7 +139,7 @@ class Llama:
         """The bytes that a token stands for; control tokens as their own text."""
         buffer = self._piece_buffer
         size = self._c.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, True)
-        return bytes(buffer.raw[: max(size, 0)])
+        return bytes(buffer[: max(size, 0)])
 
     def tokenise(self, text: str) -> list[int]:
         """Token ids of plain text: control tokens are not recognised, user-defined ones are."""
@@ -185,7 +185,7 @@ class Llama:
             vocab_ptr=self._vocab,
             tokenize_fptr=tokenize,
             eos_token=sorted(self.vocabulary.ends) or [int(self._c.llama_vocab_eos(self._vocab))],
-            slices=None,
+            slices=[],  # those that it would make take 11 MiB, and save no time here (docs/log.md)
         )
 
     # --- computing -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from linnet.evals.speed import bench, cases, texts
 from linnet.evals.speed.cases import Plan, Stand
 from linnet.evals.speed.measure import NotMeasured
+from linnet.limits import LIMITS
 from linnet.requests import Count, Usage, complete
 from linnet.schema import problems
 
@@ -90,6 +91,24 @@ def test_a_case_that_cannot_be_measured_is_told_and_the_others_go_on(
     assert list(bench.measure(too_long, report)) == ["prefill", "rule"]
     assert "context" in report.skipped["prefill"] and [one.name for one in report.measures] == ["rule"]
     assert json.dumps(report.describe())
+
+
+def test_streams_that_do_not_fit_together_are_told_behind_those_that_do(stand: Stand) -> None:
+    found = cases.streams(replace(stand, plan=replace(PLAN, streams=(1, 3), generate=155)))
+    assert next(found).at == 1
+    with pytest.raises(NotMeasured, match=r"3 answers together need 5.. tokens, and the context is 512"):
+        next(found)
+
+
+def test_the_smallest_context_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "CASES", {name: cases.CASES[name] for name in ("decode", "prefill", "call")})
+    with bench.opened("default", PLAN, context=LIMITS.context_least, threads=1, encoding="original") as (
+        small,
+        report,
+    ):
+        assert [*bench.measure(small, report)] == [*bench.CASES]
+    assert [one.label for one in report.measures] == ["decode", "prefill 32"]
+    assert report.skipped.keys() == {"call"}, "its prompt alone fits"
 
 
 @pytest.mark.parametrize(("others", "disturbed"), [([], False), ([0.1, 0.24], False), ([0.0, 0.25], True)])

@@ -21,6 +21,7 @@ from linnet.errors import KindUnsupported
 from linnet.evals.training.asking import Listener, lessons
 from linnet.evals.training.example import Example
 from linnet.evals.training.lesson import Lesson, Piece
+from linnet.evals.training.tokens import Tokens
 from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.models.gguf import Header, open_model
 from linnet.models.integrity import checked_header
@@ -117,9 +118,10 @@ def test_whole_calls_are_learned_as_they_are_asked_for() -> None:
 
 # --- ids -----------------------------------------------------------------------------------------
 
-tokenizers = pytest.importorskip("tokenizers", reason="the extra linnet[train] is not installed: tokenizers")
 
-from linnet.evals.training.tokens import Tokens  # noqa: E402
+@pytest.fixture
+def spelling() -> None:
+    pytest.importorskip("tokenizers", reason="the extra linnet[train] is not installed: tokenizers")
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +146,14 @@ def texts() -> Iterator[str]:
     yield from ("".join(rng.choice(letters) for _ in range(rng.randint(1, 30))) for _ in range(200))
 
 
+@pytest.mark.usefixtures("spelling")
 def test_ids_are_the_engines(header: Header, llama: Any) -> None:
     tokens = Tokens(header)
     different = [each for each in texts() if tokens.plain(each) != llama.tokenise(each)]
     assert different == []
 
 
+@pytest.mark.usefixtures("spelling")
 def test_control_tokens_are_cut_out_of_trusted_text_only(header: Header) -> None:
     tokens = Tokens(header)
     (mark,) = tokens.prompt((Segment("<|im_start|>", True),))
@@ -159,6 +163,7 @@ def test_control_tokens_are_cut_out_of_trusted_text_only(header: Header) -> None
     assert joined == [mark, *tokens.plain("user x")], "what stands between two of them is spelled as one"
 
 
+@pytest.mark.usefixtures("spelling")
 def test_what_is_forced_is_not_free(header: Header) -> None:
     lesson = Lesson("call", ((Segment("a", False),),), (Piece("[", False), Piece("{"), Piece('"name": "', False)))
     (spelled,) = Tokens(header).spelled(lesson)

@@ -5,7 +5,6 @@ Needs the extra `linnet[train]`.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,9 +18,6 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 
 import tiny
-
-torch = pytest.importorskip("torch", reason="the extra linnet[train] is not installed: torch")
-pytest.importorskip("gguf", reason="the extra linnet[train] is not installed: gguf")
 
 from linnet.errors import InputInvalid
 from linnet.evals.training import export
@@ -40,6 +36,9 @@ from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header
 from linnet.requests import Prompt, Score, Segment, complete
 from linnet.runtime.local import open_local
+
+torch = pytest.importorskip("torch", reason="the extra linnet[train] is not installed: torch")
+pytest.importorskip("gguf", reason="the extra linnet[train] is not installed: gguf")
 
 RECIPE = Recipe(steps=8, rank=4, alpha=8.0, tokens=512, rate=1e-2)
 
@@ -135,7 +134,7 @@ def test_killed_in_the_middle_it_goes_on_as_if_nothing_had_been(
     assert learned.progress.checks[-1].nats == pytest.approx(expected.progress.checks[-1].nats, rel=1e-5)
     for name, value in own.learned().items():
         assert torch.allclose(value, network.learned()[name], atol=1e-6), name
-    assert not [left for left in os.listdir(tmp_path) if left.startswith(".")]
+    assert not [left for left in tmp_path.iterdir() if left.name.startswith(".")]
 
 
 def test_a_folder_of_another_training_is_refused(path: Path, tmp_path: Path) -> None:

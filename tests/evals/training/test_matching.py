@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from linnet import Tool
 from linnet.agent.tools import standard
 from linnet.calling.evidence.parameters import parameters
+from linnet.errors import InputInvalid
 from linnet.evals.training.catalogue import slots
 from linnet.evals.training.matching import skill_of, slot_likeness
+from linnet.evals.training.synthesise import own
 from linnet.tool_files import load_tools
 
 OWN = {tool.name: tool for tool in load_tools([Path(__file__).parents[3] / "examples" / "tools.py"])}
@@ -87,3 +91,46 @@ def test_two_parameters_alike_get_slots_of_their_own() -> None:
     shapes = {"city": {"type": "string"}, "town": {"type": "string"}}
     skill, _ = skill_of(Tool.from_schema("f", "Fetch it.", {"properties": shapes, "required": ["city", "town"]}))
     assert len({place.slot.key for place in skill.places}) == 2
+
+
+# --- any tools -----------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    "city date when amount total lang currency file_name isUrgent to from x qty {odd} _ üb url items".split()
+)
+PLAIN = [{"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {}]
+BOUND = [
+    {"type": "integer", "minimum": 5_000},
+    {"type": "integer", "maximum": -3},
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    {"type": "integer", "multipleOf": 5},
+    {"type": "string", "format": "date"},
+    {"type": "string", "maxLength": 12},
+    {"enum": ["first_class", "ECONOMY", 3]},
+    {"type": "array", "items": {"type": "integer"}, "maxItems": 2},
+    {"type": "array", "items": {"enum": ["a_b", "c"]}, "uniqueItems": True},
+    {"type": ["string", "null"], "description": "The day, as YYYY/MM/DD."},
+    {"type": "string", "description": "Language as an ISO code, e.g. 'de'."},
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+]
+DESCRIPTIONS = st.sampled_from(["", "Books {a} table.", "Get the weather: now", "Sends money to a person.", "???"])
+
+
+@st.composite
+def tools(draw: st.DrawFn) -> Tool:
+    properties = draw(st.dictionaries(WORDS, st.sampled_from(PLAIN + BOUND), max_size=5))
+    required = [name for name in properties if draw(st.booleans())]
+    name = draw(st.sampled_from(["f", "_", "send_money", "Weather.getForecast", "a-b", "..."]))
+    return Tool.from_schema(name, draw(DESCRIPTIONS), {"properties": properties, "required": required})
+
+
+@given(tools(), st.integers(0, 1_000))
+@settings(deadline=None, max_examples=60)
+def test_any_tool_is_learned_by_right_calls_or_left_out_and_told(tool: Tool, seed: int) -> None:
+    try:
+        made = own([tool], seed)
+    except InputInvalid as told:
+        assert tool.name in told.message
+        return
+    for each in made.examples(12):
+        assert each.fault() == "" and each.request

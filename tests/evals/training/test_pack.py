@@ -52,4 +52,5 @@ def test_groups_stay_together_and_packs_keep_their_size() -> None:
     made = list(packs(groups, 9))
     assert [count for _, count in made] == [2, 2, 2] and all(len(p.ids) <= 9 for p, _ in made)
     assert [count for _, count in packs(groups, 1)] == [1] * 6, "one that is too long is a pack by itself"
-    assert list(packs([], 9)) == []
+    assert list(packs([], 9)) == [] == list(packs([[], []], 9))
+    assert [count for _, count in packs([[], *groups[:1], []], 9)] == [3], "what leads to no lesson is used up too"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
     recipe = Recipe(rate=1.0, warm=0.1)
     rates = [recipe.rate_at(step, 100) for step in range(100)]
     assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and max(rates) == 1.0
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
     assert 0.1 <= rates[-1] < 0.102
 
 

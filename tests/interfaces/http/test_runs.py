@@ -131,8 +131,8 @@ def test_where_nobody_can_decide_any_more_it_is_a_no() -> None:
     async def asked() -> AgentRun:
         run = object.__new__(AgentRun)  # no turn: only its question
         run._loop, run._asked, run._cancelled, run._pending = asyncio.get_running_loop(), 0, False, None
-        run.events, run.bytes, run.left_out = [], 0, 0
-        run._changed, run._began = asyncio.Event(), 0.0
+        run.events, run._changed, run._began = [], asyncio.Event(), 0.0
+        run.bytes, run.left_out = 0, 0
         call = asyncio.create_task(asyncio.to_thread(run._ask, wipe, ToolCall("wipe", {"what": "x"})))
         while run._pending is None:
             await asyncio.sleep(0.01)

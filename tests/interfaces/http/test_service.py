@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from linnet.agent.telemetry import Telemetry
 from linnet.errors import DeadlineExceeded
 from linnet.interfaces.http.service import Service
-from linnet.requests import Capabilities, Count, Done, Embed, Event, Piece, Request, Usage
+from linnet.requests import Capabilities, Count, Done, Embed, Event, Generate, Model, Piece, Request, Segment, Usage
 from linnet.runtime.health import Health
 from linnet.runtime.pool.resident import Resident
 from linnet.vectors import Vectors
@@ -67,6 +72,36 @@ def test_a_model_is_told_of_as_far_as_it_is_known() -> None:
     told = service.stands("default")
     assert (told["loaded"], told["memory_bytes"]) == (True, 7) and told["tokens_per_second"] > 100
     assert Service({"default": model}, residents=list).stands("default")["loaded"] is False
+
+
+def test_a_request_has_a_span_where_there_is_telemetry_and_none_where_there_is_not() -> None:
+    """No word of it, and what the model was asked is below."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    model = Telling((Piece("Kirkenes", (1,)), Done("Kirkenes", usage=Usage(5, 2, 1))))
+
+    async def told(service: Service, fails: bool = False) -> None:
+        def work(given: Model, bare: Model) -> Iterator[Event]:
+            yield from given.stream(Generate((Segment("Kirkenes", False),)))
+            if fails:
+                raise DeadlineExceeded("Kirkenes")
+
+        with contextlib.suppress(DeadlineExceeded):
+            _ = [event async for event in service.run("default", "", work)]
+
+    asyncio.run(told(Service({"default": model})))
+    assert not exporter.get_finished_spans()
+    service = Service({"default": model}, telemetry=Telemetry(provider=provider))
+    asyncio.run(told(service))
+    asyncio.run(told(Service({"default": model}, telemetry=Telemetry(provider=provider)), fails=True))
+    spans = exporter.get_finished_spans()
+    assert [span.name for span in spans] == ["text_completion telling", "serve telling"] * 2
+    asked, whole, _, failed = spans
+    assert asked.parent and asked.parent.span_id == whole.context.span_id
+    assert whole.attributes and whole.attributes["gen_ai.usage.output_tokens"] == 1
+    assert failed.attributes and failed.attributes["error.type"] == "deadline_exceeded"
+    assert "Kirkenes" not in "".join(span.to_json() for span in spans)
 
 
 def test_another_model_that_answers_does_not_make_a_sick_one_well() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,11 +37,19 @@ HELLO = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 HEADERS = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {KEY}"}
 
 
+ROOT = Path(__file__).parents[3]
+
+
 def command(folder: Path, *options: str, **environ: str) -> subprocess.Popen[str]:
     (folder / "tools.py").write_text(TOOLS)
+    return linnet("mcp", "--tools", str(folder / "tools.py"), *options, **environ)
+
+
+def linnet(*words: str, **environ: str) -> subprocess.Popen[str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("LINNET_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "linnet", "mcp", "--tools", str(folder / "tools.py"), *options],
+        [sys.executable, "-m", "linnet", *words],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +59,12 @@ def command(folder: Path, *options: str, **environ: str) -> subprocess.Popen[str
 
 @contextlib.contextmanager
 def listening(folder: Path, *options: str, **environ: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    process = command(folder, "--http", "--port", "0", "--json", *options, **environ)
+    with ending(command(folder, "--http", "--port", "0", "--json", *options, **environ)) as (url, process):
+        yield url, process
+
+
+@contextlib.contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -132,8 +146,10 @@ def test_what_is_no_message_is_refused_and_the_server_goes_on(url: str) -> None:
     assert httpx.post(url, json=HELLO, headers=HEADERS, timeout=60).status_code == 200
 
 
-def test_a_signal_ends_it_well(tmp_path: Path) -> None:
-    with listening(tmp_path) as (url, process):
+def test_the_command_of_the_page_listens_and_a_signal_ends_it_well() -> None:
+    page = (ROOT / "docs" / "mcp.md").read_text()
+    (line,) = re.findall(r"^linnet (mcp --http .*)$", page, re.MULTILINE)
+    with ending(linnet(*line.split(), "--port", "0", "--json")) as (url, process):
         assert url.startswith("http://127.0.0.1:") and url.endswith("/mcp")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

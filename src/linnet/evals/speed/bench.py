@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from linnet import __version__
-from linnet.errors import RequestError
+from linnet.errors import ContextOverflow, RequestError
 from linnet.evals.speed.cases import CASES, Plan, Stand, warm_up
 from linnet.evals.speed.measure import Measure, NotMeasured
 from linnet.hardware import governor, probe
@@ -134,7 +134,7 @@ def measure(stand: Stand, report: Report) -> Iterator[str]:
         try:
             for one in case(stand):
                 report.measures.append(one)
-        except NotMeasured as why:
+        except (NotMeasured, ContextOverflow) as why:
             report.skipped[name] = str(why)
         yield name
     _look(report)

@@ -6,6 +6,7 @@ says that it used. What lives off what was computed before has a first round tha
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linnet.agent.agent import Agent
+from linnet.errors import ContextOverflow
 from linnet.evals.speed import texts
 from linnet.evals.speed.measure import Measure, NotMeasured, Watched, together, usage_of, watch
 from linnet.hardware.footprint import Footprint
@@ -127,7 +129,9 @@ def streams(stand: Stand) -> Iterator[Measure]:
     """
     prompts = [stand.watch(texts.long_answer(number, 1)) for number in range(max(stand.plan.streams))]
     before = usage_of(prompts)
+    longest = max(one.done.usage.prompt_tokens for one in prompts)
     for count in stand.plan.streams:
+        _check_room(stand, count, longest + stand.plan.generate)
         ours, theirs, used, before = [], [], before, Usage()
         with ThreadPoolExecutor(count) as pool:
             for _ in range(stand.plan.rounds):
@@ -141,6 +145,13 @@ def streams(stand: Stand) -> Iterator[Measure]:
                 ours.append(tokens / seconds)
                 theirs.append(count * steps / loop.decode)
         yield Measure("streams", "tok/s", tuple(ours), "more", count, RAW, tuple(theirs), used)
+
+
+def _check_room(stand: Stand, count: int, each: int) -> None:
+    """Answers that do not fit together are paused, and the plain loop does not pause."""
+    context = stand.model.capabilities.context
+    if (wanted := count * each) > context:
+        raise NotMeasured(f"{count} answers together need {wanted:,} tokens, and the context is {context:,}")
 
 
 def prefix(stand: Stand) -> Iterator[Measure]:
@@ -201,5 +212,6 @@ CASES: dict[str, Case] = {
 def warm_up(stand: Stand) -> None:
     """Have both sides do a little of everything once: pages come in, threads start, tables are made."""
     complete(stand.model, texts.long_answer(0, 4))
-    complete(stand.model, texts.call(0))
+    with contextlib.suppress(ContextOverflow):  # its case will tell
+        complete(stand.model, texts.call(0))
     stand.raw.loop(16, run=2, generate=2)

@@ -38,9 +38,9 @@ def integer(draw: random.Random, low: int, high: int) -> tuple[str, int]:
 
 
 def written(draw: random.Random, value: int) -> str:
-    if value <= 12 and draw.random() < 0.4:
+    if 0 <= value <= 12 and draw.random() < 0.4:
         return spelled(value)
-    if value <= _SPELLED_UP_TO and draw.random() < 0.08:
+    if 0 <= value <= _SPELLED_UP_TO and draw.random() < 0.08:
         return spelled(value)
     if value >= 1_000 and value % 1_000 == 0 and draw.random() < 0.25:
         return f"{value // 1_000}k" if draw.random() < 0.6 and value < 1_000_000 else f"{value // 1_000} thousand"
@@ -57,7 +57,7 @@ def decimal(draw: random.Random, low: float, high: float, places: int) -> tuple[
         return f"{said} and a half", whole + 0.5
     places = min(places, draw.choice((1, 1, 1, 2))) if low >= 1 else places
     value = round(draw.uniform(low, high), places) if places else float(draw.randint(int(low), int(high)))
-    value = max(value, 10.0**-places)
+    value = max(value, 10.0**-places) if low >= 0 else value
     return (str(int(value)), int(value)) if value == int(value) else (f"{value:.{places}f}".rstrip("0"), value)
 
 

@@ -25,7 +25,10 @@ from linnet.messages import Message, ToolCall
 from linnet.requests import Capabilities, Done, Event, Generate, Model, Prompt, Request, Score, Segment
 from linnet.tools import Tool
 
-KINDS: tuple[Kind, ...] = ("choose", "fill", "write", "call")
+GUIDED: tuple[Kind, ...] = ("choose", "fill", "write")
+"""What a guided model is asked. Whole calls take four times the tokens, and pay only in long trainings."""
+
+KINDS: tuple[Kind, ...] = (*GUIDED, "call")
 
 Render = Callable[[tuple[Message, ...]], Prompt]
 """A conversation as the model's chat template says it, with the beginning of an answer at its end."""

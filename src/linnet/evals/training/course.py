@@ -16,6 +16,9 @@ from linnet.evals.training.lesson import Kind
 from linnet.evals.training.pack import Pack, Told, packs
 from linnet.evals.training.tokens import Tokens
 
+TOGETHER = 32
+"""Examples that are put in such an order that they share what they can."""
+
 LONGEST = 1_536
 """Tokens of a lesson's text; longer ones are passed over."""
 
@@ -46,12 +49,20 @@ class Course:
         while barren < max(1, count):
             epoch, number = divmod(place, count) if count else (0, 0)
             order = _order(count, self._seed, epoch)
-            for index in order[number:]:
-                told = self._told(self._examples[index])
+            first = number - number % TOGETHER
+            for told in self._windows(order[first:], number - first):
                 barren = 0 if told else barren + 1
                 yield told
                 place += 1
         raise InputInvalid("there is nothing to learn from these examples", hint="See docs/training.md.")
+
+    def _windows(self, order: Sequence[int], skipped: int) -> Iterator[list[Told]]:
+        """Of so many examples that follow one another, those together whose texts begin alike."""
+        for first in range(0, len(order), TOGETHER):
+            told = [self._told(self._examples[index]) for index in order[first : first + TOGETHER]]
+            told.sort(key=lambda group: group[-1].texts[0].ids if group else ())
+            yield from told[skipped:]
+            skipped = 0
 
     def _told(self, example: Example) -> list[Told]:
         found = []

@@ -52,9 +52,9 @@ def merged(path: Path, source: Path, learned: Tensors, shape: Shape, *, scale: f
         writer.add_file_type(int(LlamaFileType.MOSTLY_F16))
         for tensor in reader.tensors:
             values = np.array(dequantize(tensor.data, tensor.tensor_type), np.float32)
-            _, block, part, *_ = (*tensor.name.split("."), "", "")
-            if part in MATRICES:
-                down, up = _pair(learned, shape, int(block), part)
+            parts: list[str] = tensor.name.split(".")
+            if len(parts) == 4 and parts[2] in MATRICES:
+                down, up = _pair(learned, shape, int(parts[1]), parts[2])
                 values += scale * (up @ down)
             writer.add_tensor(tensor.name, values if values.ndim < 2 else values.astype(np.float16))
 

@@ -7,17 +7,19 @@ name.
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
+from linnet.calling.evidence import codes, dates
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.evidence.stems import stem
 from linnet.evals.training.catalogue import Act, Phrase, Slot, acts, slots
-from linnet.evals.training.pools import plain_option
+from linnet.evals.training.pools import Pool, plain_option
 from linnet.evals.training.toolmaking import Place, Skill
 from linnet.evals.training.voices import imperative
 from linnet.tools import Tool
@@ -35,13 +37,22 @@ _TYPES = {
     "percent": ("number",),
     "year": ("number",),
 }
+_AS_SAID = {
+    "date": "day",
+    "time24": "clock",
+    "currency": "currencyname",
+    "langcode": "language",
+    "countrycode": "country",
+}
+"""Kinds with a form of their own, and what people say."""
 _WAYS = ("with {label} {{}}", "{label} {{}}", "with the {label} {{}}", "and {label} {{}}")
 
 
 def skill_of(tool: Tool) -> tuple[Skill, str]:
     """A tool as somebody wants it, and the name of the act that it was found to be like; empty for none.
 
-    Raises ValueError for a required parameter that no words stand for, such as an object without properties.
+    Raises ValueError for a required parameter that no words stand for, such as an object without properties, and for
+    one that allows no value that people would say.
     """
     places = [p for p in parameters(tool) if _sayable(p) or p.required]
     if lost := [p.name for p in places if not _sayable(p)]:
@@ -52,11 +63,15 @@ def skill_of(tool: Tool) -> tuple[Skill, str]:
     found = [_place(parameter, pairs.get(parameter)) for parameter in places]
     free = _distinct([place.slot for place in found])
     found = [replace(place, slot=slot) for place, slot in zip(found, free, strict=True)]
+    for place in found:
+        place.value(Pool(random.Random(tool.name)))  # raises where its schema lets nothing through
     return Skill(tool.spec, _with_slots(act, found, tool), tuple(found)), act.name if like else ""
 
 
 def _sayable(parameter: Parameter) -> bool:
     schema = parameter.schema
+    if schema.get("format") == "date-time":
+        return False
     if {"anyOf", "oneOf", "allOf", "pattern", "const"} & schema.keys() or parameter.type in ("object", "null"):
         return False
     return parameter.type != "array" or parameter.element.type in ("string", "number", "options")
@@ -158,10 +173,23 @@ def _fits(parameter: Parameter, slot: Slot) -> bool:
 
 def _place(parameter: Parameter, slot: Slot | None) -> Place:
     slot = slot or _nearest(parameter)
-    schema = dict(parameter.schema)
     if parameter.type == "string" and parameter.examples and slot.kind == "topic":
         slot = replace(slot, kind="~" + "|".join(parameter.examples))
-    return Place(parameter.path, slot, schema, parameter.required, "%Y-%m-%d" if slot.kind == "date" else "")
+    kind, form = _formed(parameter, slot.kind)
+    return Place(parameter.path, replace(slot, kind=kind), dict(parameter.schema), parameter.required, form)
+
+
+def _formed(parameter: Parameter, kind: str) -> tuple[str, str]:
+    """The kind of value by the form that a parameter asks for, and that form where it is a date's: what asks for none
+    takes a day, a time, a language as it is said."""
+    form = next(iter(dates.forms(parameter)), "") if dates.asked(parameter) else ""
+    if kind in ("date", "day", "moment") and "%d" in form:
+        return "date", form
+    if kind in ("clock", "time24", "moment") and form == "%H:%M":
+        return "time24", ""
+    if kind in _AS_SAID and (kind in ("date", "time24") or not codes.tables(parameter)):
+        return _AS_SAID[kind], ""
+    return kind, ""
 
 
 def _nearest(parameter: Parameter) -> Slot:
@@ -169,7 +197,7 @@ def _nearest(parameter: Parameter) -> Slot:
     best = max(slots().values(), key=lambda slot: slot_likeness(parameter, slot))
     if slot_likeness(parameter, best) >= _SLOT_LIKE:
         return best
-    label = " ".join(plain_option(part) for part in parameter.path[-1:])
+    label = re.sub(r"[^\w ]", " ", plain_option(parameter.path[-1])).strip() or "value"
     kinds = {"boolean": "yes", "number": "int:1:60", "array": "[topic]", "options": "options"}
     ways = tuple(way.format(label=label) for way in _WAYS)
     kind = kinds.get(parameter.type, "topic")
@@ -205,7 +233,7 @@ def _with_slots(act: Act, places: Sequence[Place], tool: Tool) -> Act:
 def _own(tool: Tool) -> tuple[Phrase, ...]:
     """Phrases out of a tool's own words: its description as an order, its name as one or as a thing."""
     name = " ".join(words_of(tool.name))
-    order = imperative(re.split(r"[.:;,(\n]", tool.description)[0].strip())
+    order = imperative(re.split(r"[.:;,({}\n]", tool.description)[0].strip())
     orders = [order[:1].lower() + order[1:]] if len(order.split()) > 1 else []
     if stem(name.split()[0]) in _all_verbs() or not orders:
         return tuple(Phrase("order", text) for text in (*orders, name))
@@ -214,4 +242,4 @@ def _own(tool: Tool) -> tuple[Phrase, ...]:
 
 def words_of(name: str) -> list[str]:
     """`weather.getForecast` -> get forecast."""
-    return plain_option(name.split(".")[-1]).lower().split()
+    return plain_option(name.split(".")[-1]).lower().split() or [name]

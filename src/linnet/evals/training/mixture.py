@@ -8,11 +8,13 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 
 from linnet.evals.training import nothing, several
 from linnet.evals.training.example import Example
 from linnet.evals.training.phrasings import Wish, framed, worded
+from linnet.evals.training.pools import Unsayable
 from linnet.evals.training.surroundings import surrounded
 from linnet.evals.training.toolmaking import Skill
 from linnet.evals.training.wishing import wish
@@ -110,8 +112,9 @@ class Mixture:
             draw = random.Random(f"{self._seed} example {number} {turn}")
             kind = draw.choices(self._kinds, self._weights)[0]
             lower = draw.random() < _LOWER
-            if made := self._makers[kind](draw, lower):
-                return self._example(kind, made, draw, lower)
+            with suppress(Unsayable):  # another draw may be luckier
+                if made := self._makers[kind](draw, lower):
+                    return self._example(kind, made, draw, lower)
         raise ValueError(f"no example {number} can be made of these tools")
 
     def _example(self, kind: str, made: Made, draw: random.Random, lower: bool) -> Example:

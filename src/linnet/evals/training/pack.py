@@ -52,12 +52,12 @@ def packs(told: Iterable[Sequence[Told]], tokens: int) -> Iterator[tuple[Pack, i
     longer by itself than that makes a pack of its own."""
     forest, count = _Forest(), 0
     for group in told:
-        if count and forest.size + forest.growth(group) > tokens:
+        if forest.size and forest.size + forest.growth(group) > tokens:
             yield forest.pack(), count
             forest, count = _Forest(), 0
         forest.add(group)
         count += 1
-    if count:
+    if forest.size:
         yield forest.pack(), count
 
 

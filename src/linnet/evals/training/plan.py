@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from linnet.errors import OutOfMemory
-from linnet.evals.training.asking import KINDS
+from linnet.evals.training.asking import GUIDED
 from linnet.evals.training.lesson import Kind
 from linnet.evals.training.weights import Shape
 from linnet.hardware.budget import size
@@ -32,9 +32,9 @@ class Recipe:
     rate: float = 1e-3
     warm: float = 0.05
     clip: float = 1.0
-    tokens: int = 768
+    tokens: int = 1_024
     patience: int = 6
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = GUIDED
     steps: int | None = None
 
     def describe(self) -> dict[str, Any]:

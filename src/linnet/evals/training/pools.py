@@ -6,6 +6,7 @@ two arguments of one request differ mostly, and units of one request measure the
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import string
@@ -16,12 +17,15 @@ from typing import Any
 
 from linnet.evals.training import amounts, times
 from linnet.evals.training.catalogue import load, split
+from linnet.schema import problems, shown
 
-_TRIES = 6
+_TRIES = 16
 _TWICE = 0.15
 """How often a value that comes twice stays: `two rooms for two nights`."""
 _JOINTS = ("{} and {}",) * 10 + ("{}, {}",) * 3 + ("{} & {}",)
 _LONG_JOINTS = (*_JOINTS, *("{}, and {}",) * 5)
+_PLAIN = frozenset(("type", "description", "default", "format"))
+"""Keywords of a schema that every value of its kind fits."""
 _ARTICLE = re.compile(r"(?:the|an?) (?=\S)")
 
 
@@ -45,6 +49,10 @@ class Said:
         return replace(self, text=text)
 
 
+class Unsayable(ValueError):
+    """No value of a kind fits a schema."""
+
+
 class Pool:
     """The values of one request."""
 
@@ -55,13 +63,19 @@ class Pool:
 
     def value(self, kind: str, schema: Mapping[str, Any], form: str = "") -> Said:
         """A value of a kind that goes with a schema: one of its options, in its range, of its type. `form` is that
-        of strftime for a date. For the kind `yes` there is no text: its slot has ways to say yes and no."""
+        of strftime for a date. For the kind `yes` there is no text: its slot has ways to say yes and no. Raises
+        Unsayable where nothing that is drawn fits the schema."""
+        fitting = None
         for _ in range(_TRIES):
             said = _without_article(self._once(kind, schema, form))
-            if said.text.lower() not in self._used or self._draw.random() < _TWICE:
-                break
-        self._used.add(said.text.lower())
-        return said
+            if schema.keys() <= _PLAIN or not any(problems(said.value, dict(schema))):
+                fitting = said
+                if said.text.lower() not in self._used or self._draw.random() < _TWICE:
+                    break
+        if fitting is None:
+            raise Unsayable(f"nothing of the kind {kind} fits {shown(schema)}")
+        self._used.add(fitting.text.lower())
+        return fitting
 
     def _once(self, kind: str, schema: Mapping[str, Any], form: str) -> Said:
         if schema.get("enum"):
@@ -73,6 +87,8 @@ class Pool:
         name, *bounds = kind.split(":")
         if name in ("int", "num", "money", "percent", "year"):
             return self._number(name, bounds, schema)
+        if "|" in kind:
+            return self._option(kind.split("|"), kind)
         if name == "yes":
             return Said("", self._draw.random() < 0.6)
         if name == "date":
@@ -108,7 +124,7 @@ class Pool:
     def _number(self, name: str, bounds: list[str], schema: Mapping[str, Any]) -> Said:
         low = float(bounds[0]) if len(bounds) > 1 else 1.0
         high = float(bounds[1]) if len(bounds) > 1 else 50.0
-        low, high = schema.get("minimum", low), schema.get("maximum", max(high, schema.get("minimum", low) + 1))
+        low, high = _range(schema, low, high)
         whole = schema.get("type") == "integer"
         if name == "year":
             return Said(str(year := self._draw.randint(int(low), int(high))), year)
@@ -175,6 +191,16 @@ def plain_option(option: Any) -> str:
         return text
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]", " ", text)
     return spaced if spaced.istitle() else spaced.lower()
+
+
+def _range(schema: Mapping[str, Any], low: float, high: float) -> tuple[float, float]:
+    """The usual range as far as a schema allows it; from its own bound on where it does not."""
+    least = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
+    most = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
+    low, high = max(low, least), min(high, most)
+    if low > high:
+        low, high = (least, least + 20) if most == math.inf else (max(least, most - 20), most)
+    return low, high
 
 
 def _without_article(said: Said) -> Said:

@@ -46,9 +46,10 @@ class Tokens:
         self._marks = re.compile(
             "|".join(re.escape(t) for t in sorted(self._control, key=len, reverse=True)) or "(?!)"
         )
-        self._first = (
-            fields.get("tokenizer.ggml.bos_token_id") if fields.get("tokenizer.ggml.add_bos_token") else None
-        )
+        self._first: list[int] = []
+        first = fields.get("tokenizer.ggml.bos_token_id")
+        if isinstance(first, int) and fields.get("tokenizer.ggml.add_bos_token"):
+            self._first = [first]
         self._plain = _bpe(texts, _list(fields, "merges"))
 
     def spelled(self, lesson: Lesson) -> list[Spelled]:
@@ -63,7 +64,7 @@ class Tokens:
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Control tokens are cut out of trusted text only; what stands between two of them is spelled as one."""
-        ids: list[int] = [] if self._first is None else [int(self._first)]
+        ids = list(self._first)
         run = ""
         for segment in prompt:
             last = 0

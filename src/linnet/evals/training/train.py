@@ -26,7 +26,7 @@ from linnet.evals.training.plan import Estimate, Recipe, check_memory, needed_by
 from linnet.evals.training.tokens import Tokens
 from linnet.evals.training.weights import Shape, shape_of
 from linnet.hardware import governor, probe
-from linnet.models import naming, store
+from linnet.models import catalogue, naming, store
 from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header
 from linnet.models.pull import pull
@@ -137,12 +137,19 @@ def _check_wish(wish: Wish, examples: int) -> None:
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         hint = "Install them: pip install 'linnet[train]'"
         raise InputInvalid(f"training needs the package {missing[0]!r}, which is not installed", hint=hint)
-    naming.check_name(wish.name)
-    Shelf().check_free(wish.name)
+    for name in (wish.name, *([_merged_name(wish)] if wish.merge else [])):
+        _check_free(naming.check_name(name))
     if wish.merge and wish.merge not in ENCODINGS:
         raise InputInvalid(f"there is no encoding {wish.merge!r}; there are {', '.join(ENCODINGS)}")
     if examples < LEAST:
         raise InputInvalid(f"{examples} examples are too few to learn from", hint=f"Give at least {LEAST}.")
+
+
+def _check_free(name: str) -> None:
+    """Before the work and not after it: a name that is taken would lose the adapter its place."""
+    known = {alias for proper, entry in catalogue.entries().items() for alias in (proper, *entry.aliases)}
+    if name in known or Shelf().find(name):
+        raise InputInvalid(f"the name {name!r} is taken", hint="Give another name with --name.", name=name)
 
 
 def _folder(wish: Wish) -> Path:
@@ -204,8 +211,10 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
 
         watch.at("measuring a step", 0.0)
         own = course(parts.learn)
-        identity = _identity(wish, source, parts)
-        learning = Learning(network, own, course(parts.look).all(), recipe, folder, identity)
+        held = course(parts.look).all()
+        if not held:
+            raise InputInvalid("the held-out examples lead to no lesson", hint="Give more examples.")
+        learning = Learning(network, own, held, recipe, folder, _identity(wish, source, parts))
         watch.planned(learning.estimate, recipe, learning.resumed_at)
         learned = learning.run(lambda progress, estimate: watch.at(_told(progress), progress.step / estimate.steps))
     export.adapter(path, network.learned(), source.shape, alpha=recipe.alpha, name=wish.name)
@@ -258,10 +267,14 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
     merged = ""
     if wish.merge:
         watch.at(f"encoding the merged model to {wish.merge}", 0.0)
-        record, _ = encode_as(str(_merged_path(done.path)), wish.merge, f"{wish.name}-{wish.merge}")  # type: ignore[arg-type]
+        record, _ = encode_as(str(_merged_path(done.path)), wish.merge, _merged_name(wish))  # type: ignore[arg-type]
         merged = record.name
         _merged_path(done.path).unlink()
     return replace(done, installed=name, profile=profile, merged=merged)
+
+
+def _merged_name(wish: Wish) -> str:
+    return f"{wish.name}-{wish.merge}"
 
 
 def _merged_path(path: Path) -> Path:

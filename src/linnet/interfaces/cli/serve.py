@@ -59,18 +59,21 @@ def _serve(
 ) -> None:
     from linnet.app import open_served
     from linnet.interfaces.cli.tool_files import sorted_out
+    from linnet.interfaces.exporting import export
     from linnet.interfaces.http import serve as server
     from linnet.interfaces.http.app import application
     from linnet.interfaces.http.service import Service
     from linnet.limits import LIMITS
 
     settings = options.settings(**chosen)
+    export(settings)
     opened = open_served(settings, *sorted_out(*named), output.complain)
     with server.bound(door, port) as listening, opened as served:
         service = Service(
             served.models,
             seconds=settings.request_seconds,
             at_once=at_once or LIMITS.http_at_once,
+            telemetry=served.telemetry,
             residents=served.residents,
         )
         url = doors.url(listening.getsockname())

@@ -41,7 +41,9 @@ def train(
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed makes the same examples (0).")] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", metavar="KIND", help="Lessons: choose, fill, write, call; repeatable. Default: all."),
+        typer.Option(
+            "--kind", metavar="KIND", help="Lessons: choose, fill, write, call; repeatable. Default: all but call."
+        ),
     ] = None,
     merge: Annotated[
         str | None,

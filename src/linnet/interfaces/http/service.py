@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from linnet import requests
@@ -29,6 +29,9 @@ from linnet.runtime.cancelling import Cancelling
 from linnet.runtime.health import Health, Watched
 from linnet.runtime.pool.resident import Resident
 
+if TYPE_CHECKING:
+    from linnet.agent.telemetry import Telemetry
+
 Event = TypeVar("Event")
 
 DEFAULT = "default"
@@ -37,7 +40,8 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory. With
+    `telemetry` each request has a span.
     """
 
     def __init__(
@@ -48,8 +52,10 @@ class Service:
         at_once: int = LIMITS.http_at_once,
         room: int = LIMITS.http_queue,
         residents: Callable[[], Iterable[Resident]] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.models = dict(models)
+        self._telemetry = telemetry
         self.line = Line(at_once, room)
         self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
@@ -93,7 +99,10 @@ class Service:
                 raise DeadlineExceeded(f"the request waited for its whole {self._seconds:g} s", seconds=self._seconds)
             try:
                 stoppable.check()
-                yield from work(Within(stoppable, left), bare)
+                within = Within(stoppable, left)
+                found = work(within, bare)
+                # an agent's turn has spans of its own
+                yield from found if agents or self._telemetry is None else self._telemetry.served(within, found)
             finally:
                 stoppable.cancel()
 
