@@ -55,8 +55,6 @@ def main() -> int:
     options.add_argument("--table", type=Path, help="a page whose table is replaced by what came out")
     options.add_argument("--verdict", type=Path, help="a file for what came out, as JSON")
     given = options.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what a case started ends with it
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has begun it in the background
     if given.list:
         for case in CASES.values():
             print(f"{case.part:12} {case.name:18} {case.full}  {(case.run.__doc__ or '').splitlines()[0:1]}")
@@ -153,4 +151,6 @@ def _row(one: Verdict) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what a case started ends with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has begun it in the background
     sys.exit(main())
