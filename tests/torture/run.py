@@ -18,6 +18,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -150,4 +151,6 @@ def _row(one: Verdict) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what a case started ends with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has begun it in the background
     sys.exit(main())

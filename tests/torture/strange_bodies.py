@@ -44,7 +44,7 @@ def server(url: str) -> Iterator[str]:
         yield json.loads(process.stdout.readline())["url"]
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)  # what runs has 30 s to end
 
 
 def main() -> int:
