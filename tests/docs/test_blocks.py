@@ -34,6 +34,7 @@ NOT_RUN = {
     "linnet eval examples --limit 5": "its own tests run it",
     'linnet run --tools web --allow network "web: https://example.org"': "needs the network",
     "linnet bench --quick": "takes a minute",
+    "linnet prompt run examples/prompt_lab.yaml --html report.html": "takes half a minute, and its own tests run it",
     "linnet serve &": "the tests of docs/http.md run it, with the request below it",
     "curl http://127.0.0.1:8177/v1/chat/completions -d @examples/chat_request.json": "the same",
 }
