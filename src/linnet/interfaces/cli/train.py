@@ -77,7 +77,8 @@ def train(
 
 def _examples(making: Making, files: Sequence[str], examples: Path | None) -> list[Example]:
     """The user's own examples, and those that are made up of tools."""
-    from linnet.evals.training import example, synthesise
+    from linnet.evals.training import example
+    from linnet.evals.training.synthesis import synthesise
     from linnet.tool_files import load_tools
 
     found = list(example.read(examples)) if examples else []

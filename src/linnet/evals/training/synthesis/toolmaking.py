@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from linnet.evals.training import voices
-from linnet.evals.training.catalogue import Act, Slot, acts
-from linnet.evals.training.naming import Style, cased
-from linnet.evals.training.pools import Pool, Said
+from linnet.evals.training.synthesis import voices
+from linnet.evals.training.synthesis.catalogue import Act, Slot, acts
+from linnet.evals.training.synthesis.naming import Style, cased
+from linnet.evals.training.synthesis.pools import Pool, Said
 from linnet.messages import ToolSpec
 
 MOST_PARAMETERS = 6

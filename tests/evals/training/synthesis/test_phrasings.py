@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linnet.evals.training import marked, several
-from linnet.evals.training.catalogue import acts, slots
-from linnet.evals.training.phrasings import Wish, clause, framed, frames, gerund, worded
-from linnet.evals.training.pools import Said
-from linnet.evals.training.surroundings import filled, surrounded
-from linnet.evals.training.toolmaking import Skill, make
-from linnet.evals.training.typos import slipped
-from linnet.evals.training.wishing import varied, wish
+from linnet.evals.training.synthesis import marked, several
+from linnet.evals.training.synthesis.catalogue import acts, slots
+from linnet.evals.training.synthesis.phrasings import Wish, clause, framed, frames, gerund, worded
+from linnet.evals.training.synthesis.pools import Said
+from linnet.evals.training.synthesis.surroundings import filled, surrounded
+from linnet.evals.training.synthesis.toolmaking import Skill, make
+from linnet.evals.training.synthesis.typos import slipped
+from linnet.evals.training.synthesis.wishing import varied, wish
 
 SEEDS = st.integers(0, 10**9)
 

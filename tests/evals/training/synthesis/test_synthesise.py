@@ -15,19 +15,22 @@ from hypothesis import strategies as st
 from linnet import Tool, tool
 from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.evidence.stems import stem
 from linnet.calling.ranking.candidates import OMITTED, candidates
 from linnet.errors import InputInvalid
 from linnet.evals.judge import plain
-from linnet.evals.training import example, mixture
+from linnet.evals.training import example
 from linnet.evals.training.example import Example, line_of
-from linnet.evals.training.mixture import SHARES, Ground, Mixture, Recipe
-from linnet.evals.training.nothing import alike
-from linnet.evals.training.synthesise import general, main, own
-from linnet.evals.training.toolmaking import toolbox
+from linnet.evals.training.synthesis import mixture
+from linnet.evals.training.synthesis.__main__ import main
+from linnet.evals.training.synthesis.mixture import SHARES, Ground, Mixture, Recipe
+from linnet.evals.training.synthesis.nothing import alike
+from linnet.evals.training.synthesis.synthesise import general, own
+from linnet.evals.training.synthesis.toolmaking import toolbox
 from linnet.limits import LIMITS
 from linnet.tool_files import load_tools
 
-OWN = load_tools([Path(__file__).parents[3] / "examples" / "tools.py"])
+OWN = load_tools([Path(__file__).parents[4] / "examples" / "tools.py"])
 BOX = toolbox(900, 3)
 ROW = Mixture(Ground(BOX), 3)
 OWN_ROW = own(OWN, 3).mixture
@@ -81,11 +84,12 @@ def texts_of(made: Example) -> Iterator[tuple[str, str, Any]]:
 
 def worked_out(value: str, parameter: Any, made: Example) -> bool:
     """A date, a time of day or a code: one that calling itself works out of the request, or of a shape that it knows
-    (how it is called in the request is not looked for again)."""
+    (how it is called in the request is not looked for again). Or a word said in another form: one `ounce`."""
     found = [c.value for c in candidates(parameter, Reading(made.request)) if c.value is not OMITTED]
     codes = len(value) in (2, 3) and value.isalpha()
     dates = sum(c.isdigit() for c in value) >= 4 and set(value) <= set("0123456789-/:")
-    return value in found or codes or dates
+    inflected = {stem(word) for word in value.split()} <= Reading(made.request).stems
+    return value in found or codes or dates or inflected
 
 
 def test_numbers_of_a_call_are_said_in_digits_or_words() -> None:

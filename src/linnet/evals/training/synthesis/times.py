@@ -9,7 +9,7 @@ import calendar
 import datetime
 import random
 
-from linnet.evals.training.amounts import spelled
+from linnet.evals.training.synthesis.amounts import spelled
 
 _WEEKDAYS = tuple(calendar.day_name)
 _FIRST = datetime.date(2023, 1, 1).toordinal()

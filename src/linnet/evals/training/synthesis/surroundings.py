@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import re
 
-from linnet.evals.training import marked
-from linnet.evals.training.catalogue import slots
-from linnet.evals.training.phrasings import frames
-from linnet.evals.training.pools import Pool
-from linnet.evals.training.typos import slipped
+from linnet.evals.training.synthesis import marked
+from linnet.evals.training.synthesis.catalogue import slots
+from linnet.evals.training.synthesis.phrasings import frames
+from linnet.evals.training.synthesis.pools import Pool
+from linnet.evals.training.synthesis.typos import slipped
 
 _PLACE = re.compile(r"{(\w+)}")
 _KINDS = {"int": "int:2:9", "book": "~War and Peace|Moby Dick|Dracula|Emma|Ulysses|Hard Times"}

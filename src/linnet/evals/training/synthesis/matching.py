@@ -18,10 +18,10 @@ from linnet.calling.evidence import codes, dates
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.evidence.stems import stem
-from linnet.evals.training.catalogue import Act, Phrase, Slot, acts, slots
-from linnet.evals.training.pools import Pool, plain_option
-from linnet.evals.training.toolmaking import Place, Skill
-from linnet.evals.training.voices import imperative
+from linnet.evals.training.synthesis.catalogue import Act, Phrase, Slot, acts, slots
+from linnet.evals.training.synthesis.pools import Pool, plain_option
+from linnet.evals.training.synthesis.toolmaking import Place, Skill
+from linnet.evals.training.synthesis.voices import imperative
 from linnet.tools import Tool
 
 _LIKE = 0.6

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from linnet.calling.evidence.naming import words
-from linnet.evals.training.catalogue import Act, Phrase
-from linnet.evals.training.phrasings import framed, frames, gerund, worded
-from linnet.evals.training.surroundings import filled
-from linnet.evals.training.toolmaking import Skill
-from linnet.evals.training.wishing import wish
+from linnet.evals.training.synthesis.catalogue import Act, Phrase
+from linnet.evals.training.synthesis.phrasings import framed, frames, gerund, worded
+from linnet.evals.training.synthesis.surroundings import filled
+from linnet.evals.training.synthesis.toolmaking import Skill
+from linnet.evals.training.synthesis.wishing import wish
 
 
 def idle(draw: random.Random) -> str:

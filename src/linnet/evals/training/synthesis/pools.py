@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from linnet.evals.training import amounts, times
-from linnet.evals.training.things import MAKERS, Said, firm, pool, table
+from linnet.evals.training.synthesis import amounts, times
+from linnet.evals.training.synthesis.things import MAKERS, Said, firm, pool, table
 from linnet.schema import problems, shown
 
 __all__ = ["Pool", "Said", "Unsayable", "plain_option"]

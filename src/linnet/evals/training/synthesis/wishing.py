@@ -7,10 +7,10 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from linnet.evals.training import times
-from linnet.evals.training.phrasings import Wish
-from linnet.evals.training.pools import Pool, Said
-from linnet.evals.training.toolmaking import Place, Skill
+from linnet.evals.training.synthesis import times
+from linnet.evals.training.synthesis.phrasings import Wish
+from linnet.evals.training.synthesis.pools import Pool, Said
+from linnet.evals.training.synthesis.toolmaking import Place, Skill
 
 _ORDERED = (("from_date", "to_date"), ("price_min", "price_max"), ("lowest", "highest"))
 _NAMED = (0.0, 0.3, 0.5, 0.7, 1.0)

@@ -7,11 +7,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from linnet.evals.training import marked
-from linnet.evals.training.phrasings import Wish, clauses, framed, frames, worded
-from linnet.evals.training.pools import Pool, Said
-from linnet.evals.training.toolmaking import Skill
-from linnet.evals.training.wishing import varied, wish
+from linnet.evals.training.synthesis import marked
+from linnet.evals.training.synthesis.phrasings import Wish, clauses, framed, frames, worded
+from linnet.evals.training.synthesis.pools import Pool, Said
+from linnet.evals.training.synthesis.toolmaking import Skill
+from linnet.evals.training.synthesis.wishing import varied, wish
 
 _SCALAR = frozenset(("string", "integer", "number"))
 _WHOLE = frozenset(("date", "time24", "day", "moment", "message", "task", "unit", "unit2", "currency", "yes"))

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from linnet.evals.training import marked
-from linnet.evals.training.catalogue import Phrase, Slot, load, slots
-from linnet.evals.training.pools import Pool, Said
-from linnet.evals.training.toolmaking import Skill
+from linnet.evals.training.synthesis import marked
+from linnet.evals.training.synthesis.catalogue import Phrase, Slot, load, slots
+from linnet.evals.training.synthesis.pools import Pool, Said
+from linnet.evals.training.synthesis.toolmaking import Skill
 
 _PLACE = re.compile(r"{(\+?)(\w+)}")
 _TIMES = frozenset(("day", "moment"))

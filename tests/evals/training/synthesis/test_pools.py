@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from linnet.calling.evidence import codes, dates
 from linnet.calling.evidence.quantities import numbers
-from linnet.evals.training import amounts, times
-from linnet.evals.training.catalogue import load, slots
-from linnet.evals.training.pools import Pool, Said, plain_option
+from linnet.evals.training.synthesis import amounts, times
+from linnet.evals.training.synthesis.catalogue import load, slots
+from linnet.evals.training.synthesis.pools import Pool, Said, plain_option
 
 SEEDS = st.integers(0, 10**9)
 TYPES = {"int": "integer", "num": "number", "money": "number", "percent": "number", "year": "integer"}

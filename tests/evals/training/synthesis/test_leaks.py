@@ -9,11 +9,11 @@ import pytest
 
 from linnet.errors import InputInvalid
 from linnet.evals.training.example import Example
-from linnet.evals.training.leaks import GRAM, check, runs, table
-from linnet.evals.training.synthesise import general
+from linnet.evals.training.synthesis.leaks import GRAM, check, runs, table
+from linnet.evals.training.synthesis.synthesise import general
 from linnet.messages import ToolCall, ToolSpec
 
-JUDGED = Path(__file__).parents[4] / "shared" / "data"
+JUDGED = Path(__file__).parents[5] / "shared" / "data"
 TOOL = ToolSpec("count.sheep", "Counts all of the sheep that are on a meadow at night.", {"type": "object"})
 CLEAN = Example((TOOL,), "please count the sheep on the meadow behind our old house", (ToolCall("count.sheep", {}),))
 PLANTED = "so Please count the sheep, on the meadow behind our house"

@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 from linnet.evals import examples
-from linnet.evals.training.leaks import runs
-from linnet.evals.training.synthesise import own
+from linnet.evals.training.synthesis.leaks import runs
+from linnet.evals.training.synthesis.synthesise import own
 from linnet.schema import problems
 from linnet.tool_files import load_tools
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CASES = examples.load(Path(__file__).with_name("paraphrases.jsonl"))
 TOOLS = {tool.name: tool for tool in load_tools([ROOT / "examples" / "tools.py"])}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from linnet.evals.training import marked
+from linnet.evals.training.synthesis import marked
 
 _WORD = re.compile(r"[A-Za-z']{4,}")
 _NEAR = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertyuiopo" + "sdfghjklk" + "xcvbnmn", strict=True))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from linnet.evals.training.catalogue import acts
+from linnet.evals.training.synthesis.catalogue import acts
 
 _TOOL = (
     "{Does}.", "{Does}.", "{Does}.", "{Bare}.", "{Bare}.", "{Bare}", "Use this to {bare}.", "A tool that {does}.",

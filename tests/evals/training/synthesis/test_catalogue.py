@@ -10,11 +10,11 @@ from itertools import combinations
 
 import pytest
 
-from linnet.evals.training.catalogue import Act, acts, slots
-from linnet.evals.training.naming import cased
-from linnet.evals.training.nothing import alike
-from linnet.evals.training.toolmaking import MOST_PARAMETERS, Skill, make, toolbox
-from linnet.evals.training.voices import imperative
+from linnet.evals.training.synthesis.catalogue import Act, acts, slots
+from linnet.evals.training.synthesis.naming import cased
+from linnet.evals.training.synthesis.nothing import alike
+from linnet.evals.training.synthesis.toolmaking import MOST_PARAMETERS, Skill, make, toolbox
+from linnet.evals.training.synthesis.voices import imperative
 from linnet.tools import Tool
 
 BOX = toolbox(2_000, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from linnet.evals.training.example import Example
-from linnet.evals.training.synthesise import general
-from linnet.evals.training.variety import Variety, measure, skeleton
+from linnet.evals.training.synthesis.synthesise import general
+from linnet.evals.training.synthesis.variety import Variety, measure, skeleton
 from linnet.messages import ToolCall, ToolSpec
 
 TOOL = ToolSpec("f", "", {"type": "object", "properties": {"city": {}, "days": {}}})

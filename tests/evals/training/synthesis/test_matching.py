@@ -12,12 +12,12 @@ from linnet import Tool
 from linnet.agent.tools import standard
 from linnet.calling.evidence.parameters import parameters
 from linnet.errors import InputInvalid
-from linnet.evals.training.catalogue import slots
-from linnet.evals.training.matching import skill_of, slot_likeness
-from linnet.evals.training.synthesise import own
+from linnet.evals.training.synthesis.catalogue import slots
+from linnet.evals.training.synthesis.matching import skill_of, slot_likeness
+from linnet.evals.training.synthesis.synthesise import own
 from linnet.tool_files import load_tools
 
-OWN = {tool.name: tool for tool in load_tools([Path(__file__).parents[3] / "examples" / "tools.py"])}
+OWN = {tool.name: tool for tool in load_tools([Path(__file__).parents[4] / "examples" / "tools.py"])}
 
 
 @pytest.mark.parametrize(

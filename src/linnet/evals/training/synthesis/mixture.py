@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 
-from linnet.evals.training import nothing, several
 from linnet.evals.training.example import Example
-from linnet.evals.training.phrasings import Wish, framed, worded
-from linnet.evals.training.pools import Unsayable
-from linnet.evals.training.surroundings import surrounded
-from linnet.evals.training.toolmaking import Skill
-from linnet.evals.training.wishing import wish
+from linnet.evals.training.synthesis import nothing, several
+from linnet.evals.training.synthesis.phrasings import Wish, framed, worded
+from linnet.evals.training.synthesis.pools import Unsayable
+from linnet.evals.training.synthesis.surroundings import surrounded
+from linnet.evals.training.synthesis.toolmaking import Skill
+from linnet.evals.training.synthesis.wishing import wish
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 

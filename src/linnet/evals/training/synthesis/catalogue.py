@@ -78,7 +78,7 @@ def slots() -> dict[str, Slot]:
 @cache
 def load(name: str) -> dict[str, Any]:
     """A file of `data/`."""
-    return tomllib.loads(files("linnet.evals.training").joinpath("data", name).read_text(encoding="utf-8"))
+    return tomllib.loads(files("linnet.evals.training.synthesis").joinpath("data", name).read_text(encoding="utf-8"))
 
 
 def split(text: str, by: str = ";") -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from linnet.evals.training import times
-from linnet.evals.training.catalogue import load, split
+from linnet.evals.training.synthesis import times
+from linnet.evals.training.synthesis.catalogue import load, split
 
 
 @dataclass(frozen=True)
