@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 NOT_RUN = {
-    "linnet batch examples/batch.jsonl --out answers.jsonl": "docs/batch.md has it with tools",
+    "linnet batch examples/batch.jsonl --tools examples/tools.py --out answers.jsonl": "docs/batch.md runs it",
     'linnet run "What is 17 times 24?"': "is the first line of the tutorial",
     "make run": "CI runs it by itself",
     "make test": "is this",

@@ -56,8 +56,9 @@ _WRITTEN_TOKENS = 200
 
 @dataclass(frozen=True)
 class Filled:
-    """Arguments of one call as JSON values; `told` says in a word where each came from: `evidence`, `model`
-    (which of several candidates, or what completes one), or `invented` (written by the model without any).
+    """Arguments of one call as JSON values; `told` says in a word where each came from: `evidence`, `guessed` (an
+    option that the request does not name), `model` (which of several candidates, or what completes one), or
+    `invented` (written by the model without any).
     `sure` is the smallest probability that evidence gave to a required argument. `asked` says whether the model
     was asked anything, though it may not have changed an argument."""
 
@@ -91,7 +92,7 @@ def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
     judged = writer.judge(doubtful, sheet.weights) if doubtful else {}
     taken = replace(draft, ways={**draft.ways, **judged}).taken()
     said = {p: c for p, c in taken.items() if c.value is not OMITTED}
-    told = {p.name: "model" if p in judged else "evidence" for p in said}
+    told = {p.name: "guessed" if c.source == "option" else _by(p, judged) for p, c in said.items()}
     values = {p.path: c.value for p, c in said.items()}
     for parameter, value in writer.completed(said).items():
         values[parameter.path], told[parameter.name] = value, "model"
@@ -100,6 +101,10 @@ def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
             values[parameter.path], told[parameter.name] = value, "invented"
     ordered = {p.path: values[p.path] for p in sheet.parameters if p.path in values}
     return Filled(nested(ordered), writer.usage, told, _sureness(draft, taken), writer.asked)
+
+
+def _by(parameter: Parameter, judged: Mapping[Parameter, Ranked]) -> str:
+    return "model" if parameter in judged else "evidence"
 
 
 def _sureness(draft: Draft, taken: Taken) -> float:

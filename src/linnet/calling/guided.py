@@ -15,6 +15,12 @@ from linnet.messages import Step, ToolCall
 from linnet.requests import Model, Usage
 from linnet.tools import Tool
 
+_UNSAID = {
+    "invented": "{} was written by the model",
+    "guessed": "{} is a guess: the request names none of its options",
+}
+"""What is told of an argument that the request does not say."""
+
 
 @dataclass(frozen=True)
 class Guided:
@@ -78,5 +84,5 @@ class Guide:
 def _call(tool: Tool, filled: Filled, how: str) -> ToolCall:
     arguments, repairs = repair(tool, filled.arguments)
     tool.validate(arguments)
-    invented = tuple(f"{name} was written by the model" for name, by in filled.told.items() if by == "invented")
-    return ToolCall(tool.name, arguments, how=how, repairs=(*repairs, *invented))
+    notes = tuple(_UNSAID[by].format(name) for name, by in filled.told.items() if by in _UNSAID)
+    return ToolCall(tool.name, arguments, how=how, repairs=(*repairs, *notes))

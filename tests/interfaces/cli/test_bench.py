@@ -28,7 +28,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "--threads",
             "1",
             "--context",
-            "512",
+            "1024",
             "--encoding",
             "original",
             "--picture",
@@ -78,7 +78,7 @@ def test_it_says_where_and_with_what_it_was_measured(told: Any) -> None:
     machine, model = told["machine"], told["model"]
     assert machine["cores"] >= 1 and isinstance(machine["features"], list)
     assert len(machine["load_before"]) == len(machine["load_after"]) == 3
-    assert model["threads"] == 1 and model["context"] == 512 and len(model["sha256"]) == 64
+    assert model["threads"] == 1 and model["context"] == 1024 and len(model["sha256"]) == 64
     assert {"linnet", "python", "llguidance"} <= set(told["versions"]) and told["date"].endswith("+00:00")
     assert told["disturbed"] is (max(told["others"]) >= bench.DISTURBED)
     assert ("warning" in told["stderr"]) is told["disturbed"]

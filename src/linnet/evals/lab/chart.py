@@ -140,7 +140,7 @@ def _spot(row: Row, colour: str, spot: Spot, label: Spot, up: _Axis) -> list[Mar
     return [
         _line(x, low, x, high, f"whisker {colour}"),
         element("circle", cx=x, cy=y, r=7.0, class_=f"point {colour}"),
-        _text(_short(row.variant, 30), label[0] + side, label[1] + 4, kind),
+        _text(_short(row.variant, 30), label[0] + side, label[1] + 4, f"{kind} {colour}"),
     ]
 
 

@@ -59,7 +59,7 @@ def train(
     trained on them, in the very words in which Linnet asks the model.
 
     Afterwards it is held against the model without it, on requests that it has not seen. Only if it is better is it
-    stored; then it is used as MODEL+NAME. Needs `pip install 'linnet[train]'`.
+    stored; then it is used as MODEL+NAME. Needs the extra `train`.
     """
     with output.reporting(as_json):
         from linnet.evals.training.recipe import making_of
