@@ -261,30 +261,36 @@ def test_an_encoding_for_this_machine_fits_whole_or_is_passed_over(
     """The bytes of the pool count, not those of the machine; what is loaded has its whole context and says why."""
     monkeypatch.setenv("LINNET_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(app, "MIB", 1)  # the two files differ by less than one
-    small, q8, kept = tmp_path / "f32.gguf", tmp_path / "small.gguf", Encodings()
-    small.write_bytes(writer().small().write())
-    with gguf.open_model(small) as file, q8.open("w+b") as made:
+    f32, q8, kept = tmp_path / "f32.gguf", tmp_path / "q8_0.gguf", Encodings()
+    f32.write_bytes(writer().small().write())
+    with gguf.open_model(f32) as file, q8.open("w+b") as made:
         encode(file.fileno(), made.fileno(), "q8_0")
-    with gguf.open_model(q8) as file:
+
+    def size(path: Path, encoding: str) -> int:
+        model = open_local(str(path), context=512, encoding=encoding)
+        try:
+            return model.needs()[0].size
+        finally:
+            model.close()
+
+    # Which one takes more memory depends on what this machine lays out anew: the larger is the encoding.
+    small, large = sorted((f32, q8), key=lambda path: size(path, "original"))
+    with gguf.open_model(small) as file:
         original = store.fingerprint(file)
     with kept.making() as making:
-        making.path.write_bytes(small.read_bytes())
+        making.path.write_bytes(large.read_bytes())
         host = encodings.host(probe.probe())
         found = Encoding(
-            original, "small", host, encodings.engine(), "f32", making.sha256(), making.size, "2026-11-22",
+            original, "small", host, encodings.engine(), large.stem, making.sha256(), making.size, "2026-11-22",
             MIXES["agent"], 2, "it is faster",
         )  # fmt: skip
         kept.publish(found, making)
-    sizes = {}
-    for encoding in ("original", "auto"):
-        model = open_local(str(q8), context=512, encoding=encoding)
-        sizes[encoding] = model.needs()[0].size
-        model.close()
+    sizes = {encoding: size(small, encoding) for encoding in ("original", "auto")}
     assert sizes["original"] < sizes["auto"]
-    model = pools(context=512, memory_mib=sizes["auto"]).model(str(q8))
+    model = pools(context=512, memory_mib=sizes["auto"]).model(str(small))
     assert complete(model, Count(user("Hi"))).degraded == () and model.capabilities.encoding == found.label
     for memory in (sizes["auto"] - 1, sizes["original"]):
-        model = pools(context=512, memory_mib=memory).model(str(q8))
+        model = pools(context=512, memory_mib=memory).model(str(small))
         (note,) = complete(model, Count(user("Hi"))).degraded
         assert "passed over" in note and "are usable" in note
         assert (model.capabilities.encoding, model.capabilities.context) == ("", 512)
