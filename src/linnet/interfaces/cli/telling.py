@@ -25,6 +25,8 @@ def tell(result: Result, verbose: bool = False) -> None:
     for done in result.calls:
         if done.error is not None and done.error["code"] in NOT_RUN:
             output.complain(f"not run: {call(done.call)}")
+        for repair in done.call.repairs:
+            output.complain(f"note: {done.call.name}: {repair}")
     for line in remarks(result):
         output.complain(line)
     output.note(how(result), verbose=verbose)
