@@ -36,9 +36,11 @@ from linnet.requests import (
     Schema,
     Score,
     Segment,
+    Spell,
     Usage,
 )
 from linnet.script import Die, Flood, Garble, Hang, Say, Script
+from linnet.tokens import Odds, Token
 from linnet.vectors import Pooling, Vectors
 
 PROMPT = (Segment("<|im_start|>", True), Segment("wörld \U0001f600\u2028\x00", False))
@@ -66,11 +68,12 @@ SNAPSHOT = p.Snapshot("k", 8, 4096, 23, "ff", (1, 49151), ((5, 17.25), (6, -0.1)
 
 POOLING = Pooling("last", 64, 128, 7, True, True, b"\x01\x02", b"\x03\x04")
 TO_CHILD = [
-    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0", (SNAPSHOT,), 9, POOLING),
+    p.Load(3, 99, 5, 2, 4, SANDBOX, SCRIPT, 2, (p.Adapter("home", 7, 0.5),), "q8_0", (SNAPSHOT,), 9, POOLING, False),
     p.Submit(7, GENERATE, (1, 2, 49151), "home"),
     p.Submit(8, SCORE, (5,), "home"),
     p.Submit(9, Count(PROMPT, 1.5, **TOLD), (5,), "home"),
     p.Submit(10, Embed(("a text", "é\U0001f600"), 1.5), (5,), "home"),
+    p.Submit(11, Spell("a text", (7, 49151), True, True, 1.5), (5,), "home"),
     p.Cancel(7),
     p.Freed(64),
     p.Render(4, "{{ x }}", (MESSAGE,), "<s>", "</s>", "Yes", "2026-11-22", (SPEC,), {"a": [1, None]}, True),
@@ -86,7 +89,7 @@ TO_CHILD = [
 FROM_CHILD = [
     p.Ready("llama.cpp", 4096, 49152, 0.26, ("files",), ("memory",)),
     p.Beat("decode", 12.5),
-    p.Emitted(3, "é\U0001f600", (1, 2)),
+    p.Emitted(3, "é\U0001f600", (1, 2), (Odds(Token(1, "c3a9", True), -0.5, ((Token(2, "ff"), -1.5),)),)),
     p.Ended(3, Done("t", "length", Usage(1, 2, 3, 4), {"n": "4"}, ((-0.5, 2),), 6, ("resumed",))),
     p.Ended(4, Done(vectors=Vectors(2, bytes(range(16))))),
     p.Saved(64, 23, "ff", (1, 49151), ((5, 17.25),), "home"),
@@ -148,7 +151,7 @@ def framed(record: Any) -> bytes:
 
 def test_every_record_is_tried_here() -> None:
     assert {type(record) for record in TO_CHILD + FROM_CHILD} == set(get_args(p.Record))
-    assert {type(s.request) for s in TO_CHILD if isinstance(s, p.Submit)} == {Generate, Score, Count, Embed}
+    assert {type(s.request) for s in TO_CHILD if isinstance(s, p.Submit)} == {Generate, Score, Count, Embed, Spell}
 
 
 @pytest.mark.parametrize("record", TO_CHILD + FROM_CHILD, ids=lambda r: r.record)

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
-from linnet.errors import Cancelled, KindUnsupported
+from linnet.errors import Cancelled, KindUnsupported, RequestError
 from linnet.protocol import Emitted, Ended, Submit, failed
 from linnet.requests import Count, Done, Embed, Generate, Score, Spell, Usage
 from linnet.script import Action, Deed, Die, Eat, Echo, Flood, Garble, Hang, Say, Script
@@ -48,6 +48,8 @@ class ScriptedEngine:
                 return [Ended(submit.id, Done(scores=tuple((-float(len(t)), len(t.encode())) for t in texts)))]
             case Count():
                 return [Ended(submit.id, Done(count=_length(submit)))]
+            case Spell(ids=ids) if not all(0 <= one < 256 for one in ids):
+                return [failed(submit.id, RequestError("the tokens of a script are bytes: 0 to 255", param="tokens"))]
             case Spell(text=text, ids=ids):
                 said = tuple(_token(byte) for byte in (ids or text.encode()))
                 return [Ended(submit.id, Done(tokens=said, count=len(said)))]

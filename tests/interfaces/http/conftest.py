@@ -25,7 +25,7 @@ from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import Server, bound
 from linnet.interfaces.http.service import Service
 from linnet.messages import Message
-from linnet.requests import Capabilities, Count, Embed, Infill, Request, Segment
+from linnet.requests import Capabilities, Count, Embed, Infill, Request, Segment, Spell
 from linnet.runtime.stream import Stream
 from linnet.runtime.supervisor import Supervisor
 from linnet.script import Action, Say
@@ -90,7 +90,7 @@ class Scripted:
         return Capabilities("scripted", 4096, scores=False, infill=self._infill)
 
     def stream(self, request: Request) -> Stream:
-        if isinstance(request, Embed):
+        if isinstance(request, Embed | Spell):
             return self.supervisor.stream(request)
         prompt = tuple(
             Segment(f"{part.role}: {part.content}\n", False) if isinstance(part, Message) else part
