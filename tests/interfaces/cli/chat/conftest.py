@@ -108,6 +108,13 @@ class Screen:
             self._read(0.1)
         return self.shown
 
+    def wait_for_prompt(self) -> None:
+        """Until it waits for a line: a key that comes while none is read may be lost, as Ctrl-D between two is."""
+        end = time.monotonic() + PATIENCE
+        while self.shown.splitlines()[-1:] != [">"]:
+            assert time.monotonic() < end, f"no prompt came:\n{self.shown}"
+            self._read(0.1)
+
     @property
     def lines(self) -> list[str]:
         return [line.rstrip() for line in self._emulated.display]

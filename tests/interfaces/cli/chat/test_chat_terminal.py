@@ -82,6 +82,7 @@ def test_calls_approvals_commands_keys_and_the_look_of_it(chat: Callable[..., An
     screen.wait_for("hint: Did you mean /trace?")
     screen.type("/tra\t\r")
     screen.wait_for("in all")
+    screen.wait_for_prompt()
     screen.type("\x04")
     assert screen.end() == 0
     assert "Traceback" not in screen.shown
@@ -123,7 +124,9 @@ def test_ctrl_c_ends_the_answer_and_not_the_program(chat: Callable[..., Any]) ->
     screen.type("Say hello.\r")
     screen.wait_for("model · ")
     screen.type("/context\r")
-    shown = screen.wait_for("choosing")
+    screen.wait_for("choosing")
+    screen.wait_for_prompt()
+    shown = screen.shown
     for section in ("system", "tools", "memory", "history", "answer", "free"):
         assert re.search(rf"^{section} +[\d,]+ +\d+\.\d%  [·█░]+$", shown, re.MULTILINE)
     assert all(len(line) <= 80 for line in screen.lines)
