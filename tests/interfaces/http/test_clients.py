@@ -219,17 +219,6 @@ def test_anthropic_counts_and_raises_its_own_errors(claude: anthropic.Anthropic,
 # --- frameworks ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own_loop() -> Iterator[None]:
-    """For `run_sync`, which takes the event loop of its thread, or makes one and never closes it: that one is held
-    until something else becomes the thread's loop, and is found by the collector in some later test."""
-    with asyncio.Runner() as runner:
-        asyncio.set_event_loop(runner.get_loop())
-        yield
-    asyncio.set_event_loop(None)
-
-
-@pytest.mark.usefixtures("own_loop")
 def test_pydantic_ai_runs_a_tool(server: str) -> None:
     from pydantic_ai import Agent
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -252,7 +241,6 @@ def test_pydantic_ai_runs_a_tool(server: str) -> None:
     assert "21" in asyncio.run(agent.run(QUESTION)).output and asked == ["Paris"]
 
 
-@pytest.mark.usefixtures("own_loop")
 def test_pydantic_ai_gets_a_value(server: str) -> None:
     from pydantic_ai import Agent
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -267,7 +255,6 @@ def test_pydantic_ai_gets_a_value(server: str) -> None:
     assert isinstance(booked, Booking) and (booked.city, booked.nights) == ("Oslo", 3)
 
 
-@pytest.mark.usefixtures("own_loop")
 def test_pydantic_ai_gets_a_value_out_of_what_a_tool_has_returned(server: str) -> None:
     from pydantic_ai import Agent
     from pydantic_ai.models.openai import OpenAIChatModel
