@@ -1,4 +1,4 @@
-"""Where Linnet keeps its files, and how small JSON files are read and replaced whole.
+"""Where Linnet keeps its files, how small JSON files are read and replaced whole, and how a line is appended whole.
 
 Hides the atomic write (temporary file, fsync, rename, fsync of the folder) and every reason why a
 cache cannot be read or written: to the caller such a file is simply not there.
@@ -11,9 +11,11 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from linnet.errors import InputInvalid, StorageFull
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says where a disk, a quota or a limit on the size of files takes no more."""
@@ -80,6 +82,32 @@ def write_pieces(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> None
     """As `write_whole` does, for a file that is more than fits into memory, with these permissions."""
     _replace(path, pieces, mode)
     sync_folder(path.parent)
+
+
+def append(descriptor: int, line: bytes) -> None:
+    """Appends to an open file: on the disk when this returns, or not at all. Raises OSError."""
+    start = os.fstat(descriptor).st_size
+    try:
+        left = memoryview(line)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, start)
+        raise
+
+
+@contextlib.contextmanager
+def resumable(path: Path) -> Iterator[None]:
+    """What the system says of a file that a command can go on with, as StorageFull or InputInvalid."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            hint = "Make room, then go on with --resume."
+            raise StorageFull(f"{str(path)!r}: the disk has no room", hint=hint, path=str(path)) from error
+        raise InputInvalid(f"{str(path)!r} cannot be written: {error.strerror}", path=str(path)) from error
 
 
 def sync_folder(folder: Path) -> None:

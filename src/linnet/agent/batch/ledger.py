@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from linnet.agent.batch.lines import key_of
-from linnet.errors import InputInvalid, StorageFull
+from linnet.errors import InputInvalid
 from linnet.models.locks import hold_alone
-from linnet.storage import FULL, sync_folder, write_pieces
+from linnet.storage import append, resumable, sync_folder, write_pieces
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Ledger:
         order = list(dict.fromkeys([*(key for key in keys if key in self.rows), *self.rows]))
         if sum(self.rows[key].size for key in order) < self._out.size or not self._sorted(order):
             mode = self._path.stat().st_mode & 0o777
-            with _told(self._path):
+            with resumable(self._path):
                 write_pieces(self._path, (self._out.read(self.rows[key]) for key in order), mode)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class _Appended:
 
     def __init__(self, path: Path, head: bytes, opened: contextlib.ExitStack) -> None:
         self._path, self._head = path, head
-        with _told(path):
+        with resumable(path):
             if path.exists() and not path.is_file():
                 raise InputInvalid(f"{str(path)!r} is no file", hint="Name a file.", path=str(path))
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -148,16 +148,8 @@ class _Appended:
     def append(self, value: Any) -> tuple[int, bytes]:
         """On the disk when this returns, or not at all."""
         line, start = json.dumps(value).encode() + b"\n", self.size
-        try:
-            with _told(self._path):
-                left = memoryview(line)
-                while left:
-                    left = left[os.write(self._fd, left) :]
-                os.fsync(self._fd)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._cut(start)
-            raise
+        with resumable(self._path):
+            append(self._fd, line)
         self.size += len(line)
         return start, line
 
@@ -180,14 +172,3 @@ class _Appended:
 def _foreign(path: Path, start: int) -> InputInvalid:
     message = f"{str(path)!r} holds something else than `linnet batch` writes, at byte {start}"
     return InputInvalid(message, hint="Name another file.", path=str(path))
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            hint = "Make room, then go on with --resume."
-            raise StorageFull(f"{str(path)!r}: the disk has no room", hint=hint, path=str(path)) from error
-        raise InputInvalid(f"{str(path)!r} cannot be written: {error.strerror}", path=str(path)) from error

@@ -7,7 +7,6 @@ is changed in a case file is asked anew, and nothing else; checks are no part of
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,12 +16,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from linnet.errors import InputInvalid, StorageFull
+from linnet.errors import InputInvalid
 from linnet.evals.lab.answer import Answer, Outcome
 from linnet.evals.lab.plan import Case, Variant
 from linnet.limits import LIMITS
 from linnet.models.locks import hold_alone
-from linnet.storage import FULL
+from linnet.storage import append, resumable
 from linnet.tools import Tool
 from linnet.usage import Usage
 
@@ -74,8 +73,8 @@ class Journal:
         """On the disk when this returns, where there is a file."""
         self._answers[key] = outcome.answer
         if self._path is not None:
-            with _told(self._path):
-                _write(self._fd, json.dumps({"key": key, **outcome.describe()}).encode() + b"\n")
+            with resumable(self._path):
+                append(self._fd, json.dumps({"key": key, **outcome.describe()}).encode() + b"\n")
 
     def _begin(self, path: Path, resume: bool) -> None:
         size = os.fstat(self._fd).st_size
@@ -94,7 +93,7 @@ class Journal:
 
 
 def _opened(path: Path) -> int:
-    with _told(path):
+    with resumable(path):
         if path.exists() and not path.is_file():
             raise InputInvalid(f"{str(path)!r} is no file", hint="Name a file.", path=str(path))
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -131,27 +130,3 @@ def _answer(row: Mapping[str, Any], counts: Mapping[str, Any]) -> Answer:
 
 def _error(told: Any) -> Mapping[str, Any] | None:
     return None if told is None else {**told, "code": str(told["code"]), "message": str(told["message"])}
-
-
-def _write(fd: int, line: bytes) -> None:
-    start = os.fstat(fd).st_size
-    try:
-        left = memoryview(line)
-        while left:
-            left = left[os.write(fd, left) :]
-        os.fsync(fd)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.ftruncate(fd, start)
-        raise
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            hint = "Make room, then go on with --resume."
-            raise StorageFull(f"{str(path)!r}: the disk has no room", hint=hint, path=str(path)) from error
-        raise InputInvalid(f"{str(path)!r} cannot be written: {error.strerror}", path=str(path)) from error
