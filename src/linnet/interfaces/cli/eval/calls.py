@@ -25,11 +25,8 @@ def measure(cases: Sequence[Case], out: Path | None, model: str | None, as_json:
     """Run the cases, write a line for each, and print the table, or one object."""
     from linnet.evals.harness import by_category, evaluate, totals
 
-    outcomes: list[Outcome] = []
     with common.writing(out) as write, common.opened(model) as opened:
-        for outcome in common.progress(evaluate(opened, cases), len(cases)):
-            outcomes.append(outcome)
-            write(outcome.describe())
+        outcomes = common.gathered(evaluate(opened, cases), len(cases), write)
     categories, numbers = by_category(outcomes), totals(outcomes)
     if as_json:
         lines = [outcome.describe() for outcome in outcomes]

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
@@ -21,10 +21,20 @@ Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write a JSON line for each case here, as it is done.")
 ]
 Outcome = TypeVar("Outcome")
+Line = Callable[[Mapping[str, Any]], None]
+
+
+class Described(Protocol):
+    """What came of a case."""
+
+    def describe(self) -> dict[str, Any]: ...
+
+
+Told = TypeVar("Told", bound=Described)
 
 
 @contextlib.contextmanager
-def writing(out: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def writing(out: Path | None) -> Iterator[Line]:
     """Writes a line; the file is opened before the work, and each line is there as soon as it is written."""
     if out is None:
         yield lambda line: None
@@ -45,6 +55,15 @@ def progress(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
     from rich.progress import track
 
     return track(outcomes, "running", total, console=Console(stderr=True), transient=True)
+
+
+def gathered(outcomes: Iterable[Told], total: int, write: Line) -> list[Told]:
+    """All of them, each written as soon as it is there, with a bar on a terminal."""
+    found = []
+    for outcome in progress(outcomes, total):
+        found.append(outcome)
+        write(outcome.describe())
+    return found
 
 
 @contextlib.contextmanager

@@ -81,17 +81,13 @@ def _outcomes(cases: tuple[Case, ...], tools: str, root: Path, model: str | None
     from linnet.interfaces.cli.tool_files import load_tools, split
 
     settings = options.settings(root=root, model=model)
-    outcomes: list[Outcome] = []
     # What a tool prints is not the outcome.
     with (
         contextlib.redirect_stdout(sys.stderr),
         common.writing(out) as write,
         open_agent(settings, load_tools(split([tools]), hint=_HINT)) as agent,
     ):
-        for outcome in common.progress(evaluate(agent, cases), len(cases)):
-            outcomes.append(outcome)
-            write(outcome.describe())
-    return outcomes
+        return common.gathered(evaluate(agent, cases), len(cases), write)
 
 
 # --- telling -------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from linnet.interfaces.cli.eval import common
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from linnet.evals.sums import Outcome
 
 EXAMPLE = "Example: linnet eval gsm8k --data gsm8k --limit 50 --made 50 --out outcomes.jsonl"
 
@@ -47,11 +46,8 @@ def gsm8k(
 
         ways = sums.chosen(way or ())
         tasks = wordtasks.together(data, limit, made, seed)
-        done: list[Outcome] = []
         with common.writing(out) as write, common.opened(model) as opened:
-            for outcome in common.progress(sums.evaluate(opened, tasks, ways), len(tasks) * len(ways)):
-                done.append(outcome)
-                write(outcome.describe())
+            done = common.gathered(sums.evaluate(opened, tasks, ways), len(tasks) * len(ways), write)
         numbers = sums.totals(done)
         if as_json:
             output.say_json({"cases": [outcome.describe() for outcome in done], "totals": numbers})

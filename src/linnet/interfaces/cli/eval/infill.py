@@ -14,7 +14,6 @@ from linnet.interfaces.cli.eval import common
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from linnet.evals.infill import Outcome
 
 EXAMPLE = "Example: linnet eval infill --data humaneval_infilling --limit 50 --out outcomes.jsonl"
 
@@ -40,11 +39,8 @@ def infill(
         from linnet.evals import infill as gaps
 
         ways, cases = gaps.chosen(way or ()), gaps.read(data, limit)
-        done: list[Outcome] = []
         with common.writing(out) as write, common.opened(model) as opened:
-            for outcome in common.progress(gaps.evaluate(opened, cases, ways), len(cases) * len(ways)):
-                done.append(outcome)
-                write(outcome.describe())
+            done = common.gathered(gaps.evaluate(opened, cases, ways), len(cases) * len(ways), write)
         rows = gaps.totals(done)
         if as_json:
             output.say_json({"cases": [outcome.describe() for outcome in done], "totals": rows})

@@ -131,12 +131,8 @@ def _by_model(
 
 
 def _counted(found: Any, total: int, out: Path | None) -> list[Outcome]:
-    outcomes: list[Outcome] = []
     with common.writing(out) as write:
-        for outcome in common.progress(found, total):
-            outcomes.append(outcome)
-            write(outcome.describe())
-    return outcomes
+        return common.gathered(found, total, write)
 
 
 def _table(numbers: Mapping[str, Any]) -> Table:

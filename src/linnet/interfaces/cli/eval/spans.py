@@ -14,7 +14,6 @@ from linnet.interfaces.cli.eval import common
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from linnet.evals.spans import Found
 
 EXAMPLE = "Example: linnet eval spans --data restaurant8k/test.json --limit 50"
 
@@ -33,11 +32,8 @@ def spans(
         from linnet.evals.spans import evaluate, load, totals
 
         sentences = load(data, limit)
-        found: list[Found] = []
         with common.writing(out) as write, common.opened(model) as opened:
-            for outcome in common.progress(evaluate(opened, sentences), len(sentences)):
-                found.append(outcome)
-                write(outcome.describe())
+            found = common.gathered(evaluate(opened, sentences), len(sentences), write)
         numbers = totals(found)
         if as_json:
             output.say_json({"cases": [outcome.describe() for outcome in found], "totals": numbers})
