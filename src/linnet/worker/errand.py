@@ -1,4 +1,4 @@
-"""The life of a child that has one job and one answer: tied to its parent it hears the job, answers, and leaves."""
+"""The life of a child: tied to its parent it hears its job, does it, and leaves; an errand has one answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,27 @@ def run(
 ) -> int:
     """The exit status. `arguments` are MODULE SOCKET_FD PARENT_PID, `kind` is that of the job, and `do` makes the
     answer, or raises a LinnetError, which is then told instead. `tie` hears the parent's id before anything else."""
+
+    def answered(job: Any, channel: Channel) -> None:
+        channel.send(do(job, channel))
+
+    return live(arguments, kind, answered, tie)
+
+
+def live(
+    arguments: Sequence[str],
+    kind: type | UnionType,
+    work: Callable[[Any, Channel], None],
+    tie: Callable[[int], None] = lockdown.die_with_parent,
+) -> int:
+    """As `run` does, for a child that sends what it has to say by itself."""
     channel = Channel(socket.socket(fileno=int(arguments[1])), child=True)
     tie(int(arguments[2]))
     job = channel.receive()
     if not isinstance(job, kind):
         return 0 if job is None else 2
     try:
-        channel.send(do(job, channel))
+        work(job, channel)
     except (BrokenPipeError, ConnectionResetError):
         return 0
     except LinnetError as error:

@@ -6,7 +6,6 @@ pipe while a clock runs: what a worker takes longer than this, it spends itself.
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 
@@ -16,7 +15,7 @@ from linnet.channel import Channel
 from linnet.errors import ContextOverflow, LinnetError, ProtocolBroken, RequestError
 from linnet.limits import LIMITS
 from linnet.protocol import Beat, Load, Loop, Looped, Ready, Stop, failed
-from linnet.worker import llama, lockdown
+from linnet.worker import errand, llama, lockdown
 from linnet.worker.batch import LARGEST
 from linnet.worker.llama import Entry, Llama
 
@@ -91,19 +90,7 @@ class Loops:
 
 
 def main() -> int:
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])), child=True)
-    lockdown.die_with_parent(int(sys.argv[2]))
-    load = channel.receive()
-    if not isinstance(load, Load):
-        return 0 if load is None else 2
-    try:
-        _serve(channel, _start(channel, load))
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    return errand.live(sys.argv, Load, lambda load, channel: _serve(channel, _start(channel, load)))
 
 
 def _start(channel: Channel, load: Load) -> Loops:

@@ -7,7 +7,6 @@ kills it when its time is up.
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from itertools import groupby
@@ -19,7 +18,7 @@ from linnet.limits import LIMITS
 from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.protocol import Load, Ready, Render, Rendered, Stop, failed
 from linnet.requests import Segment
-from linnet.worker import lockdown
+from linnet.worker import errand, lockdown
 from linnet.worker.prompts import prompt
 
 
@@ -40,20 +39,12 @@ def render(record: Render) -> Rendered:
 
 
 def main() -> int:
-    lockdown.die_with_parent(int(sys.argv[2]))
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])), child=True)
-    load = channel.receive()
-    if not isinstance(load, Load):
-        return 0 if load is None else 2
-    try:
-        _start(channel, load)
-        _serve(channel)
-    except (BrokenPipeError, ConnectionResetError):
-        return 0
-    except LinnetError as error:
-        channel.send(failed(0, error))
-        return 1
-    return 0
+    return errand.live(sys.argv, Load, _live)
+
+
+def _live(load: Load, channel: Channel) -> None:
+    _start(channel, load)
+    _serve(channel)
 
 
 def _start(channel: Channel, load: Load) -> None:
