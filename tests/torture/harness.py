@@ -110,16 +110,20 @@ def of_script(
     engine: str = "plain",
     full: int = 1,
     seed: str = "--seed",
+    bounded: bool = False,
 ) -> None:
     """Plug a command beside this file in as a case: `many` is its option for how many, `seed` that of its seed, if it
-    has one. It ends with 0 if all held, and says what did not in lines that begin with FAULT."""
+    has one. It ends with 0 if all held, and says what did not in lines that begin with FAULT. One that is `bounded`
+    has an option `--seconds`, after which it begins no further attempt, and says `MADE` with how many it made."""
 
     def run(trial: Trial) -> None:
         command = [sys.executable, str(Path(__file__).with_name(script)), *many.split(), str(trial.tries), *words]
         seeded = [seed, str(trial.seed)] if seed else []
+        until = ["--seconds", str(trial.seconds_left)] if bounded else []
         started = time.monotonic()
-        ran = subprocess.run([*command, *seeded], cwd=ROOT, capture_output=True, text=True, check=False)
-        trial.made += trial.tries
+        ran = subprocess.run([*command, *seeded, *until], cwd=ROOT, capture_output=True, text=True, check=False)
+        made = re.search(r"^MADE (\d+)$", ran.stdout, re.MULTILINE)
+        trial.made += int(made[1]) if made else trial.tries
         trial.seconds.append(time.monotonic() - started)
         if ran.returncode:
             faults = [line for line in ran.stdout.splitlines() if line.startswith("FAULT")]

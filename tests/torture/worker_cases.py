@@ -24,7 +24,7 @@ from linnet.errors import (
 )
 from linnet.limits import Sandbox
 from linnet.runtime.supervisor import Supervisor
-from linnet.script import Die, Eat, Echo, Garble, Hang
+from linnet.script import Deed, Die, Eat, Echo, Garble, Hang
 
 SIGNALS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTERM")
 PHASES = ("load", "prefill", "decode", "idle")
@@ -122,20 +122,49 @@ def sigstop_is_found_within_ten_seconds(trial: Trial) -> None:
 
 @case("long", "Worker", small=2, scripted=200, worst="of the answer")
 def long_honest_work_is_never_killed(trial: Trial) -> None:
-    """An answer as slow as progress may be: a token every 3 s, for ten minutes in full."""
+    """An answer as slow as progress may be: a token every 3 s, for ten minutes or the time there is."""
     engine = trial.open(seconds_per_token=3.0 if trial.tries > 10 else 0.5)
     started = time.monotonic()
     one = trial.ask(engine, trial.tries // 5 + 1, max_tokens=trial.tries, deadline=3_600.0)
     seen = 0
-    while not one.outcomes:
+    while not one.outcomes and not trial.late:
         time.sleep(0.1)
         if len(one.moments) > seen:
             seen = len(one.moments)
             trial.made += 1
     trial.made = max(trial.made, len(one.moments))
     trial.seconds.append(time.monotonic() - started)
-    if one.done is None or "resumed" in one.done.degraded or engine.health().starts != 1:
+    ended = one.done is None or "resumed" in one.done.degraded
+    if (one.outcomes and ended) or engine.health().starts != 1:
         trial.faults.append(f"it was taken for a hang: {one.error or one.done}"[:300])
+
+
+WORK = "import time\nend = time.process_time() + 0.06\nwhile time.process_time() < end: pass\nsay('ab')"
+
+
+@case("starved", "Worker", small=0, scripted=3, worst="of an answer that has to wait for a processor")
+def a_worker_without_a_processor_is_no_hang(trial: Trial) -> None:
+    """It comes last on a processor that another program holds, and is without progress for longer than a hang may
+    last: its answer comes whole, from the same worker. (A scheduler that groups by sessions gives it a half.)"""
+    processors = os.sched_getaffinity(0)
+    for _ in trial.rounds():
+        with trial.attempt():
+            engine = trial.open(Deed(WORK))
+            trial.ask(engine, max_tokens=1).join()
+            spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            try:
+                os.sched_setaffinity(spinner.pid, {min(processors)})
+                os.sched_setaffinity(engine.pid or 0, {min(processors)})
+                os.sched_setscheduler(engine.pid or 0, os.SCHED_IDLE, os.sched_param(0))
+                one = trial.ask(engine).join(400.0)
+                os.sched_setscheduler(engine.pid or 0, os.SCHED_OTHER, os.sched_param(0))
+                os.sched_setaffinity(engine.pid or 0, processors)
+            finally:
+                spinner.kill()
+                spinner.wait()
+            expect(one.done and "resumed" not in one.done.degraded, f"it was taken for a hang: {one.error!r}")
+            expect(engine.health().starts == 1, "another worker was started")
+            engine.close()
 
 
 @case("memory", "Worker", small=1, scripted=20, real=3)
@@ -291,6 +320,6 @@ def lives_leave_no_thread(trial: Trial) -> None:
             wait(lambda: threading.active_count() <= before + 2, 5.0)
 
 
-of_script("constrained kills", "Worker", "kill_worker.py", "--kills", engine="real", full=40)
-of_script("cells", "Worker", "engine_cells.py", "--seeds 0", engine="plain", full=40, seed="")
+of_script("constrained kills", "Worker", "kill_worker.py", "--kills", engine="real", full=40, bounded=True)
+of_script("cells", "Worker", "engine_cells.py", "--seeds 0", engine="plain", full=40, seed="", bounded=True)
 of_pytest("renderer", "Worker", "tests/runtime/test_renderer.py")
