@@ -272,7 +272,7 @@ def expect(condition: object, told: str) -> None:
         raise AssertionError(told)
 
 
-def wait(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait(what: Callable[[], Any], seconds: float = 90.0) -> Any:
     """The first true value of `what`."""
     end = time.monotonic() + seconds
     while not (value := what()):
