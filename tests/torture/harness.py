@@ -211,7 +211,9 @@ class Trial:
         return time.monotonic() > self._until
 
     def rounds(self) -> Iterator[int]:
-        """The numbers of its attempts; fewer where its time is up before, which the table tells."""
+        """The numbers of its attempts; fewer where its time is up before, which the table tells. What it was made
+        ready with, a server for instance, is not counted."""
+        self._until = time.monotonic() + self.seconds_left
         return itertools.takewhile(lambda _: not self.late, range(self.tries))
 
     @contextlib.contextmanager
