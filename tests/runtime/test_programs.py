@@ -364,7 +364,7 @@ def test_a_launcher_whose_parent_is_gone_leaves_at_once() -> None:
     assert done.returncode == 1
 
 
-BOMBS = {  # of a bounded size: one that is not stopped must not take this machine; asleep for long, to be many at once
+BOMBS = {  # of a bounded size: one that is not stopped must not take this machine; asleep for long, to be many
     "processes": "for _ in range(10):\n    os.fork()\n    time.sleep(0.005)",
     "threads": "threading.stack_size(1 << 16)\nfor _ in range(600): threading.Thread(target=nap, args=(20,)).start()",
 }
