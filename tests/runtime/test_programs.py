@@ -299,7 +299,7 @@ def test_nothing_outlives_a_caller_that_is_killed(tmp_path: Path, apart: bool) -
     """
     caller = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while len(marked(mark)) < 3 and time.monotonic() < end:
             time.sleep(0.05)
         assert len(marked(mark)) >= 3, "it never started"
@@ -322,7 +322,7 @@ def test_nothing_outlives_a_launcher_that_is_killed() -> None:
 
     caller = threading.Thread(target=run)
     caller.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len(marked(mark)) < 3 and time.monotonic() < end:
         time.sleep(0.05)
     for pid in programs.child.running():
@@ -344,7 +344,7 @@ def test_a_keeper_that_is_killed_is_noticed_at_once(apart: bool) -> None:
 
     caller = threading.Thread(target=run)
     caller.start()
-    while len(marked(mark)) < 3 and time.monotonic() - started < 20:
+    while len(marked(mark)) < 3 and time.monotonic() - started < 60:
         time.sleep(0.05)
     (launcher,) = (pid for pid in programs.child.running() if has(Path(f"/proc/{pid}"), "linnet.worker.launch"))
     (keeper,) = (int(pid) for pid in Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split())
