@@ -97,7 +97,8 @@ class Child:
 
     def reap(self) -> tuple[int, str]:
         """Wait for the end that has begun: `(return code, last words)`; a negative code is a signal."""
-        stopped, code = self._killed, self._left()
+        code = self._left()
+        lingers = code is None and not self._killed
         if code is None:  # it is of no use any more
             self.kill()
             code = self.process.wait()
@@ -106,8 +107,8 @@ class Child:
             words = os.read(self._stderr, 1 << 16)
         self.close()
         told = words.decode(errors="replace")[-_LAST_WORDS:].strip()
-        if code == -signal.SIGKILL and not stopped:
-            told = f"{told}\n{self._killer()}".strip()
+        if code == -signal.SIGKILL:
+            told = f"{told}\n{self._killer(lingers)}".strip()
         log.note("child_ended", child=self.pid, status=code, stopped=self._killed, last_words=told[-200:])
         return code, told
 
@@ -120,11 +121,11 @@ class Child:
             silence.look(self.pid)
         return None
 
-    def _killer(self) -> str:
-        """Who has killed it, where that can be told."""
-        if self._killed:
+    def _killer(self, lingered: bool) -> str:
+        """Who has killed it, where that can be told and is not known already."""
+        if lingered:
             return LINGERED
-        return KILLED_FOR_MEMORY if _memory_kills() > self._memory_kills else ""
+        return KILLED_FOR_MEMORY if not self._killed and _memory_kills() > self._memory_kills else ""
 
     def close(self) -> None:
         """Let go of the pipe of a child that has ended."""

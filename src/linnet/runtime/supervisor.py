@@ -264,7 +264,8 @@ class Supervisor:
 
     def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
-        stopped, broken = "", None
+        stopped: postmortem.Stopped = ""
+        broken: ProtocolBroken | None = None
         while not stopped and broken is None:
             try:
                 if running.channel.wait(LOOK_SECONDS):
