@@ -128,7 +128,7 @@ def test_what_does_not_leave_is_killed() -> None:
 
 
 def test_what_leaves_without_a_processor_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    monkeypatch.setattr(silence, "threads", lambda pid, **_: {pid: silence.Strand(1.0, 0.0, runnable=True)})
     one = child.start("timeit")
     threading.Timer(2.5, one.process.terminate).start()
     assert one.reap() == (-signal.SIGTERM, "")
