@@ -153,14 +153,15 @@ def a_worker_without_a_processor_is_no_hang(trial: Trial) -> None:
         with trial.attempt():
             engine = trial.open(Deed(WORK))
             trial.ask(engine, max_tokens=1).join()
+            pid = wait(lambda engine=engine: engine.pid)
             spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
             try:
                 os.sched_setaffinity(spinner.pid, {min(processors)})
-                os.sched_setaffinity(engine.pid or 0, {min(processors)})
-                os.sched_setscheduler(engine.pid or 0, os.SCHED_IDLE, os.sched_param(0))
+                os.sched_setaffinity(pid, {min(processors)})
+                os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
                 one = trial.ask(engine).join(20.0)
-                os.sched_setscheduler(engine.pid or 0, os.SCHED_OTHER, os.sched_param(0))
-                os.sched_setaffinity(engine.pid or 0, processors)
+                os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+                os.sched_setaffinity(pid, processors)
             finally:
                 spinner.kill()
                 spinner.wait()
