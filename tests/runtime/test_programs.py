@@ -366,7 +366,7 @@ def test_a_launcher_whose_parent_is_gone_leaves_at_once() -> None:
 
 BOMBS = {  # of a bounded size: one that is not stopped must not take this machine; asleep for long, to be many
     "processes": "for _ in range(10):\n    os.fork()\n    time.sleep(0.005)",
-    "threads": "threading.stack_size(1 << 16)\nfor _ in range(600): threading.Thread(target=nap, args=(150,)).start()",
+    "threads": "threading.stack_size(1 << 16)\nfor _ in range(600): threading.Thread(target=nap, args=(99,)).start()",
 }
 
 
