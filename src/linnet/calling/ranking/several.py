@@ -91,20 +91,32 @@ def _only(candidate: Candidate) -> Ranked:
 
 
 def _shared(made: list[Draft], parameters: Sequence[Parameter]) -> list[Draft]:
-    """What one call alone says goes for all of them if all need it, or if the words before it say so."""
+    """What one call alone says goes for all of them if all need it, or if how it is said tells so."""
     takens = [draft.taken() for draft in made]
     for parameter in parameters:
         named = [
-            (draft, taken[parameter])
-            for draft, taken in zip(made, takens, strict=True)
+            (number, taken[parameter])
+            for number, taken in enumerate(takens)
             if parameter in taken and (taken[parameter].covers or taken[parameter].source == "shared")
         ]
         if len(named) != 1:
             continue
         (owner, candidate), *_ = named
-        if parameter.required or for_all(Reading(owner.text), candidate):
+        if parameter.required or _for_all(made[owner], takens[owner], candidate, owner == 0, owner == len(made) - 1):
             made = [
-                draft if draft is owner else Draft(draft.text, {**draft.ways, parameter: _only(candidate)})
-                for draft in made
+                draft if number == owner else Draft(draft.text, {**draft.ways, parameter: _only(candidate)})
+                for number, draft in enumerate(made)
             ]
     return made
+
+
+def _for_all(owner: Draft, taken: Taken, candidate: Candidate, first: bool, last: bool) -> bool:
+    """Whether a value that one call's words name goes for all: the words before it say so, or it stands before
+    anything that the first call needs, or in a clause of its own behind all that the last one needs."""
+    reading = Reading(owner.text)
+    needed = [c for p, c in taken.items() if p.required and c.covers]
+    if for_all(reading, candidate) or not (candidate.covers and needed):
+        return for_all(reading, candidate)
+    begin, end = min(c.first for c in needed), max(c.last for c in needed)
+    behind = any(end < start <= candidate.first for start in reading.clause_starts)
+    return (first and candidate.last < begin) or (last and behind)
