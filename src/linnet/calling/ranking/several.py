@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
@@ -47,13 +48,19 @@ def drafts(sheet: Sheet) -> list[Draft]:
 
 
 def splits(sheet: Sheet) -> list[Split]:
-    """The likely hypotheses, of every kind and count."""
-    found = list(tables(sheet))
+    """The likely hypotheses, of every kind and count; nobody asks for the very same call twice."""
+    found = [split for split in tables(sheet) if not _repeats(split)]
     best: dict[int, float] = {}
     for split in found:
         best[len(split.calls)] = max(split.score, best.get(len(split.calls), split.score))
     near = [split for split in found if split.score > best[len(split.calls)] - _BEHIND]
-    return [*stretches(sheet).values(), *near]
+    return [*(split for split in stretches(sheet).values() if not _repeats(split)), *near]
+
+
+def _repeats(split: Split) -> bool:
+    """Whether two of the calls take the same values."""
+    said = [{p: str(c.value).lower() for p, c in call.items()} for call in split.calls]
+    return any(one == other for one, other in combinations(said, 2))
 
 
 # --- drafts --------------------------------------------------------------------------------------
