@@ -96,6 +96,8 @@ ONE_PAST = {
     "record_bytes": "test_protocol.py::test_an_oversize_length_is_refused_before_its_bytes_arrive",
     "progress_seconds": "runtime/test_supervisor.py::test_a_hang_is_found_and_the_stream_goes_on",
     "start_seconds": "runtime/test_supervisor.py::test_what_always_hangs_fails_with_the_phase",
+    "starved_seconds": "runtime/test_supervisor.py::test_but_not_for_ever_and_no_request_is_charged",
+    "leaving_seconds": "runtime/test_child.py::test_what_does_not_leave_is_killed",
     "sequences": "worker/test_engine.py::test_more_than_can_run_together_wait_and_end",
     "restarts": "runtime/test_blame.py::test_the_budget_of_restarts_is_within_its_window_and_a_token_renews_it",
     "restart_window_seconds": "runtime/test_blame.py::test_deaths_before_the_window_do_not_count",

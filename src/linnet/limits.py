@@ -69,8 +69,10 @@ class Limits:
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
     heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")
-    progress_seconds: float = _limit(10.0, "s", "longest time without progress before a worker is killed")
-    start_seconds: float = _limit(60.0, "s", "without progress in loading before a start is given up")
+    progress_seconds: float = _limit(10.0, "s", "without progress that a worker could have used, before it is killed")
+    start_seconds: float = _limit(60.0, "s", "without progress in loading, counted so, before a start is given up")
+    starved_seconds: float = _limit(300.0, "s", "without progress by the clock, before either, whatever it could use")
+    leaving_seconds: float = _limit(1.0, "s", "that a child whose pipe has ended could use, before it is killed")
     chunk_seconds: float = _limit(0.25, "s", "aim for one step while answers are being said: the gap between pieces")
     prefill_seconds: float = _limit(0.75, "s", "aim for one step while none is: cancel and heartbeat wait no longer")
     sequences: int = _limit(16, "sequences", "answers decoded together")
