@@ -45,7 +45,7 @@ DINNER = Example(
     "dinner was 84.5 with 20 on top, we are 4",
     (ToolCall("split_bill", {"total": 84.5, "people": 4, "tip": 20}),),
 )
-IDLE = Example((BILL, tiny.ALARM), "Who wrote Hamlet, at 7?")
+IDLE = Example((BILL, tiny.ALARM), "Who set the alarm at 7?")
 
 
 def render(messages: tuple[Message, ...]) -> Prompt:
@@ -75,6 +75,10 @@ def test_a_tool_is_learned_in_the_prompts_by_which_it_is_chosen() -> None:
 def test_no_tool_is_learned_where_none_is_wanted() -> None:
     (lesson,) = told(IDLE, "choose")
     assert lesson.right == 0 and len(lesson.prompts) == 3
+
+
+def test_what_evidence_settles_is_not_asked_and_not_learned() -> None:
+    assert not told(Example(IDLE.tools, "Who wrote Hamlet?"), "choose")
 
 
 def test_of_several_wanted_tools_none_is_wrong() -> None:

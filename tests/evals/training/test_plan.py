@@ -13,7 +13,7 @@ from linnet.evals.harness import Case, Outcome
 from linnet.evals.training.course import split
 from linnet.evals.training.example import Example
 from linnet.evals.training.held_out import Comparison, Side, case_of
-from linnet.evals.training.plan import Recipe, check_memory, estimate, needed_bytes
+from linnet.evals.training.plan import Pace, Recipe, check_memory, estimate, needed_bytes
 from linnet.evals.training.recipe import making_of
 from linnet.evals.training.weights import Shape
 from linnet.messages import ToolCall, ToolSpec
@@ -21,12 +21,31 @@ from linnet.messages import ToolCall, ToolSpec
 SMOLLM = Shape(30, 576, 1536, 9, 3, 49152, 8192, 1e5, 1e-5, True)
 
 
-def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     recipe = Recipe(rate=1.0, warm=0.1)
-    rates = [recipe.rate_at(step, 100) for step in range(100)]
-    assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and max(rates) == 1.0
-    assert all(a >= b for a, b in pairwise(rates[10:]))
-    assert 0.1 <= rates[-1] < 0.102
+    rates = [recipe.rate_at(share / 100) for share in range(101)]
+    assert rates[0] == 0.0 and rates[5] == 0.5 and rates[10] == max(rates) == 1.0 and rates[-1] == 0.0
+    assert rates[55] == pytest.approx(0.5)
+    assert all(a > b for a, b in pairwise(rates[10:]))
+    assert Recipe(rate=1.0, warm=0.0).rate_at(0.0) == 1.0
+
+
+def test_a_step_measured_in_a_noisy_moment_plans_nothing_wrong() -> None:
+    """Ten times too slow or too quick at the start: rates, looks and the end follow the clock all the same."""
+    for measured in (0.4, 4.0, 40.0):
+        pace = Pace(Recipe(minutes=10), estimate(Recipe(minutes=10), measured, 9.0, 700.0, 1400.0, 1))
+        assert pace.share(75, 300.0) == pytest.approx(0.5, abs=0.04)
+        assert not pace.over(10_000, 599.0) and pace.over(1, 600.0)
+        assert not pace.looks(7, 189.0, 100.0, 10.0) and pace.looks(7, 190.0, 100.0, 10.0)
+
+
+def test_given_steps_are_what_a_course_goes_by() -> None:
+    recipe = Recipe(steps=40)
+    pace = Pace(recipe, estimate(recipe, 4.0, 9.0, 700.0, 1400.0, 1))
+    assert [pace.share(step, 1e9) for step in (0, 20, 39)] == [0.0125, 0.5125, 0.9875]
+    assert pace.over(40, 0.0) and not pace.over(39, 1e9)
+    every = pace.estimate.check_every
+    assert pace.looks(every, 0.0, 0.0, 1e9) and not pace.looks(every + 1, 1e9, 0.0, 0.0)
 
 
 def test_the_time_is_shared_between_steps_and_looks() -> None:

@@ -116,7 +116,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     """
     watch = watch or Watch()
     _check_wish(wish, len(examples))
-    parts = split(examples, wish.recipe.seed, judge=wish.judge)
+    parts = split(examples, wish.recipe.seed, look=wish.recipe.look, judge=wish.judge)
     folder = _folder(wish)
     source = _Source.of(wish.base)
     path = folder / f"{wish.name}.gguf"
@@ -216,7 +216,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
             raise InputInvalid("the held-out examples lead to no lesson", hint="Give more examples.")
         learning = Learning(network, own, held, recipe, folder, _identity(wish, source, parts))
         watch.planned(learning.estimate, recipe, learning.resumed_at)
-        learned = learning.run(lambda progress, estimate: watch.at(_told(progress), progress.step / estimate.steps))
+        learned = learning.run(lambda progress, share: watch.at(_told(progress), share))
     export.adapter(path, network.learned(), source.shape, alpha=recipe.alpha, name=wish.name)
     if wish.merge:
         scale = recipe.alpha / recipe.rank
