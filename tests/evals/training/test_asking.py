@@ -83,7 +83,7 @@ def test_what_evidence_settles_is_not_asked_and_not_learned() -> None:
 
 def test_of_several_wanted_tools_none_is_wrong() -> None:
     both = Example(
-        DINNER.tools, "split 84 by 4 and wake me up at 7", (*DINNER.calls, ToolCall("set_alarm", {"hour": 7}))
+        DINNER.tools, "dinner was 84 for 4 and up at 7", (*DINNER.calls, ToolCall("set_alarm", {"hour": 7}))
     )
     found = told(both, "choose")
     assert sorted(lesson.name for lesson in found) == ["set_alarm", "split_bill"]
