@@ -10,6 +10,7 @@ import pytest
 from linnet.calling.profile import Way
 from linnet.errors import InputInvalid, OutOfMemory
 from linnet.evals.harness import Case, Outcome
+from linnet.evals.training import card, checkpoint
 from linnet.evals.training.course import split
 from linnet.evals.training.example import Example
 from linnet.evals.training.held_out import Comparison, Side, case_of
@@ -135,7 +136,7 @@ def test_a_default_that_is_said_is_right_as_well() -> None:
 def side(calls: str, none: str = "") -> Side:
     """`1` for a request that came out right, `0` for one that did not."""
     marks = [("calls", mark) for mark in calls] + [("none", mark) for mark in none]
-    cases = [(Case(str(n), "x", want=want), mark) for n, (want, mark) in enumerate(marks)]  # type: ignore[arg-type]
+    cases = [(Case(str(n), want, want=want), mark) for n, (want, mark) in enumerate(marks)]  # type: ignore[arg-type]
     return Side(Way(), tuple(Outcome(case, (), "" if mark == "1" else "wrong", 0.1) for case, mark in cases))
 
 
@@ -145,3 +146,18 @@ def test_an_adapter_must_be_better_and_keep_from_calling() -> None:
     lost = Comparison((side("0000", "11"),), (side("1111", "10"),))
     assert "keeps from calling on 1 of 2" in lost.why_not
     assert 0 < lost.p < 1 and lost.describe()["after"][0]["right"] == 5
+
+
+def test_a_card_says_where_it_got_worse() -> None:
+    recipe = Recipe(minutes=3, seed=7, kinds=("choose", "fill"))
+    making = card.Making("home", "smollm2-135m", "ab" * 32, recipe, (900, 48, 6), "time", "2026-11-28")
+    first = checkpoint.Check(0, 0.5, 2.0, {"choose": 0.5, "fill": 0.5}, 0, 0.0)
+    last = checkpoint.Check(40, 0.75, 0.5, {"choose": 0.7, "fill": 0.8}, 50_000, 170.0)
+    progress = checkpoint.Progress(40, 300, 180.0, 51_234, (1.0,) * 40, (first, last), 1)
+    page = card.card(making, progress, Comparison((side("1100", "11"),), (side("1111", "10"),)))
+    assert "| 40 | 50,000 | 75% | 70% | 80% | 0.50 |" in page
+    assert "| calls | 2 of 4 (15% to 85%) | 4 of 4 (51% to 100%) |" in page
+    assert "Where it got worse: none." in page, "the requests that want no call"
+    assert "51,234" in page and "seed | 7" in page and "ended for: time" in page and "ab" * 32 in page
+    better = card.card(making, progress, Comparison((side("10"),), (side("11"),)))
+    assert "in none of these kinds" in better

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import gc
 import hashlib
 import importlib.util
@@ -15,7 +16,7 @@ from typing import Any
 
 from linnet import storage
 from linnet.errors import InputInvalid
-from linnet.evals.training import checkpoint, export
+from linnet.evals.training import card, checkpoint, export
 from linnet.evals.training.asking import Render
 from linnet.evals.training.course import Course, Parts, split
 from linnet.evals.training.example import Example, line_of
@@ -84,12 +85,18 @@ class Trained:
     merged: str = ""
     profile: str = ""
 
+    @property
+    def card(self) -> Path:
+        """A page beside the adapter: what it was made of, and what it is worth."""
+        return self.path.with_suffix(".md")
+
     def describe(self) -> dict[str, Any]:
         progress, best = self.learned.progress, self.learned.best
         return {
             "installed": self.installed or None,
             "why_not": self.why_not,
             "adapter": str(self.path),
+            "card": str(self.card),
             "bytes": self.path.stat().st_size,
             "examples": {name: len(part) for name, part in vars(self.parts).items()},
             "lessons_passed_over": self.passed_over,
@@ -127,6 +134,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     if not found.why_not:
         done = _installed(done, wish, source, watch)
     storage.write_json(folder / "report.json", done.describe())
+    _write_card(done, wish, source, watch)
     return done
 
 
@@ -271,6 +279,17 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
         merged = record.name
         _merged_path(done.path).unlink()
     return replace(done, installed=name, profile=profile, merged=merged)
+
+
+def _write_card(done: Trained, wish: Wish, source: _Source, watch: Watch) -> None:
+    """Whether the adapter is kept or not: it says why."""
+    sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.judge))
+    day, stopped = datetime.date.today().isoformat(), done.learned.stopped
+    making = card.Making(wish.name, wish.base, source.sha256, wish.recipe, sizes, stopped, day)
+    try:
+        storage.write_whole(done.card, card.card(making, done.learned.progress, done.comparison).encode())
+    except OSError as error:
+        watch.say(f"the card cannot be written: {error.strerror}")
 
 
 def _merged_name(wish: Wish) -> str:

@@ -135,7 +135,7 @@ def _tell(done: Trained) -> None:
     output.show(table)
     progress = done.learned.progress
     output.say(f"\n{progress.step:,} steps in {progress.seconds / 60:.1f} minutes; it ended for: {told['stopped']}")
-    output.say(f"the adapter: {done.path}, {told['bytes'] / 1e6:.1f} MB")
+    output.say(f"the adapter: {done.path}, {told['bytes'] / 1e6:.1f} MB; its card: {done.card}")
     if done.why_not:
         output.say(f"it is not stored: {done.why_not}")
         return
