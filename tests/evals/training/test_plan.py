@@ -10,13 +10,16 @@ import pytest
 from linnet.calling.profile import Way
 from linnet.errors import InputInvalid, OutOfMemory
 from linnet.evals.harness import Case, Outcome
-from linnet.evals.training import card, checkpoint
-from linnet.evals.training.course import split
+from linnet.evals.training import card, checkpoint, train
+from linnet.evals.training.course import Course, split
 from linnet.evals.training.example import Example
 from linnet.evals.training.held_out import Comparison, Side, case_of
+from linnet.evals.training.lesson import Lesson
 from linnet.evals.training.plan import Pace, Recipe, check_memory, estimate, needed_bytes
 from linnet.evals.training.recipe import making_of
+from linnet.evals.training.tokens import Spelled
 from linnet.evals.training.weights import Shape
+from linnet.limits import LIMITS
 from linnet.messages import ToolCall, ToolSpec
 
 SMOLLM = Shape(30, 576, 1536, 9, 3, 49152, 8192, 1e5, 1e-5, True)
@@ -94,6 +97,50 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, told: str) -
     file.write_text(text)
     with pytest.raises(InputInvalid, match=told):
         making_of(file, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("rank", LIMITS.training_rank),
+        ("minutes", LIMITS.training_minutes),
+        ("tokens", LIMITS.training_step_tokens),
+    ],
+)
+def test_a_recipe_at_its_limits_and_one_past(name: str, most: int) -> None:
+    assert getattr(making_of(None, {name: most}).recipe, name) == most
+    for wrong in (most + 1, 0):
+        with pytest.raises(InputInvalid, match=name):
+            making_of(None, {name: wrong})
+
+
+def test_one_example_less_than_can_be_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra there or not: what is missing of it is another error."""
+    monkeypatch.setattr(train, "NEEDED", ())
+    wish = train.Wish("a-name-that-nobody-has")
+    train._check_wish(wish, LIMITS.training_fewest_examples)
+    with pytest.raises(InputInvalid, match="too few"):
+        train._check_wish(wish, LIMITS.training_fewest_examples - 1)
+
+
+class _Long:
+    """In place of a vocabulary: every text has this many tokens."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def spelled(self, lesson: Lesson) -> list[Spelled]:
+        ids = tuple(range(self._length))
+        return [Spelled(ids, (self._length - 1,), (True,)) for _ in lesson.prompts]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_lesson_of_the_longest_text_and_one_token_more(over: int) -> None:
+    length = LIMITS.training_lesson_tokens + over
+    doubtful = Example((PAINT,), "Who set the wall red, 7 times?")
+    course = Course([doubtful], _Long(length), None, ("choose",), 0, 1_024)  # type: ignore[arg-type]
+    assert len(course.all()) == 1 - over
+    assert course.passed_over == over
 
 
 def test_the_general_recipe_can_be_read() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from linnet.errors import OutOfMemory
 from linnet.evals.training.asking import GUIDED
 from linnet.evals.training.lesson import Kind
 from linnet.evals.training.weights import Shape
 from linnet.hardware.budget import size
+from linnet.limits import LIMITS
 
 CHECKING = 0.1
 """Share of the time that goes into looking at held-out examples."""
@@ -25,18 +28,18 @@ class Recipe:
     held-out examples are looked at meanwhile; after `patience` looks that were no better than the best, it ends.
     """
 
-    minutes: float = 20.0
+    minutes: Annotated[float, Field(gt=0, le=LIMITS.training_minutes)] = 20.0
     seed: int = 0
-    rank: int = 16
-    alpha: float = 32.0
-    rate: float = 1e-3
-    warm: float = 0.05
-    clip: float = 1.0
-    tokens: int = 1_024
-    look: int = 48
-    patience: int = 6
-    kinds: tuple[Kind, ...] = GUIDED
-    steps: int | None = None
+    rank: Annotated[int, Field(ge=1, le=LIMITS.training_rank)] = 16
+    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
+    rate: Annotated[float, Field(ge=0, le=1)] = 1e-3
+    warm: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    tokens: Annotated[int, Field(ge=1, le=LIMITS.training_step_tokens)] = 1_024
+    look: Annotated[int, Field(ge=1)] = 48
+    patience: Annotated[int, Field(ge=0)] = 6
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = GUIDED
+    steps: Annotated[int, Field(ge=1)] | None = None
 
     def describe(self) -> dict[str, Any]:
         return {**asdict(self), "kinds": list(self.kinds)}

@@ -27,6 +27,7 @@ from linnet.evals.training.plan import Estimate, Recipe, check_memory, needed_by
 from linnet.evals.training.tokens import Tokens
 from linnet.evals.training.weights import Shape, shape_of
 from linnet.hardware import governor, probe
+from linnet.limits import LIMITS
 from linnet.models import catalogue, naming, store
 from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header
@@ -39,8 +40,6 @@ from linnet.runtime.local import open_local
 from linnet.runtime.renderer import Renderer
 
 NEEDED = ("torch", "transformers", "gguf", "tokenizers", "safetensors")
-LEAST = 30
-"""Examples under which there is nothing to hold out."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,8 @@ def _check_wish(wish: Wish, examples: int) -> None:
         _check_free(naming.check_name(name))
     if wish.merge and wish.merge not in ENCODINGS:
         raise InputInvalid(f"there is no encoding {wish.merge!r}; there are {', '.join(ENCODINGS)}")
-    if examples < LEAST:
-        raise InputInvalid(f"{examples} examples are too few to learn from", hint=f"Give at least {LEAST}.")
+    if examples < (fewest := LIMITS.training_fewest_examples):
+        raise InputInvalid(f"{examples} examples are too few to learn from", hint=f"Give at least {fewest}.")
 
 
 def _check_free(name: str) -> None:

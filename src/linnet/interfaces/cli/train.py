@@ -36,8 +36,8 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The adapter's name.")] = None,
     model: options.Model = None,
-    minutes: Annotated[float | None, typer.Option(metavar="N", min=0.1, help="Minutes of learning (20).")] = None,
-    rank: Annotated[int | None, typer.Option(metavar="R", min=1, max=256, help="Rank of the adapter (16).")] = None,
+    minutes: Annotated[float | None, typer.Option(metavar="N", help="Minutes of learning (20).")] = None,
+    rank: Annotated[int | None, typer.Option(metavar="R", help="Rank of the adapter (16).")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed makes the same examples (0).")] = None,
     kind: Annotated[
         list[str] | None,
