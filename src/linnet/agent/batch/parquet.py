@@ -107,7 +107,7 @@ def _schema(whole: bool) -> Any:
 def _flat(row: dict[str, Any], whole: bool) -> dict[str, Any]:
     """One row of the table. What has a form of its own is JSON; an id among texts is a text."""
     id = row["id"] if whole or row["id"] is None else _text(str(row["id"]))
-    values = {name: row[name] and json.dumps(row[name]) for name in _VALUES}
+    values = {name: None if row[name] is None else json.dumps(row[name]) for name in _VALUES}
     return {**row, **row["usage"], **values, "id": id, "answer": _text(row["answer"])}
 
 

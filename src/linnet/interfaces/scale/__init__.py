@@ -1,1 +1,1 @@
-"""More than one machine: what of Linnet runs on Ray, which is an extra and imported by nobody else."""
+"""The same server on more than one machine: its HTTP app as an ingress of Ray Serve, its models as deployments."""

@@ -24,17 +24,15 @@ from linnet.agent.batch.lines import Asked
 from linnet.agent.events import TurnEvent
 from linnet.agent.result import Result
 from linnet.app import open_agent
-from linnet.errors import LinnetError, RequestError, SettingsInvalid, WorkerCrashed
+from linnet.errors import LinnetError, SettingsInvalid, WorkerCrashed
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
+from linnet.interfaces.scale.cluster import check_installed, cluster
 from linnet.interfaces.scale.shares import Node, Share, crew, shares
-from linnet.limits import LIMITS, MIB
+from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.requests import Model
 from linnet.settings import Settings
-
-_STORE = 80 * MIB
-"""Bytes of the object store of a cluster of one's own: the least that Ray takes. A share has 4 MiB at most."""
 
 _READERS = 2
 """Shares that are read at a time."""
@@ -67,9 +65,10 @@ def answer_file(
 ) -> dict[str, int]:
     """As `linnet.agent.batch.batch.answer_file` does, on Ray. `ended` is told how many more requests have their rows.
 
-    Raises besides RequestError where Ray is not installed, SettingsInvalid for an address at which there is no
-    cluster, OutOfMemory where the replicas find no room, and WorkerCrashed where the cluster is lost.
+    Raises besides SettingsInvalid where Ray is not installed or no cluster is at the address, OutOfMemory where the
+    replicas find no room, and WorkerCrashed where the cluster is lost.
     """
+    check_installed()
     keys = lines.keys(requests)
     need = _need(plan, told)
     with _cluster(plan.address) as ray, _desk(ray, output, resume=resume, retry=retry) as desk:
@@ -109,27 +108,22 @@ def _needed(model: Model) -> int:
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected: to the cluster at the address, or to one on this machine that ends with the block."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
-    try:
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its native code writes on our stderr
+    with contextlib.ExitStack() as opened:
+        try:
+            opened.enter_context(cluster(address, None if address else _cores()))
+        except LinnetError:
+            raise
+        except Exception as error:  # of its own kinds, and bare ones
+            message = f"Ray cannot be started or joined: {' '.join(str(error).split())[:300]}"
+            hint = "See that the cluster runs (`ray status`), or leave --address out."
+            raise SettingsInvalid(message, hint=hint, address=address) from error
         import ray
         import ray.data
-    except ImportError as error:
-        raise RequestError("Ray is not installed", hint="Install it: pip install 'linnet[ray]'.") from error
-    own: dict[str, Any] = {"num_cpus": _cores(), "object_store_memory": _STORE, "include_dashboard": False}
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        ray.init(**quiet, **({"address": address} if address else {**own, "_node_ip_address": "127.0.0.1"}))
-    except Exception as error:  # its own kinds, and bare ones
-        message = f"Ray cannot be started or joined: {' '.join(str(error).split())[:300]}"
-        hint = "See that the cluster runs (`ray status`), or leave --address out."
-        raise SettingsInvalid(message, hint=hint, address=address) from error
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    try:
+
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield ray
-    finally:
-        ray.shutdown()
 
 
 def _cores() -> int:
