@@ -106,7 +106,7 @@ def test_what_an_earlier_run_left_is_kept_or_interrupted(tmp_path: Path) -> None
     assert list(hows(out)) == ["a", "b", "c"]
 
 
-def test_the_output_of_a_desk_that_dies_slowly_is_waited_for_within_the_limit(
+def test_an_output_that_is_held_is_waited_for_within_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"

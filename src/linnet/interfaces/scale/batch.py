@@ -108,7 +108,6 @@ def _needed(model: Model) -> int:
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected: to the cluster at the address, or to one on this machine that ends with the block."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its native code writes on our stderr
     with contextlib.ExitStack() as opened:
         try:
             opened.enter_context(cluster(address, None if address else _cores()))
