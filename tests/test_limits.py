@@ -95,6 +95,8 @@ ONE_PAST = {
     "batch_ahead": "runtime/test_batch.py::test_requests_are_read_no_further_ahead_than_the_limit",
     "batch_lines": "agent/batch/test_lines.py::test_one_request_more_than_the_limit",
     "batch_line_bytes": "agent/batch/test_lines.py::test_a_line_may_be_as_long_as_the_limit_and_no_longer",
+    "batch_takeover_seconds": "agent/batch/test_desk.py::test_an_output_that_is_held_is_waited_for_within_the_limit",
+    "batch_replica_cores": "interfaces/scale/test_shares.py::test_one_core_more_than_usual_makes_no_replica_more",
     "batch_id_chars": "agent/batch/test_lines.py::test_a_bad_line_is_told_with_its_number_and_the_rest_goes_on",
     "turns_at_once": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501
     "turns_waiting": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501

@@ -39,6 +39,10 @@ class Limits:
     batch_lines: int = _limit(1_000_000, "requests", "in one file")
     batch_line_bytes: int = _limit(4 * MIB, "bytes", "one line of such a file")
     batch_id_chars: int = _limit(256, "characters", "the id of a request in such a file")
+    batch_takeover_seconds: float = _limit(
+        30.0, "s", "that a batch on Ray waits for the output of one that was killed"
+    )
+    batch_replica_cores: int = _limit(4, "cores", "of one replica of a batch on Ray, unless the caller says how many")
     turns_at_once: int = _limit(8, "turns", "of one agent that run together, unless the caller says so")
     turns_waiting: int = _limit(512, "turns", "of one agent that an event loop has under way, waiting ones included")
     # an HTTP server
