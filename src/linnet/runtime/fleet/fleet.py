@@ -20,9 +20,6 @@ from linnet.runtime.fleet.seats import Seats
 from linnet.runtime.fleet.server import Server
 from linnet.runtime.remote import RemoteModel
 
-AT_ONCE = 16
-"""Requests that are under way at one server, unless set otherwise."""
-
 
 class FleetModel:
     """`models` are one model on several servers. `at_once` requests are under way at each; `hedge` is after how many
@@ -37,7 +34,7 @@ class FleetModel:
         self,
         models: Sequence[RemoteModel],
         *,
-        at_once: int = AT_ONCE,
+        at_once: int = 16,
         hedge: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
