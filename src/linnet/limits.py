@@ -120,6 +120,12 @@ class Limits:
     remote_event_bytes: int = _limit(MIB, "bytes", "one event of a remote answer")
     remote_error_bytes: int = _limit(4 * KIB, "bytes", "what is read of a remote server's refusal")
     remote_calls: int = _limit(128, "calls", "of tools in one remote answer")
+    fleet_servers: int = _limit(64, "servers", "of one fleet")
+    fleet_tries: int = _limit(3, "servers", "of a fleet that one request is sent to")
+    fleet_waiting: int = _limit(512, "requests", "that wait for a server of a fleet")
+    fleet_failures: int = _limit(3, "failures", "in a row after which a server is not asked for a while")
+    fleet_open_seconds: float = _limit(60.0, "s", "longest such while before a server is probed again")
+    fleet_probe_seconds: float = _limit(5.0, "s", "one look at a remote server's health")
     redactions: int = _limit(4_096, "texts", "that are kept from a server in one request")
     # models made of models
     cascade_attempts: int = _limit(16, "attempts", "of one fallback chain, one after the other")
