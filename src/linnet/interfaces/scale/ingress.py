@@ -23,6 +23,7 @@ from linnet.interfaces.scale.figures import page
 from linnet.interfaces.scale.handles import HandledReplicas
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.models.naming import split_adapter
+from linnet.runtime.pool.resident import Resident
 from linnet.settings import Settings
 
 
@@ -53,6 +54,7 @@ class Ingress:
             at_once=front.at_once,
             room=front.room,
             telemetry=served.telemetry,
+            residents=self._residents,
             beside=self._figures,
         )
         self._app = application(self._service, front.door, agent=served.agent)
@@ -72,11 +74,18 @@ class Ingress:
             replicas.forget()
         for replicas in self._replicas.values():
             await asyncio.to_thread(replicas.facts)
-        self._service.offer({model.capabilities.name: model for model in models.values()} | models)
+        default = models[DEFAULT]
+        self._service.offer({DEFAULT: default, default.capabilities.name: default} | models)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """The name by which Ray Serve asks for the app once the ingress has begun."""
         return self._app
+
+    def _residents(self) -> list[Resident]:
+        """The models, with what one replica of each takes."""
+        facts = [replicas.facts() for replicas in self._replicas.values()]
+        can = [(one.capabilities[""], one.bytes) for one in facts]
+        return [Resident(one.name, size, (), 0, 0.0, one.context, one.context) for one, size in can]
 
     async def _figures(self) -> bytes:
         """Of all replicas that can be reached now, for the metrics page."""

@@ -42,6 +42,7 @@ class Replica:
     def __init__(self, opener: Callable[[], Resuming], id: Callable[[], str]) -> None:
         self.id = id()
         base = opener()
+        getattr(base, "warm", lambda: None)()  # it is there to be asked
         self._models: dict[str, Resuming] = {"": base}
         self._ongoing = self._answered = self._failed = self._resumed = 0
         self._tokens = {"prompt": 0, "cached": 0, "generated": 0}
@@ -81,7 +82,9 @@ class Replica:
     async def facts(self) -> bytes:
         models = self._models
         original = {name: await asyncio.to_thread(model.original) for name, model in models.items()}
-        return wire.write_facts(Facts({name: model.capabilities for name, model in models.items()}, original))
+        needs = getattr(models[""], "needs", tuple)()
+        can = {name: model.capabilities for name, model in models.items()}
+        return wire.write_facts(Facts(can, original, max((need.size for need in needs), default=0)))
 
     async def stands(self) -> dict[str, Any]:
         """Numbers for the metrics page."""

@@ -49,10 +49,12 @@ class Reply:
 
 @dataclass(frozen=True, config=STRICT)
 class Facts:
-    """What an ingress has to know of a model that it has not opened: by adapter, "" being the model as it is."""
+    """What an ingress has to know of a model that it has not opened: by adapter, "" being the model as it is. `bytes`
+    are what one replica takes at most."""
 
     capabilities: dict[str, Capabilities]
     original: dict[str, str]
+    bytes: int = 0
 
 
 BEAT = b"[]"
