@@ -70,6 +70,12 @@ class Limits:
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")
+    # replicas on other machines
+    replica_beat_seconds: float = _limit(1.0, "s", "after which a replica says that a call is alive")
+    replica_silence_seconds: float = _limit(6.0, "s", "of a replica in mid-answer, after which another one goes on")
+    replica_losses: int = _limit(5, "replicas", "lost with one request without a new token, before it is given up")
+    replica_adapters: int = _limit(16, "adapters", "of one model that its replicas offer")
+
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
     heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")
