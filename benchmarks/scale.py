@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--seed 1] [--quick] [--picture scale.png]
 
 The policies are those of the product: `least_outstanding` of a fleet, and rendezvous hashing of the prefix with
-bounded load, as replicas on Ray are chosen. A replica computes up to eight requests side by side: prompts share its time, and
-answers gain by company as was measured. It keeps the prefixes that it used last. The times are in
+bounded load, as replicas on Ray are chosen. A replica computes up to eight requests side by side: prompts share its
+time, and answers gain by company as was measured. It keeps the prefixes that it used last. The times are in
 `data/service_times.json`, each with where it was measured; what requests are like is in `Traffic`.
 """
 
