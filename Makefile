@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test torture soak fuzz lint check format docs eval adapter clean
+.PHONY: install run test test-ray torture soak fuzz lint check format docs eval adapter clean
 
 install: $(INSTALLED)
 
@@ -39,11 +39,18 @@ run: install
 test: install
 	$(BIN)/pytest
 
-# Every case of PROMISES.md but the soak, one after the other, and the table in docs/reliability.md. A case begins no
-# further attempt after SECONDS, and is ended ten minutes later; SCALE=0.1 for a tenth of the attempts.
+# What Ray adds: the contract tests of the server against `linnet serve --ray`, and what stands around them.
+test-ray: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray,postgres]'
+	$(BIN)/pytest tests/interfaces/scale
+	$(BIN)/pytest tests/interfaces/http -k ray
+
+# Every case of PROMISES.md but the soak, one after the other, and the table in docs/reliability.md: about an hour of a
+# quiet machine with two cores. A case begins no further attempt after SECONDS, and is ended ten minutes later;
+# SCALE=0.1 for a tenth of the attempts.
 torture: SCALE ?= 1
 torture: SEED ?= 1
-torture: SECONDS ?= 300
+torture: SECONDS ?= 200
 torture: install
 	$(BIN)/python tests/torture/run.py --all --but soak --scale $(SCALE) --seed $(SEED) --seconds $(SECONDS) --table docs/reliability.md
 

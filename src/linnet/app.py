@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -219,23 +219,39 @@ def open_served(
     """The settings' model and those to preload, in one pool, and agents with these tools, as `open_agent` has them.
     Raises a LinnetError for what cannot be used."""
     _start_log(settings)
-    with open_pool(settings) as pool, contextlib.closing(open_toolbox(settings, named, tools)) as toolbox:
-        for note in toolbox.notes:
-            told(note)
+    with open_pool(settings) as pool:
         servers = open_servers(settings) if settings.allow_remote or settings.model == REMOTE else None
         default = servers if servers and settings.model == REMOTE else pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
-        router = load_router(settings.router) if settings.router else None
-        telemetry = open_telemetry(settings)
-        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, servers)
-        agents(default, None).close()  # what is wrong with the tools is told now
         fleet = servers if isinstance(servers, FleetModel) else None
         try:
-            yield Served(models, agents, telemetry, pool.residents, fleet.servers if fleet else tuple)
+            with served_over(settings, models, tools, named, told, servers) as served:
+                yield replace(served, residents=pool.residents, servers=fleet.servers if fleet else tuple)
         finally:
             if fleet:
                 fleet.close()
+
+
+@contextlib.contextmanager
+def served_over(
+    settings: Settings,
+    models: Mapping[str, Model],
+    tools: Sequence[Tool] = (),
+    named: Sequence[str] = (),
+    told: Callable[[str], None] = lambda note: None,
+    servers: RemoteModel | FleetModel | None = None,
+) -> Iterator[Served]:
+    """As `open_served`, over models that are open already, `default` among them."""
+    _start_log(settings)
+    with contextlib.closing(open_toolbox(settings, named, tools)) as toolbox:
+        for note in toolbox.notes:
+            told(note)
+        router = load_router(settings.router) if settings.router else None
+        telemetry = open_telemetry(settings)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, servers)
+        agents(models["default"], None).close()  # what is wrong with the tools is told now
+        yield Served(models, agents, telemetry)
 
 
 def _served_agent(

@@ -33,6 +33,7 @@
     |   |-- WorkerHung           it stopped making progress
     |   |-- PoisonRefused        the same input has ended two workers lately
     |   |-- ProtocolBroken       it sent what is not a record
+    |   |-- ReplicaLost          the machines that had it were lost, one after the other
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
     |   |-- DeadlineExceeded     the request's own time is up
@@ -249,6 +250,10 @@ class PoisonRefused(EngineError):
 class ProtocolBroken(EngineError):
     who: ClassVar[Actor] = "linnet"
     default_hint = "The worker sent what is not a record, so nothing else it says is believed."
+
+
+class ReplicaLost(EngineError):
+    default_hint = "Look at the cluster (/metrics, `ray status`): replicas are being lost faster than requests end."
 
 
 class OutOfMemory(EngineError):

@@ -33,6 +33,6 @@ def router(service: Service) -> APIRouter:
 
     @paths.get("/metrics", **documented(None, "Numbers for Prometheus", media="text/plain"))
     async def metrics(request: Request) -> Response:
-        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+        return Response(await service.figures(), media_type=CONTENT_TYPE)
 
     return paths
