@@ -91,9 +91,10 @@ class Job:
 
 @dataclass(eq=False)
 class Replica:
-    """Shares its time among what runs. `version` tells an event that is out of date."""
+    """Shares its time among what runs. `version` tells an event that is out of date; `busy` counts up to `until`."""
 
     times: Times
+    until: float
     running: list[Job] = field(default_factory=list)
     waiting: deque[Job] = field(default_factory=deque)
     kept: OrderedDict[int, None] = field(default_factory=OrderedDict)
@@ -105,7 +106,7 @@ class Replica:
     def advance(self, now: float) -> None:
         passed, self.stamp = now - self.stamp, now
         if self.running:
-            self.busy += passed
+            self.busy += max(0.0, min(now, self.until) - (now - passed))
             share = passed / len(self.running)
             decoded = share * self.times.gain(len(self.running))
             for job in self.running:
@@ -197,7 +198,7 @@ class World:
     def __init__(self, times: Times, traffic: Traffic, replicas: int, policy: str, ingresses: int, seed: int) -> None:
         self.times, self.traffic = times, traffic
         self.random = random.Random(seed)
-        self.replicas = [Replica(times) for _ in range(replicas)]
+        self.replicas = [Replica(times, traffic.seconds) for _ in range(replicas)]
         self.outstanding = [0] * replicas
         self.choose = POLICIES[policy](replicas)
         self.ingresses = [0.0] * ingresses
@@ -292,7 +293,7 @@ class World:
             return
         replica.advance(now)
         lost = [*replica.running, *replica.waiting]
-        self.replicas[place] = Replica(self.times, stamp=now, busy=replica.busy, alive=False)
+        self.replicas[place] = Replica(self.times, replica.until, stamp=now, busy=replica.busy, alive=False)
         self.outstanding[place] = DEAD
         self.moved += len(lost)
         for job in lost:
