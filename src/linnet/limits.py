@@ -193,6 +193,8 @@ class Limits:
     memory_turns: int = _limit(1_000, "turns", "in the journal of a memory, the newest")
     journal_chars: int = _limit(16_384, "characters", "one request, answer or list of steps in the journal")
     run_id_chars: int = _limit(128, "characters", "the id of a run that can be continued")
+    journal_seconds: float = _limit(45.0, "s", "that the server of a shared journal of runs is waited for")
+    journal_lease_seconds: float = _limit(30.0, "s", "after which a run whose machine is silent may be taken over")
     runs_kept: int = _limit(10_000, "runs", "that can be continued, the newest")
     cache_bytes: int = _limit(64 * MIB, "bytes", "answers in one cache, unless set otherwise")
     cache_entries: int = _limit(100_000, "answers", "in one cache")

@@ -4,7 +4,7 @@
     python tests/torture/ray_faults.py node --tries 20 --seed 1         # of a node with all that runs on it
     python tests/torture/ray_faults.py stopped --tries 5 --seed 1       # SIGSTOP: it is there, and says nothing
     python tests/torture/ray_faults.py head --tries 5 --seed 1          # of the cluster's head service, started again
-    python tests/torture/ray_faults.py slow                             # one replica is 20 times as slow as the others
+    python tests/torture/ray_faults.py slow                             # one replica is 20 times as slow
     python tests/torture/ray_faults.py growth --nodes 1 2 4             # throughput and times by the number of nodes
 
 Needs the extra `linnet[ray]`. The engine is the one without a model, with a think time for each token, so that two
@@ -28,6 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -174,14 +175,18 @@ class Served:
         self.url = f"http://127.0.0.1:{port}"
         deployment.start("127.0.0.1", port)
         self._held.callback(deployment.stop)
-        pace, slow = self.pace, self._slow
+        pace, slow, flag = (
+            self.pace,
+            self._slow,
+            Path(self._held.enter_context(tempfile.TemporaryDirectory())) / "first",
+        )
 
         def opener(settings: Settings, name: str) -> Any:
-            late = slow is not None and os.path.exists(FLAG) is False
-            if late:
-                with open(FLAG, "x"):  # the first replica is the slow one
-                    pass
-            return Scripted(slow if late and slow else pace)
+            try:
+                flag.touch(exist_ok=False)
+            except FileExistsError:
+                return Scripted(pace)
+            return Scripted(slow or pace)  # the first one of all
 
         front = Front(Settings(), Door(), at_once=16 * self._many, room=512)
         deployment.deploy(Plan(front, opener, Bounds(self._many, self._many)))
@@ -214,9 +219,6 @@ class Served:
     def pids(self) -> dict[str, int]:
         found = self.metrics().get("linnet_replica_pid", {})
         return {name: int(pid) for name, pid in found.items()}
-
-
-FLAG = f"/tmp/linnet-ray-slow-{os.getpid()}"
 
 
 def free_port() -> int:
@@ -273,8 +275,7 @@ def _raylet(node: Any) -> int:
 
 
 def _parent(pid: int) -> int:
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 FAULTS = {"replica": kill_replica, "node": kill_node, "stopped": stop_replica, "head": restart_head}
@@ -360,15 +361,11 @@ def growth(nodes: list[int], seconds: float) -> int:
 
 def slow(seconds: float) -> int:
     """Three replicas, one of them 20 times as slow; every client has the same prefix, or its own."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(FLAG)
-    try:
-        with Served(3, pace=0.01, slow=0.2) as served:
+    for late in (None, 0.2):
+        with Served(3, pace=0.01, slow=late) as served:
             for same in (False, True):
-                print(json.dumps({"slow": 1, "of": 3, "same": same, **load(served, 9, seconds, same)}), flush=True)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(FLAG)
+                told = load(served, 9, seconds, same)
+                print(json.dumps({"slow": int(late is not None), "of": 3, "same": same, **told}), flush=True)
     return 0
 
 
