@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from linnet.agent.runs import Run, Runs
@@ -62,8 +63,11 @@ class SharedRuns(Runs):
         self._server.close()
 
     def _row(self, id: str, request: str) -> tuple[int, str, str | None]:
+        """The request is told by its digest: it may hold what no text of a PostgreSQL may."""
+        digest = sha256(request.encode(errors="surrogatepass")).hexdigest()
+
         def found(connection: Connection) -> tuple[int, str, str | None]:
-            told = {"id": id, "request": request, "kept": LIMITS.runs_kept}
+            told = {"id": id, "request": digest, "kept": LIMITS.runs_kept}
             sql = (
                 "INSERT INTO linnet_runs (id, request) VALUES (:id, :request) ON CONFLICT DO NOTHING RETURNING number"
             )
@@ -71,7 +75,7 @@ class SharedRuns(Runs):
                 oldest = "(SELECT max(number) FROM linnet_runs) - :kept"
                 _run(connection, f"DELETE FROM linnet_runs WHERE number <= {oldest}", **told)
             row = _run(connection, _ROW, id=id).one()
-            return row[0], row[1], row[2]
+            return row[0], request if row[1] == digest else "", row[2]
 
         return self._server.do(found)
 
