@@ -70,7 +70,6 @@ class Limits:
     replica_beat_seconds: float = _limit(1.0, "s", "after which a replica says that a call is alive")
     replica_silence_seconds: float = _limit(6.0, "s", "of a replica in mid-answer, after which another one goes on")
     replica_losses: int = _limit(5, "replicas", "lost with one request without a new token, before it is given up")
-    replica_adapters: int = _limit(16, "adapters", "of one model that its replicas offer")
 
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")

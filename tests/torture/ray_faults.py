@@ -4,6 +4,7 @@
     python tests/torture/ray_faults.py node --tries 20 --seed 1         # of a node with all that runs on it
     python tests/torture/ray_faults.py stopped --tries 5 --seed 1       # SIGSTOP: it is there, and says nothing
     python tests/torture/ray_faults.py head --tries 5 --seed 1          # of the cluster's head service, started again
+    python tests/torture/ray_faults.py store --tries 20 --away 1.5      # the journal's PostgreSQL is gone for a while
     python tests/torture/ray_faults.py slow                             # one replica is 20 times as slow
     python tests/torture/ray_faults.py growth --nodes 1 2 4             # throughput and times by the number of nodes
 
@@ -316,6 +317,65 @@ def faults(kind: str, tries: int, seed: int, nodes: int, seconds: float) -> int:
     return bool(lost)
 
 
+def store(tries: int, seed: int, away: float) -> int:
+    """Runs of two machines on one journal, whose server stops at a random moment of each."""
+    import postgres
+
+    from linnet.agent.agent import Agent
+    from linnet.agent.shared_runs import SharedRuns
+    from linnet.tools import Rule, tool
+
+    rng, made, times, wrong = random.Random(seed), [], [], []
+
+    @tool(rules=[Rule(prefix="note", to="what")])
+    def note(what: str) -> str:
+        """Notes something down."""
+        made.append(what)
+        time.sleep(0.2)
+        return f"{what} noted"
+
+    with postgres.cluster() as address, contextlib.ExitStack() as held:
+        machines = [held.enter_context(contextlib.closing(SharedRuns(address))) for _ in range(2)]
+        for number in range(tries):
+            pids = _postgres(address)
+            stop = threading.Timer(rng.uniform(0.0, 0.6), _stopped, (pids, away))
+            stop.start()
+            text, began = f"note a{number}, then note b{number}, then note c{number}", time.monotonic()
+            answers = []
+            for runs in machines:  # the second asks for what the first has done
+                with Agent([note], Scripted(0.0), runs=runs) as agent:
+                    answers.append(agent.run(text, run_id=f"r{number}"))
+            times.append(time.monotonic() - began)
+            stop.join()
+            expected = [f"{letter}{number}" for letter in "abc"]
+            if [what for what in made if what[1:] == str(number)] != expected or answers[0].answer != answers[
+                1
+            ].answer:
+                wrong.append(number)
+    print(json.dumps({
+        "fault": "store", "away": away, "injections": tries, "calls": len(made), "wrong": wrong,
+        "median": round(statistics.median(times), 2), "worst": round(max(times), 2),
+    }))  # fmt: skip
+    return bool(wrong)
+
+
+def _postgres(address: str) -> list[int]:
+    """The server's processes, its sessions last."""
+    port = address.rpartition(":")[2].partition("/")[0].encode()
+    words = {int(one.name): (one / "cmdline").read_bytes().split(b"\0") for one in Path("/proc").glob("[0-9]*")}
+    own = next(pid for pid, line in words.items() if line[0].endswith(b"/postgres") and port in line)
+    return [own, *map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split())]
+
+
+def _stopped(pids: list[int], seconds: float) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 # --- figures -------------------------------------------------------------------------------------
 
 
@@ -380,14 +440,17 @@ def kept_head() -> Iterator[None]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*FAULTS, "slow", "growth"])
+    parser.add_argument("what", choices=[*FAULTS, "store", "slow", "growth"])
     parser.add_argument("--tries", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nodes", type=int, nargs="+", default=[2])
+    parser.add_argument("--away", type=float, default=1.5)
     parser.add_argument("--seconds", type=float, default=3_600)
     asked = parser.parse_args()
     os.environ.setdefault("RAY_AUTH_TOKEN", "0" * 64)  # of a cluster that lives for minutes on this machine
     os.environ.update(RAY_AUTH_MODE="token", RAY_USAGE_STATS_ENABLED="0", RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S="90")
+    if asked.what == "store":
+        return store(asked.tries, asked.seed, asked.away)
     if asked.what == "growth":
         return growth(asked.nodes, min(asked.seconds, 20))
     if asked.what == "slow":
