@@ -319,6 +319,7 @@ def faults(kind: str, tries: int, seed: int, nodes: int, seconds: float) -> int:
 
 def store(tries: int, seed: int, away: float) -> int:
     """Runs of two machines on one journal, whose server stops at a random moment of each."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     import postgres
 
     from linnet.agent.agent import Agent
