@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import subprocess
@@ -29,7 +30,7 @@ def test_paragraphs_are_as_wide_as_the_terminal_and_no_narrower() -> None:
     shown = CliRunner().invoke(app, ["batch", "--help"], env={"COLUMNS": "80"}).stdout.splitlines()
     start = next(number for number, line in enumerate(shown) if "A line of the output" in line)
     paragraph = shown[start : next(number for number in range(start, len(shown)) if not shown[number].strip())]
-    for line, following in zip(paragraph, paragraph[1:], strict=False):
+    for line, following in itertools.pairwise(paragraph):
         assert len(line.rstrip()) + 1 + len(following.split()[0]) > 78, "the next word had room"
 
 
