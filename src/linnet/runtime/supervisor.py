@@ -34,7 +34,7 @@ from linnet.protocol import (
     Submit,
     Threads,
 )
-from linnet.requests import Count, Done, Event, Piece, Request, Spell
+from linnet.requests import Begun, Count, Done, Event, Piece, Request, Spell
 from linnet.runtime import child, health, postmortem, sandbox
 from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
@@ -90,13 +90,14 @@ class Supervisor:
 
     # --- what the caller sees --------------------------------------------------------------------
 
-    def stream(self, request: Request, adapter: str = "") -> Stream:
-        """Submit a request and return its events. Closing the stream early cancels it.
+    def stream(self, request: Request, adapter: str = "", begun: Begun | None = None) -> Stream:
+        """Submit a request and return its events. Closing the stream early cancels it. An answer that was `begun` by
+        another supervisor's worker goes on behind what was sent of it.
 
         Raises QueueFull where `LIMITS.queue` requests have not ended, and PoisonRefused for an input that has ended
         workers lately.
         """
-        return Stream(self.drop, self._accept(request, adapter), time.monotonic() + request.deadline)
+        return Stream(self.drop, self._accept(request, adapter, begun), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
@@ -159,9 +160,11 @@ class Supervisor:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def _accept(self, request: Request, adapter: str) -> Ticket:
+    def _accept(self, request: Request, adapter: str, begun: Begun | None) -> Ticket:
         ticket = Ticket(Submit(next(self._ids), request, adapter=adapter))
         check(ticket.submit)
+        if begun is not None:
+            ticket.went_on(begun)
         with self._lock:
             self._blame.admit(ticket.submit, len(self._tickets))
             if not self._tickets:
