@@ -1,0 +1,55 @@
+"""Ray itself: a cluster of this machine alone, or one that is there; and that nothing leaves the machine unasked.
+
+Ray reads its environment as it is imported, so this module sets it first: no usage statistics, no dashboard, a token
+without which nobody on this machine may give the cluster code to run, and the loopback address in place of the
+network's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+from collections.abc import Iterator
+
+from linnet.errors import SettingsInvalid
+from linnet.limits import MIB
+
+_OBJECTS = 80 * MIB
+"""Ray's memory for objects, the least it takes: calls and replies are small."""
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    # on a laptop that is busy, a proxy takes longer to import than Ray waits for it, and is begun anew for ever
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+}
+_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on Linux too it decides whether nodes have network addresses
+
+
+def check_installed() -> None:
+    """Raises SettingsInvalid where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        raise SettingsInvalid("--ray needs the package ray", hint="Install it: pip install 'linnet[ray]'")
+
+
+@contextlib.contextmanager
+def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
+    """Within it this process belongs to a cluster: that of `address`, or one of its own with so many cores (None: as
+    many as there are). Raises SettingsInvalid where Ray is not installed."""
+    check_installed()
+    alone = address is None
+    for name, value in (_ENVIRONMENT | (_ALONE if alone else {})).items():
+        os.environ.setdefault(name, value)
+    if alone:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    import ray
+
+    own = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECTS} if alone else {}
+    ray.init(address="local" if alone else address, log_to_driver=False, configure_logging=False, **own)
+    try:
+        yield
+    finally:
+        ray.shutdown()
