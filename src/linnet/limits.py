@@ -225,9 +225,7 @@ class Limits:
     training_examples: int = _limit(1_000_000, "examples", "in one file of examples of tool calls")
     training_line_bytes: int = _limit(256 * KIB, "bytes", "one line of such a file: tools, request and calls")
     training_fewest_examples: int = _limit(30, "examples", "that an adapter may be learned from: some are held out")
-    training_lesson_tokens: int = _limit(
-        1_536, "tokens", "of a lesson's text; longer ones are passed over"
-    )
+    training_lesson_tokens: int = _limit(1_536, "tokens", "of a lesson's text; longer ones are passed over")
     training_step_tokens: int = _limit(16_384, "tokens", "that one step of a training may learn from")
     training_minutes: int = _limit(10_080, "minutes", "of one training: a week")
     training_rank: int = _limit(256, "columns", "rank of an adapter that is trained here")
