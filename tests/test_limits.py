@@ -100,6 +100,11 @@ ONE_PAST = {
     "batch_id_chars": "agent/batch/test_lines.py::test_a_bad_line_is_told_with_its_number_and_the_rest_goes_on",
     "turns_at_once": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501
     "turns_waiting": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501
+    "replica_silence_seconds": "interfaces/scale/test_model.py::test_a_replica_that_goes_silent_is_left",
+    "replica_beat_seconds": "interfaces/scale/test_model.py::test_one_that_says_that_it_lives_is_waited_for",
+    "replica_losses": "interfaces/scale/test_model.py::test_losses_one_past_replica_losses_are_given_up",
+    "journal_seconds": "agent/test_shared_runs.py::test_one_that_does_not_come_back_within_journal_seconds_is_told",
+    "journal_lease_seconds": "agent/test_shared_runs.py::test_who_is_silent_for_journal_lease_seconds_is_taken_over_and_makes_no_call",  # noqa: E501
     "record_bytes": "test_protocol.py::test_an_oversize_length_is_refused_before_its_bytes_arrive",
     "progress_seconds": "runtime/test_supervisor.py::test_a_hang_is_found_and_the_stream_goes_on",
     "start_seconds": "runtime/test_supervisor.py::test_what_always_hangs_fails_with_the_phase",

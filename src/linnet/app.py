@@ -32,6 +32,7 @@ from linnet.tool_settings import SEARCH_KEY
 from linnet.tools import Tool
 
 if TYPE_CHECKING:
+    from linnet.agent.runs import Runs
     from linnet.agent.telemetry import Telemetry
 
 
@@ -244,12 +245,12 @@ def served_over(
 ) -> Iterator[Served]:
     """As `open_served`, over models that are open already, `default` among them."""
     _start_log(settings)
-    with contextlib.closing(open_toolbox(settings, named, tools)) as toolbox:
+    with contextlib.closing(open_toolbox(settings, named, tools)) as toolbox, open_journal(settings) as runs:
         for note in toolbox.notes:
             told(note)
         router = load_router(settings.router) if settings.router else None
         telemetry = open_telemetry(settings)
-        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, servers)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, servers, runs)
         agents(models["default"], None).close()  # what is wrong with the tools is told now
         yield Served(models, agents, telemetry)
 
@@ -260,6 +261,7 @@ def _served_agent(
     router: Router | None,
     telemetry: Telemetry | None,
     servers: RemoteModel | FleetModel | None,
+    runs: Runs | None,
     model: Model,
     approve: Approve | None,
 ) -> Agent:
@@ -278,7 +280,21 @@ def _served_agent(
         backup=open_remote(settings, servers=servers) if settings.allow_remote and settings.model != REMOTE else None,
         only=settings.tools,
         telemetry=telemetry,
+        runs=runs,
     )
+
+
+@contextlib.contextmanager
+def open_journal(settings: Settings) -> Iterator[Runs | None]:
+    """The journal that the settings name; None is the file of this user, opened when it is needed. Raises
+    SettingsInvalid, and StoreUnavailable."""
+    if settings.journal is None:
+        yield None
+        return
+    from linnet.agent.shared_runs import SharedRuns
+
+    with contextlib.closing(SharedRuns(settings.journal)) as runs:
+        yield runs
 
 
 def check_engine(settings: Settings) -> dict[str, Any]:

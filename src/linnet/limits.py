@@ -74,7 +74,6 @@ class Limits:
     replica_beat_seconds: float = _limit(1.0, "s", "after which a replica says that a call is alive")
     replica_silence_seconds: float = _limit(6.0, "s", "of a replica in mid-answer, after which another one goes on")
     replica_losses: int = _limit(5, "replicas", "lost with one request without a new token, before it is given up")
-    replica_adapters: int = _limit(16, "adapters", "of one model that its replicas offer")
 
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
@@ -205,6 +204,8 @@ class Limits:
     memory_turns: int = _limit(1_000, "turns", "in the journal of a memory, the newest")
     journal_chars: int = _limit(16_384, "characters", "one request, answer or list of steps in the journal")
     run_id_chars: int = _limit(128, "characters", "the id of a run that can be continued")
+    journal_seconds: float = _limit(45.0, "s", "that the server of a shared journal of runs is waited for")
+    journal_lease_seconds: float = _limit(30.0, "s", "after which a run whose machine is silent may be taken over")
     runs_kept: int = _limit(10_000, "runs", "that can be continued, the newest")
     cache_bytes: int = _limit(64 * MIB, "bytes", "answers in one cache, unless set otherwise")
     cache_entries: int = _limit(100_000, "answers", "in one cache")

@@ -114,6 +114,7 @@ class Settings(BaseModel):
     request_seconds: float = Field(LIMITS.request_seconds, gt=0, description="deadline of a request")
     answer_tokens: int = Field(LIMITS.answer_tokens, ge=1, description="longest answer, in tokens")
     memory: bool = Field(False, description="recall what `linnet memory` keeps, and keep a journal of each turn")
+    journal: Name | None = Field(None, description="address of a PostgreSQL that keeps runs, for many machines")
     response_cache_mib: int = Field(0, ge=0, description="MiB of answers that are given again if asked for; 0: none")
     router: Path | None = Field(None, description="TOML file with intents that are known without a model")
     margin: float | None = Field(None, description="log-odds over which a tool is called; unset: 0.5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from dataclasses import replace
@@ -74,13 +75,11 @@ class Here:
         answer = self.replicas[name].answer(call)
         try:
             async for chunk in answer:
-                if name in self.hush and len(chunk) > 2 and chunk != name.encode():
-                    continue
                 if left == 0:
                     raise Lost("ActorDiedError")
-                if name in self.hush and chunk == b"[]":
-                    continue
                 yield chunk
+                if name in self.hush:
+                    await asyncio.sleep(3_600)
                 left -= chunk != b"[]"
         finally:
             self.closed += 1

@@ -52,7 +52,7 @@ def test_one_key_that_everybody_asks_with_is_shared_out() -> None:
     for _ in range(64):
         now[placed("the same", now)[0]] += 1
     assert max(now.values()) <= SPREAD * 64 / len(NAMES) + 1
-    assert min(now.values()) > 0
+    assert sum(load > 0 for load in now.values()) >= len(NAMES) / SPREAD
 
 
 def test_a_slow_replica_is_left_its_share_and_no_more() -> None:

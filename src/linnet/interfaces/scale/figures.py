@@ -12,6 +12,7 @@ _GAUGES = {
     "answered": ("linnet_replica_answered", "Calls that a replica has answered since it began"),
     "failed": ("linnet_replica_failed", "Calls that a replica has ended with an error since it began"),
     "resumed": ("linnet_replica_resumed", "Answers that a replica has gone on with where another was lost"),
+    "pid": ("linnet_replica_pid", "The process that is the replica, on its node"),
     "worker_starts": ("linnet_replica_worker_starts", "Starts of the process that runs the model"),
 }
 

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from linnet import log
-from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken, ReplicaLost
+from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ReplicaLost
 from linnet.interfaces.scale.flow import Flow, Lost, Silent
 from linnet.interfaces.scale.prefix import key_of
 from linnet.interfaces.scale.wire import Call, Facts, read_replies, write_call
@@ -100,7 +101,7 @@ class _Answer:
         left = max(0.001, self._until - time.monotonic())
         given: Any = self._request
         call = write_call(Call(replace(given, deadline=left), self._adapter, begun))
-        self._flow = Flow(lambda: self._call(call, self._key, self._avoid))
+        self._flow = Flow(partial(self._call, call, self._key, self._avoid))  # without this: it may be dropped
 
     def _arrived(self) -> list[Event | LinnetError]:
         """What came next, perhaps nothing but that the replica lives."""
@@ -116,9 +117,7 @@ class _Answer:
         except Lost as error:
             return self._again(str(error))
         if chunk is None:
-            raise (
-                Cancelled("the stream was closed") if self._over else ProtocolBroken("a replica ended in mid-answer")
-            )
+            return self._again("it ended in mid-answer")
         if not self._replica:
             self._replica = chunk.decode(errors="replace")
             return []
