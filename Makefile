@@ -8,12 +8,14 @@ INSTALLED := $(VENV)/.installed
 # Two jobs at most for the build of llama.cpp: more than that runs small machines out of memory.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Containers like to keep no bytecode: each of the thousand processes of a test run would compile Linnet anew.
+export PYTHONDONTWRITEBYTECODE =
 
 # One intrinsic is put right while llama.cpp is compiled; native/tiles.h says which.
 TILES := -include $(CURDIR)/native/tiles.h
 ENGINE_VERSION = $(shell sed -n 's/^llama.cpp.python==//p' constraints.txt)
 
-.PHONY: install run test torture soak fuzz lint check format docs eval adapter clean
+.PHONY: install run test test-ray torture soak fuzz lint check format docs eval adapter clean
 
 install: $(INSTALLED)
 
@@ -36,14 +38,23 @@ run: install
 	@echo; echo '3. Over files: it reads below one folder and nowhere else.'
 	$(BIN)/linnet run --verbose --root examples/files "Which of my files mentions pigeons?"
 
+# In two processes, for most tests wait for a child or compute on one core. A file stays whole, so that what its tests
+# share is made once; tests that measure the machine have it alone (the mark `alone`). JOBS=0: one after the other.
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
-# Every case of PROMISES.md but the soak, one after the other, and the table in docs/reliability.md. A case begins no
-# further attempt after SECONDS, and is ended ten minutes later; SCALE=0.1 for a tenth of the attempts.
+# What Ray adds: the contract tests of the server against `linnet serve --ray`, and what stands around them.
+test-ray: install
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray,postgres]'
+	$(BIN)/pytest tests/interfaces/scale
+	$(BIN)/pytest tests/interfaces/http -k ray
+
+# Every case of PROMISES.md but the soak, one after the other, and the table in docs/reliability.md: about an hour of a
+# quiet machine with two cores. A case begins no further attempt after SECONDS, and is ended ten minutes later;
+# SCALE=0.1 for a tenth of the attempts.
 torture: SCALE ?= 1
 torture: SEED ?= 1
-torture: SECONDS ?= 300
+torture: SECONDS ?= 200
 torture: install
 	$(BIN)/python tests/torture/run.py --all --but soak --scale $(SCALE) --seed $(SEED) --seconds $(SECONDS) --table docs/reliability.md
 

@@ -33,6 +33,7 @@
     |   |-- WorkerHung           it stopped making progress
     |   |-- PoisonRefused        the same input has ended two workers lately
     |   |-- ProtocolBroken       it sent what is not a record
+    |   |-- ReplicaLost          the machines that had it were lost, one after the other
     |   |-- OutOfMemory          the machine or its quota has no room
     |   |-- QueueFull            too many requests wait already
     |   |-- DeadlineExceeded     the request's own time is up
@@ -46,6 +47,7 @@
     |   |-- RemoteInvalid        what it sent is no answer, or is too much
     |   |-- RemoteCut            the answer ended before its end
     |   |-- RemoteSilent         nothing came for too long
+    |   |-- RemoteDown           none of several servers may be asked for a while
     |   `-- EscalationDenied     sending is not allowed, or its budget is spent
     |-- Unanswered               everybody was asked and nobody had an answer
     |-- ToolError                a tool call that was wanted and did not work
@@ -250,6 +252,10 @@ class ProtocolBroken(EngineError):
     default_hint = "The worker sent what is not a record, so nothing else it says is believed."
 
 
+class ReplicaLost(EngineError):
+    default_hint = "Look at the cluster (/metrics, `ray status`): replicas are being lost faster than requests end."
+
+
 class OutOfMemory(EngineError):
     exit_code = RESOURCES
     default_hint = "Use a smaller model or context; `linnet doctor` shows what fits."
@@ -310,6 +316,11 @@ class RemoteCut(RemoteError):
 
 class RemoteSilent(RemoteError):
     default_hint = "The server may be overloaded: try again later."
+
+
+class RemoteDown(RemoteError):
+    exit_code = RESOURCES
+    default_hint = "See what each server failed with (`linnet doctor`), and try again after the time that is named."
 
 
 class EscalationDenied(RemoteError):

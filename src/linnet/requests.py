@@ -230,6 +230,14 @@ class Piece:
     odds: tuple[Odds, ...] = ()
 
 
+@dataclass(frozen=True, config=STRICT)
+class Begun:
+    """What of an answer was sent already, by a process that is gone: all its token ids, and how many characters."""
+
+    tokens: tuple[int, ...] = ()
+    shown: Annotated[int, Field(ge=0)] = 0
+
+
 Finish = Literal["stop", "length", "constraint"]
 
 

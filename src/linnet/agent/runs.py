@@ -13,11 +13,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -68,6 +69,14 @@ class Runs:
         if not _is_id(id):
             message = f"{id[:60]!r} is no id of a run: 1 to {LIMITS.run_id_chars} letters, digits and _ . : -"
             raise InputInvalid(message, hint="Choose a shorter, plainer one.")
+        row = self._row(id, request)
+        number, asked, result = row
+        if asked != request:
+            raise InputInvalid(f"the run {id!r} is about another request", hint="Give each request its own id.")
+        return self._made(id, number, result)
+
+    def _row(self, id: str, request: str) -> tuple[int, str, str | None]:
+        """Number, request and result of the run of that id, which is begun if it is new."""
         with self._database.writing() as cursor:
             row = cursor.execute("SELECT number, request, result FROM runs WHERE id = ?", (id,)).fetchone()
             if row is None:
@@ -78,9 +87,9 @@ class Runs:
                 cursor.execute("DELETE FROM calls WHERE run <= ?", (oldest,))
                 cursor.execute("DELETE FROM runs WHERE number <= ?", (oldest,))
                 row = (number, request, None)
-        number, asked, result = row
-        if asked != request:
-            raise InputInvalid(f"the run {id!r} is about another request", hint="Give each request its own id.")
+        return row[0], row[1], row[2]
+
+    def _made(self, id: str, number: int, result: str | None) -> Run:
         return Run(self._database, id, number, result)
 
 
@@ -148,40 +157,52 @@ class Run:
         return ToolResult(before.call, error=error.describe())
 
     def _before(self, call: ToolCall) -> _Begun | None:
-        sql = "SELECT id, call, outcome FROM calls WHERE run = ? ORDER BY rowid"
-        rows = self._database.read(sql, self._number)
-        begun = [_Begun(key, _CALL.validate_json(told), outcome) for key, told, outcome in rows]
+        begun = [_Begun(key, _CALL.validate_json(told), outcome) for key, told, outcome in self._calls()]
         free = [one for one in begun if one.key not in self._used]
         same = (one for one in free if _form(one.call) == _form(call))
         return next(same, None) or next((one for one in free if one.key == call.id), None)
 
+    def _calls(self) -> list[tuple[Any, ...]]:
+        """Id, call and outcome of each that was begun, in order."""
+        sql = "SELECT id, call, outcome FROM calls WHERE run = ? ORDER BY rowid"
+        return self._database.read(sql, self._number)
+
     def enter(self, call: ToolCall) -> None:
         """Note a call that may be made, just before it is. Raises StoreError: then it is not to be made."""
-        key = call.id
-        with self._database.writing() as cursor:
-            while cursor.execute("SELECT 1 FROM calls WHERE run = ? AND id = ?", (self._number, key)).fetchone():
-                key += "'"  # an earlier decision has had this place
-            noted = (self._number, key, _CALL.dump_json(call).decode())
-            cursor.execute("INSERT INTO calls (run, id, call) VALUES (?, ?, ?)", noted)
+        key = self._entered(call.id, _CALL.dump_json(call).decode())
         self._used.add(key)
         self._keys[call.id] = key
 
+    def _entered(self, key: str, call: str) -> str:
+        """The key that it is noted under: an earlier decision may have had its place."""
+        with self._database.writing() as cursor:
+            while cursor.execute("SELECT 1 FROM calls WHERE run = ? AND id = ?", (self._number, key)).fetchone():
+                key += "'"
+            cursor.execute("INSERT INTO calls (run, id, call) VALUES (?, ?, ?)", (self._number, key, call))
+        return key
+
     def leave(self, done: ToolResult) -> None:
         """A call has ended. Where that cannot be noted it is told: the run cannot be continued past this call."""
-        self._noted(
-            "UPDATE calls SET outcome = ? WHERE run = ? AND id = ?",
-            _OUTCOME.dump_json(done),
-            self._keys[done.call.id],
-        )
+        key, outcome = self._keys[done.call.id], _OUTCOME.dump_json(done).decode()
+        self._noted(lambda: self._left(key, outcome))
 
     def end(self, result: Result) -> None:
         """The run has come to its end."""
-        self._noted("UPDATE runs SET result = ? WHERE number = ? AND result IS NULL", _RESULT.dump_json(result))
+        told = _RESULT.dump_json(result).decode()
+        self._noted(lambda: self._over(told))
 
-    def _noted(self, sql: str, told: bytes, *further: str) -> None:
+    def _left(self, key: str, outcome: str) -> None:
+        with self._database.writing() as cursor:
+            cursor.execute("UPDATE calls SET outcome = ? WHERE run = ? AND id = ?", (outcome, self._number, key))
+
+    def _over(self, result: str) -> None:
+        with self._database.writing() as cursor:
+            sql = "UPDATE runs SET result = ? WHERE number = ? AND result IS NULL"
+            cursor.execute(sql, (result, self._number))
+
+    def _noted(self, write: Callable[[], None]) -> None:
         try:
-            with self._database.writing() as cursor:
-                cursor.execute(sql, (told.decode(), self._number, *further))
+            write()
         except StoreError as error:
             self.degraded += (error.message,)
 

@@ -28,6 +28,7 @@ from linnet.models.integrity import checked_header
 from linnet.models.shape import shape_of
 from linnet.protocol import CacheType, Load
 from linnet.requests import (
+    Begun,
     Capabilities,
     Count,
     Done,
@@ -265,8 +266,9 @@ class LocalModel:
         self.supervisor.warm()
         self._renderer.warm()
 
-    def stream(self, request: Request) -> Iterator[Event]:
-        """Events of one request. Raises what `linnet.errors` has for each way to fail."""
+    def stream(self, request: Request, begun: Begun | None = None) -> Iterator[Event]:
+        """Events of one request; of an answer that was `begun` elsewhere, those behind what was sent of it. Raises
+        what `linnet.errors` has for each way to fail."""
         if self._closed.is_set():
             raise Cancelled("the model is closed", hint="Open it again.")
         if isinstance(request, Embed):
@@ -277,7 +279,7 @@ class LocalModel:
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
-        return _Noted(self.supervisor.stream(rendered, self._adapter), lambda: (*self.notes, *notes))
+        return _Noted(self.supervisor.stream(rendered, self._adapter, begun), lambda: (*self.notes, *notes))
 
     def _embedded(self, request: Embed) -> Iterator[Event]:
         can = self.capabilities

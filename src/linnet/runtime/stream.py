@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken
+from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken, RequestError
 from linnet.limits import LIMITS
 from linnet.protocol import Submit
-from linnet.requests import Event, Generate, Piece
+from linnet.requests import Begun, Event, Generate, Piece
 
 _KILLS_IN_COMPANY = 2
 """That are counted; the others are if it was alone."""
@@ -53,6 +53,14 @@ class Ticket:
         if self.shown > len(self.emitted) * LIMITS.token_text_bytes:  # a character has a byte at least
             raise ProtocolBroken("the engine said more than its tokens can be")
         self.deaths, self.kills, self.fresh = 0, 0, True
+
+    def went_on(self, begun: Begun) -> None:
+        """Another process had begun it. Raises RequestError for more than it can have said."""
+        request = self.submit.request
+        most = request.max_tokens if isinstance(request, Generate) else 0
+        if len(begun.tokens) > most or begun.shown > len(begun.tokens) * LIMITS.token_text_bytes:
+            raise RequestError("more was sent of this answer than was asked for")
+        self.emitted, self.shown, self.resumed = list(begun.tokens), begun.shown, True
 
     @property
     def suspect(self) -> bool:

@@ -4,6 +4,7 @@ without a model, in this process, for faults and crowds."""
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import socket
@@ -65,10 +66,14 @@ def started(*arguments: str, **environ: str) -> Iterator[tuple[str, subprocess.P
             process.communicate()
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of a server over the real model, with the example tools, to anybody on this machine."""
-    with started("--tools", str(ROOT / "examples" / "tools.py")) as (url, process):
+@pytest.fixture(scope="session", params=["alone", "ray"])
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server over the real model, with the example tools, to anybody on this machine: of one
+    process, and, where Ray is installed, with ingress and replica in processes that Ray runs."""
+    if request.param == "ray" and importlib.util.find_spec("ray") is None:
+        pytest.skip("the extra linnet[ray] is not installed: `make test-ray` does it")
+    scaled = ("--ray",) if request.param == "ray" else ()
+    with started("--tools", str(ROOT / "examples" / "tools.py"), *scaled) as (url, process):
         yield url
         assert process.poll() is None, "the server has ended by itself"
 

@@ -74,7 +74,7 @@ def batch(
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
         named = (tools or [], standard or [])
-        how = {"retry": retry, "ordered": not unordered}
+        how: dict[str, Any] = {"retry": retry, "ordered": not unordered}
         started = time.monotonic()
         if on_ray:
             if tools_in_order:

@@ -27,6 +27,15 @@ def serve(
     at_once: Annotated[
         int | None, typer.Option("--at-once", metavar="N", min=1, help="Requests that run together.")
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Serve from replicas that Ray runs, here or on more machines.")
+    ] = False,
+    replicas: Annotated[
+        str | None, typer.Option("--replicas", metavar="N|MIN:MAX", help="With --ray: replicas of each model.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", metavar="ADDRESS", help="With --ray: a cluster that runs already.")
+    ] = None,
     root: options.Folder = None,
     tools: options.ToolFiles = None,
     standard: options.Standard = None,
@@ -46,7 +55,38 @@ def serve(
     with output.reporting(as_json):
         door = doors.door(host, port, api_key, api_key_file, allow_host, allow_origin)
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        _serve(door, port, chosen, (tools or [], standard or []), at_once, as_json)
+        named = (tools or [], standard or [])
+        if ray or replicas or ray_address:
+            _serve_scaled(door, port, chosen, named, at_once, as_json, (ray, replicas, ray_address))
+        else:
+            _serve(door, port, chosen, named, at_once, as_json)
+
+
+def _serve_scaled(
+    door: Any,
+    port: int,
+    chosen: dict[str, Any],
+    named: tuple[list[str], list[str]],
+    at_once: int | None,
+    as_json: bool,
+    asked: tuple[bool, str | None, str | None],
+) -> None:
+    from linnet.errors import InputInvalid
+    from linnet.interfaces.scale.cluster import check_installed
+
+    if not asked[0]:
+        raise InputInvalid("--replicas and --ray-address are for --ray", hint="Add --ray.")
+    check_installed()
+    from linnet.interfaces.scale.serve import Wanted, serve
+
+    def ready(url: str, models: list[str]) -> None:
+        if as_json:
+            output.say_json({"url": url, "page": f"{url}/", "models": models, "pid": os.getpid()})
+        else:
+            output.complain(f"Listening on {url} with {', '.join(models)}. Its page: {url}/ . {_SHOWN}")
+
+    wanted = Wanted(door, port, *named, at_once=at_once, replicas=asked[1], address=asked[2])
+    serve(wanted, lambda: options.settings(**chosen), ready, output.complain)
 
 
 def _serve(
@@ -75,6 +115,7 @@ def _serve(
             at_once=at_once or LIMITS.http_at_once,
             telemetry=served.telemetry,
             residents=served.residents,
+            servers=served.servers,
         )
         url = doors.url(listening.getsockname())
 

@@ -52,9 +52,18 @@ class _Question:
 
 
 class AgentRun:
-    """A turn that waits or runs. Raises what the line does, at once, for one that is refused."""
+    """A turn that waits or runs. Raises what the line does, at once, for one that is refused. `kept_as` is its id in
+    the journal, "" for one that is not kept."""
 
-    def __init__(self, service: Service, make: MakeAgent, owner: str, text: str, history: Sequence[Message]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        make: MakeAgent,
+        owner: str,
+        text: str,
+        history: Sequence[Message],
+        kept_as: str = "",
+    ) -> None:
         self.id, self.owner, self.created = f"run_{secrets.token_hex(12)}", owner, time.time()
         self._began = time.monotonic()
         self.status = "queued"
@@ -73,7 +82,7 @@ class AgentRun:
         def work(model: Model, bare: Model) -> Iterator[TurnEvent]:
             self._loaded = partial(load_seconds, bare) if load_seconds(bare) is None else lambda: None
             with make(_Faced(model, bare), self._ask) as agent:
-                yield from agent.stream(text, history)
+                yield from agent.stream(text, history, run_id=kept_as)
 
         self._run: Run[TurnEvent] = service.run(DEFAULT, owner, work, agents=True, stopped=self._stopped)
         self._task = asyncio.create_task(self._follow())

@@ -22,9 +22,12 @@ from linnet.requests import check_size
 
 
 class RunRequest(Loose):
-    """POST /v1/agent/runs. With `stream` the run is watched on this very connection, and ends with it."""
+    """POST /v1/agent/runs. With `stream` the run is watched on this very connection, and ends with it. With a `key`
+    of the client's own it is kept in the journal: asked again under it, whatever ended the first, it goes on, and no
+    call is made twice."""
 
     text: str
+    key: str | None = None
     history: Annotated[list[ChatMessage], Field(max_length=LIMITS.request_messages)] | None = None
     stream: bool | None = None
 
@@ -97,7 +100,7 @@ def router(service: Service, make: MakeAgent) -> APIRouter:
         history = read_messages(asked.history) if asked.history else ()
         owner = request.scope["owner"]
         runs.make_room(owner)
-        run = AgentRun(service, make, owner, asked.text, history)
+        run = AgentRun(service, make, owner, asked.text, history, _kept_as(owner, asked.key))
         runs.add(run)
         if asked.stream:
             return _events(run, 0, bound=True)
@@ -129,6 +132,15 @@ def router(service: Service, make: MakeAgent) -> APIRouter:
         return JSONResponse(run.describe())
 
     return paths
+
+
+def _kept_as(owner: str, key: str | None) -> str:
+    """The id in the journal, where each owner has keys of their own. Raises RequestError."""
+    if key is None:
+        return ""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,80}", key):
+        raise RequestError("`key` is 1 to 80 letters, digits and _ . : -", param="key")
+    return f"{owner or 'anybody'}:{key}"
 
 
 def _behind(last: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -40,8 +40,9 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory. With
-    `telemetry` each request has a span.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory,
+    `servers` how those of a fleet do. With `telemetry` each request has a span. `beside` has numbers of what is
+    behind the models, for the metrics page.
     """
 
     def __init__(
@@ -53,18 +54,32 @@ class Service:
         room: int = LIMITS.http_queue,
         residents: Callable[[], Iterable[Resident]] | None = None,
         telemetry: Telemetry | None = None,
+        servers: Callable[[], tuple[dict[str, Any], ...]] = tuple,
+        beside: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
         self.models = dict(models)
+        self.servers = servers
+        self._beside = beside
         self._telemetry = telemetry
         self.line = Line(at_once, room)
         self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
         self._seconds = seconds
-        self.metrics = Metrics(self.line)
+        self.metrics = Metrics(self.line, servers)
         self._paces = {id(model): Pace() for model in self.models.values()}
         self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()
         self._probe: asyncio.Task[LinnetError | None] | None = None
+
+    def offer(self, models: Mapping[str, Model]) -> None:
+        """Have these on offer from now on, `default` among them; requests that run end with the model they have."""
+        self._paces = {id(model): Pace() for model in models.values()}
+        self.models = dict(models)
+        self.__dict__.pop("_watched", None)
+
+    async def figures(self) -> bytes:
+        """The metrics page."""
+        return self.metrics.text() + (b"" if self._beside is None else await self._beside())
 
     def model(self, name: str) -> Model:
         """Raises ModelNotFound with the names that there are."""
@@ -121,7 +136,7 @@ class Service:
 
     def _ear(self, model: Model) -> Callable[[requests.Event], None]:
         """For the events of one request."""
-        pace = self._paces[id(model)].ear()
+        pace = self._paces.get(id(model), Pace()).ear()  # it may have been taken off since
 
         def hear(event: requests.Event) -> None:
             pace(event)

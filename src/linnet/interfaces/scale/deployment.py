@@ -1,0 +1,152 @@
+"""A server as deployments of Ray Serve: one for each model, and the ingress before them.
+
+Deploying again changes what is other than before: a model whose file or settings changed gets new replicas, one after
+the other, while the old ones finish what they have; adapters are changed in the replicas that run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from linnet.interfaces.http.service import DEFAULT
+from linnet.interfaces.scale.ingress import Front, Ingress
+from linnet.interfaces.scale.replica import Replica, Resuming
+from linnet.limits import LIMITS
+from linnet.models.naming import split_adapter
+from linnet.settings import Settings
+
+APP = "linnet"
+
+_TOGETHER = 4
+"""Calls that a replica is meant to have: more, for a while, and there will be another replica."""
+
+_MOST = 2 * LIMITS.sequences
+"""Calls that a replica takes at all; what is beyond waits at the ingress."""
+
+_UP, _DOWN = 5.0, 60.0
+"""Seconds that the queue has to be long, or short, before replicas are added or removed."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many replicas a model has: never fewer, never more."""
+
+    least: int = 1
+    most: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`opener` opens a model by name in its replica; `cpus` are those that a replica counts for."""
+
+    front: Front
+    opener: Callable[[Settings, str], Resuming]
+    bounds: Bounds = Bounds()
+    cpus: float = 1.0
+    alone: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def offered(settings: Settings) -> dict[str, tuple[str, str]]:
+    """The names on offer, each with its model and adapter: the default one, and those to preload."""
+    names = {DEFAULT: settings.model} | {name: name for name in settings.preload}
+    return {name: split_adapter(meant) for name, meant in names.items()}
+
+
+def start(host: str, port: int) -> None:
+    """Ray's HTTP proxy, on this node. It may not listen yet: on a busy machine Serve does not wait long enough."""
+    from ray import serve
+
+    with contextlib.suppress(TimeoutError):
+        serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port}, logging_config=_LOGGING)
+
+
+def deploy(plan: Plan) -> None:
+    """Returns once all of it runs."""
+    from ray import serve
+
+    names = offered(plan.front.settings)
+    adapters: dict[str, list[str]] = {}
+    for model, adapter in names.values():
+        adapters.setdefault(model, []).extend([adapter] if adapter else [])
+    models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
+    serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
+
+
+def stop() -> None:
+    """End all deployments; calls that run have the time to end that a server gives them."""
+    from ray import serve
+
+    serve.shutdown()
+
+
+def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
+    from ray import serve
+
+    opener = partial(plan.opener, plan.front.settings, model)
+    most = plan.bounds.most
+    scaled: dict[str, Any] = (
+        {"num_replicas": most}
+        if plan.bounds.least == most
+        else {
+            "autoscaling_config": {
+                "min_replicas": plan.bounds.least,
+                "max_replicas": most,
+                "target_ongoing_requests": _TOGETHER,
+                "upscale_delay_s": _UP,
+                "downscale_delay_s": _DOWN,
+            }
+        }
+    )
+    deployed = serve.deployment(
+        Replica,
+        name=_name(model),
+        ray_actor_options={"num_cpus": plan.cpus},
+        max_ongoing_requests=_MOST,
+        user_config={"adapters": sorted(adapters)},
+        graceful_shutdown_timeout_s=LIMITS.http_grace_seconds,
+        graceful_shutdown_wait_loop_s=0.5,
+        health_check_period_s=_HEALTH,
+        health_check_timeout_s=3 * _HEALTH,
+        request_router_config={"request_router_class": "linnet.interfaces.scale.router:PrefixRouter"},
+        **{**scaled, **plan.extra},
+    )
+    return deployed.bind(opener, replica_id)
+
+
+def _ingress(plan: Plan, names: Mapping[str, tuple[str, str]], models: Mapping[str, Any]) -> Any:
+    from ray import serve
+
+    deployed = serve.deployment(
+        serve.ingress()(Ingress),
+        name="ingress",
+        # where the tools and their files are
+        ray_actor_options={"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}},
+        max_ongoing_requests=plan.front.at_once + plan.front.room + LIMITS.http_queue,
+        user_config=dict(names),
+        graceful_shutdown_timeout_s=LIMITS.http_grace_seconds,
+        graceful_shutdown_wait_loop_s=0.5,
+    )
+    return deployed.bind(plan.front, dict(models))
+
+
+def replica_id() -> str:
+    """Of the replica that this process is."""
+    from ray import serve
+
+    return str(serve.get_replica_context().replica_id.unique_id)
+
+
+def _name(model: str) -> str:
+    """Of a deployment: a path is no name of one."""
+    return "model-" + "".join(letter if letter.isalnum() else "-" for letter in model)[-60:]
+
+
+_HEALTH = 2.0
+"""Seconds between two looks at a replica."""
+
+_LOGGING = {"enable_access_log": False, "log_level": "WARNING"}

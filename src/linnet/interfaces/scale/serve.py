@@ -1,0 +1,129 @@
+"""`linnet serve --ray`: a cluster, what is deployed on it, and an end.
+
+SIGTERM or SIGINT end it as they end the server of one process. SIGHUP reads the settings again and deploys what they
+say by then: a rolling update, during which nothing is refused.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from linnet.app import open_model
+from linnet.errors import InputInvalid, LinnetError
+from linnet.interfaces.http.guard import Door
+from linnet.interfaces.http.serve import bound
+from linnet.interfaces.scale.cluster import cluster
+from linnet.interfaces.scale.ingress import Front
+from linnet.interfaces.scale.replica import Resuming
+from linnet.limits import LIMITS
+from linnet.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for. `replicas` is "N" or "MIN:MAX"."""
+
+    door: Door
+    port: int
+    tools: Sequence[str] = ()
+    standard: Sequence[str] = ()
+    at_once: int | None = None
+    replicas: str | None = None
+    address: str | None = None
+    opener: Callable[[Settings, str], Resuming] = open_model
+
+
+def serve(
+    wanted: Wanted,
+    settings: Callable[[], Settings],
+    ready: Callable[[str, list[str]], None],
+    told: Callable[[str], None] = lambda note: None,
+) -> None:
+    """Serve until a signal says otherwise. `ready` is called with the address and the names of the models once all
+    of it answers. Raises a LinnetError for what cannot be used."""
+    bounds = read_bounds(wanted.replicas or "1")
+    now = settings()
+    with bound(wanted.door, wanted.port) as listening:  # what is wrong with the address is told before Ray starts
+        host, port = listening.getsockname()[:2]
+    with cluster(wanted.address), _signals() as signals:
+        from linnet.interfaces.scale import deployment
+
+        deployment.start(host, port)
+        try:
+            deployment.deploy(_plan(wanted, now, bounds))
+            _reachable(host, port)
+            ready(f"http://{_written(host)}:{port}", list(deployment.offered(now)))
+            while signals.get() == signal.SIGHUP:
+                _renew(lambda: deployment.deploy(_plan(wanted, settings(), bounds)), told)
+        finally:
+            deployment.stop()
+
+
+def read_bounds(text: str) -> tuple[int, int]:
+    """`"2"` -> (2, 2), `"1:4"` -> (1, 4). Raises InputInvalid."""
+    found = re.fullmatch(r"([0-9]{1,5})(?::([0-9]{1,5}))?", text)
+    least, most = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= least <= most:
+        raise InputInvalid(f"{text[:40]!r} is no number of replicas", hint="Write it as 2, or as 1:4.")
+    return least, most
+
+
+def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:
+    from linnet.interfaces.scale.deployment import Bounds, Plan
+
+    at_once = wanted.at_once or LIMITS.http_at_once * bounds[1]
+    front = Front(settings, wanted.door, at_once, LIMITS.http_queue, tuple(wanted.tools), tuple(wanted.standard))
+    return Plan(front, wanted.opener, Bounds(*bounds), cpus=settings.threads or 1)
+
+
+def _renew(deploy: Callable[[], None], told: Callable[[str], None]) -> None:
+    """What was served before is served on where the new is wrong."""
+    try:
+        deploy()
+        told("Deployed what the settings say now.")
+    except LinnetError as error:
+        told(f"Not deployed: {error.message}. {error.hint}")
+    except RuntimeError as error:  # Ray Serve's own, of a deployment that does not come up
+        told(f"Not deployed: {str(error)[:500]}")
+
+
+@contextmanager
+def _signals() -> Iterator[queue.SimpleQueue[int]]:
+    """Those that end or renew the server, as they arrive. Ray has handlers of its own until now."""
+    arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        arrived.put(number)
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield arrived
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _reachable(host: str, port: int) -> None:
+    """Wait for the proxy: Serve says that all runs when the deployments do."""
+    until = time.monotonic() + 2 * LIMITS.start_seconds
+    while True:
+        try:
+            with socket.create_connection((host, port), timeout=1):
+                return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise LinnetError(f"Ray's proxy does not listen on {host} port {port}") from error
+            time.sleep(0.1)
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

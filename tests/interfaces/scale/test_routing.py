@@ -1,0 +1,71 @@
+"""Which replica a key goes to: alike for all who ask, stable where replicas come and go, bounded in load."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linnet.interfaces.scale.routing import SPREAD, bound, placed, ranked
+
+NAMES = [f"replica{i}" for i in range(8)]
+KEYS = [f"key{i}" for i in range(2_000)]
+
+loads = st.dictionaries(st.text(min_size=1), st.integers(0, 40), min_size=1, max_size=12)
+
+
+@given(st.text(), st.lists(st.text(), unique=True, max_size=8), st.randoms())
+def test_the_order_depends_on_key_and_names_alone(key: str, names: list[str], random) -> None:
+    shuffled = random.sample(names, len(names))
+    assert ranked(key, names) == ranked(key, shuffled)
+    assert sorted(ranked(key, names)) == sorted(names)
+
+
+def test_keys_are_spread_evenly() -> None:
+    firsts = Counter(ranked(key, NAMES)[0] for key in KEYS)
+    assert set(firsts) == set(NAMES)
+    assert max(firsts.values()) < 1.3 * len(KEYS) / len(NAMES)
+
+
+def test_a_replica_that_goes_takes_only_its_own_keys_along() -> None:
+    left = NAMES[:-1]
+    for key in KEYS[:200]:
+        before, after = ranked(key, NAMES), ranked(key, left)
+        assert after == [name for name in before if name != NAMES[-1]]
+
+
+@given(st.text(), loads)
+def test_the_best_is_below_the_bound_and_nobody_is_left_out(key: str, loads: dict[str, int]) -> None:
+    order = placed(key, loads)
+    assert sorted(order) == sorted(loads)
+    assert loads[order[0]] < bound(loads.values())
+
+
+@given(st.text(), loads)
+def test_without_load_the_key_decides(key: str, loads: dict[str, int]) -> None:
+    assert placed(key, dict.fromkeys(loads, 0)) == ranked(key, loads)
+
+
+def test_one_key_that_everybody_asks_with_is_shared_out() -> None:
+    now = dict.fromkeys(NAMES, 0)
+    for _ in range(64):
+        now[placed("the same", now)[0]] += 1
+    assert max(now.values()) <= SPREAD * 64 / len(NAMES) + 1
+    assert sum(load > 0 for load in now.values()) >= len(NAMES) / SPREAD
+
+
+def test_a_slow_replica_is_left_its_share_and_no_more() -> None:
+    now = dict.fromkeys(NAMES[:2], 0)
+    for _ in range(100):
+        chosen = placed("k", now)[0]
+        now[chosen] += 1
+        fast = next(name for name in now if name != ranked("k", now)[0])
+        now[fast] = 0  # it has ended what it had
+    assert now[ranked("k", now)[0]] <= 2
+
+
+def test_those_that_failed_it_come_last() -> None:
+    first = ranked("k", NAMES)[0]
+    assert placed("k", dict.fromkeys(NAMES, 0), avoid=[first])[-1] == first
+    assert placed("k", {"only": 3}, avoid=["only"]) == ["only"]
