@@ -49,5 +49,5 @@ class App(typer.Typer):
     def __init__(self, **named: Any) -> None:
         super().__init__(**{"cls": Group, **named})
 
-    def command(self, name: str | None = None, **named: Any) -> Callable[[Any], Any]:  # type: ignore[override]
+    def command(self, name: str | None = None, **named: Any) -> Callable[[Any], Any]:
         return super().command(name, **{"cls": Command, **named})
