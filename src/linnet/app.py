@@ -22,10 +22,11 @@ from linnet.errors import SettingsInvalid
 from linnet.limits import MIB
 from linnet.messages import Message
 from linnet.requests import Generate, Model, complete
+from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.local import LocalModel, open_local
 from linnet.runtime.pool.pool import Pool, Resident
 from linnet.runtime.remote import RemoteModel
-from linnet.settings import API_KEYS, REMOTE_KEY, Settings
+from linnet.settings import API_KEYS, REMOTE, REMOTE_KEY, Settings
 from linnet.storage import cache_folder
 from linnet.tool_settings import SEARCH_KEY
 from linnet.tools import Tool
@@ -64,31 +65,38 @@ def open_toolbox(settings: Settings, named: Sequence[str] = (), tools: Sequence[
 
 
 def _agent(settings: Settings, tools: Sequence[Tool], approve: Approve | None, toolbox: Toolbox) -> Agent:
+    servers = open_servers(settings) if settings.model == REMOTE else None
     return Agent(
         tools,
-        settings.model,
+        servers or settings.model,
         allow=settings.allow,
         deny=settings.deny,
         approve=approve,
-        closing=toolbox.close,
+        closing=partial(_closed, toolbox, servers),
         root=settings.root,
         margin=settings.margin,
         router=load_router(settings.router) if settings.router else None,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
-        backup=open_remote(settings) if settings.allow_remote else None,
+        backup=open_remote(settings) if settings.allow_remote and servers is None else None,
         only=settings.tools,
         memory=settings.memory,
         cache=settings.response_cache_mib > 0,
         cache_bytes=max(1, settings.response_cache_mib * MIB),
-        context=settings.context,
-        threads=settings.threads,
-        models=settings.models,
-        encoding=settings.encoding,
-        snapshots=settings.snapshots,
         telemetry=open_telemetry(settings),
-        require_sandbox=settings.require_sandbox,
+        **({} if servers else _of_local(settings)),
     )
+
+
+def _of_local(settings: Settings) -> dict[str, Any]:
+    names = ("context", "threads", "models", "encoding", "snapshots", "require_sandbox")
+    return {name: getattr(settings, name) for name in names}
+
+
+def _closed(toolbox: Toolbox, servers: RemoteModel | FleetModel | None) -> None:
+    if isinstance(servers, FleetModel):
+        servers.close()
+    toolbox.close()
 
 
 def open_telemetry(settings: Settings) -> Telemetry | None:
@@ -126,14 +134,38 @@ def open_model(settings: Settings, name: str | None = None, **special: Any) -> L
     )
 
 
-def open_remote(settings: Settings, environ: Mapping[str, str] | None = None) -> Escalation:
-    """The server of the settings, behind their gate: what is kept from it, and what a day may cost. No connection is
-    opened. The key is in LINNET_REMOTE_KEY. Raises SettingsInvalid where no server, or none that can be, is set."""
+def open_servers(settings: Settings, environ: Mapping[str, str] | None = None) -> RemoteModel | FleetModel:
+    """The server of the settings, or their several as one Model, without a gate. No connection is opened. The key is
+    in LINNET_REMOTE_KEY. Raises SettingsInvalid where no server, or none that can be, is set."""
     if not settings.remote_url or not settings.remote_model:
         hint = "Set `remote_url` and `remote_model`, or leave `allow_remote` unset."
         raise SettingsInvalid("there is no remote server in the settings", hint=hint, place="remote_url")
     key = (os.environ if environ is None else environ).get(REMOTE_KEY, "").strip()
-    remote = RemoteModel(settings.remote_url, settings.remote_model, key=key, context=settings.remote_context)
+    models = [
+        RemoteModel(url.strip(), settings.remote_model, key=key, context=settings.remote_context)
+        for url in settings.remote_url.split(",")
+    ]
+    if len(models) == 1:
+        return models[0]
+    return FleetModel(models, at_once=settings.remote_at_once, hedge=settings.remote_hedge_seconds)
+
+
+def look_at_servers(settings: Settings) -> tuple[dict[str, Any], ...]:
+    """The health of each server of the settings, as `FleetModel.look` has it. Raises SettingsInvalid."""
+    servers = open_servers(settings)
+    fleet = servers if isinstance(servers, FleetModel) else FleetModel([servers])
+    with contextlib.closing(fleet):
+        return fleet.look()
+
+
+def open_remote(
+    settings: Settings,
+    environ: Mapping[str, str] | None = None,
+    servers: RemoteModel | FleetModel | None = None,
+) -> Escalation:
+    """`open_servers`, or those that are open already, behind the settings' gate: what is kept from them, and what a
+    day may cost. Raises as that does."""
+    remote = servers or open_servers(settings, environ)
     allowance = Allowance(settings.remote_requests, settings.remote_tokens, path=cache_folder() / "remote.json")
     return Escalation(remote, allowed=settings.allow_remote, allowance=allowance)
 
@@ -168,12 +200,14 @@ def load_seconds(model: Model) -> float | None:
 @dataclass(frozen=True)
 class Served:
     """What a server serves: models by every name that a client may say, `default` first. `agent(model, approve)` is
-    an Agent with the server's tools, for one turn of one client. `residents` are the models in memory now."""
+    an Agent with the server's tools, for one turn of one client. `residents` are the models in memory now, `servers`
+    those of a fleet as `FleetModel.servers` has them."""
 
     models: Mapping[str, Model]
     agent: Callable[[Model, Approve], Agent]
     telemetry: Telemetry | None = None
     residents: Callable[[], tuple[Resident, ...]] = tuple
+    servers: Callable[[], tuple[dict[str, Any], ...]] = tuple
 
 
 @contextlib.contextmanager
@@ -187,11 +221,17 @@ def open_served(
     Raises a LinnetError for what cannot be used."""
     _start_log(settings)
     with open_pool(settings) as pool:
-        default = pool.model(settings.model)
+        servers = open_servers(settings) if settings.allow_remote or settings.model == REMOTE else None
+        default = servers if servers and settings.model == REMOTE else pool.model(settings.model)
         models: dict[str, Model] = {"default": default, default.capabilities.name: default}
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
-        with served_over(settings, models, tools, named, told) as served:
-            yield replace(served, residents=pool.residents)
+        fleet = servers if isinstance(servers, FleetModel) else None
+        try:
+            with served_over(settings, models, tools, named, told, servers) as served:
+                yield replace(served, residents=pool.residents, servers=fleet.servers if fleet else tuple)
+        finally:
+            if fleet:
+                fleet.close()
 
 
 @contextlib.contextmanager
@@ -201,6 +241,7 @@ def served_over(
     tools: Sequence[Tool] = (),
     named: Sequence[str] = (),
     told: Callable[[str], None] = lambda note: None,
+    servers: RemoteModel | FleetModel | None = None,
 ) -> Iterator[Served]:
     """As `open_served`, over models that are open already, `default` among them."""
     _start_log(settings)
@@ -209,7 +250,7 @@ def served_over(
             told(note)
         router = load_router(settings.router) if settings.router else None
         telemetry = open_telemetry(settings)
-        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, runs)
+        agents = partial(_served_agent, settings, (*tools, *toolbox.tools), router, telemetry, servers, runs)
         agents(models["default"], None).close()  # what is wrong with the tools is told now
         yield Served(models, agents, telemetry)
 
@@ -219,6 +260,7 @@ def _served_agent(
     tools: Sequence[Tool],
     router: Router | None,
     telemetry: Telemetry | None,
+    servers: RemoteModel | FleetModel | None,
     runs: Runs | None,
     model: Model,
     approve: Approve | None,
@@ -235,7 +277,7 @@ def _served_agent(
         router=router,
         seconds=settings.request_seconds,
         answer_tokens=settings.answer_tokens,
-        backup=open_remote(settings) if settings.allow_remote else None,
+        backup=open_remote(settings, servers=servers) if settings.allow_remote and settings.model != REMOTE else None,
         only=settings.tools,
         telemetry=telemetry,
         runs=runs,

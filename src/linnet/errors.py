@@ -47,6 +47,7 @@
     |   |-- RemoteInvalid        what it sent is no answer, or is too much
     |   |-- RemoteCut            the answer ended before its end
     |   |-- RemoteSilent         nothing came for too long
+    |   |-- RemoteDown           none of several servers may be asked for a while
     |   `-- EscalationDenied     sending is not allowed, or its budget is spent
     |-- Unanswered               everybody was asked and nobody had an answer
     |-- ToolError                a tool call that was wanted and did not work
@@ -315,6 +316,11 @@ class RemoteCut(RemoteError):
 
 class RemoteSilent(RemoteError):
     default_hint = "The server may be overloaded: try again later."
+
+
+class RemoteDown(RemoteError):
+    exit_code = RESOURCES
+    default_hint = "See what each server failed with (`linnet doctor`), and try again after the time that is named."
 
 
 class EscalationDenied(RemoteError):

@@ -39,6 +39,10 @@ class Limits:
     batch_lines: int = _limit(1_000_000, "requests", "in one file")
     batch_line_bytes: int = _limit(4 * MIB, "bytes", "one line of such a file")
     batch_id_chars: int = _limit(256, "characters", "the id of a request in such a file")
+    batch_takeover_seconds: float = _limit(
+        30.0, "s", "that a batch on Ray waits for the output of one that was killed"
+    )
+    batch_replica_cores: int = _limit(4, "cores", "of one replica of a batch on Ray, unless the caller says how many")
     turns_at_once: int = _limit(8, "turns", "of one agent that run together, unless the caller says so")
     turns_waiting: int = _limit(512, "turns", "of one agent that an event loop has under way, waiting ones included")
     # an HTTP server
@@ -74,8 +78,10 @@ class Limits:
     # the pipe and the processes behind it
     record_bytes: int = _limit(16 * MIB, "bytes", "one record on the pipe")
     heartbeat_seconds: float = _limit(1.0, "s", "longest silence of an idle worker")
-    progress_seconds: float = _limit(10.0, "s", "longest time without progress before a worker is killed")
-    start_seconds: float = _limit(60.0, "s", "without progress in loading before a start is given up")
+    progress_seconds: float = _limit(10.0, "s", "without progress that a worker could have used, before it is killed")
+    start_seconds: float = _limit(60.0, "s", "without progress in loading, counted so, before a start is given up")
+    starved_seconds: float = _limit(300.0, "s", "without progress by the clock, before either, whatever it could use")
+    leaving_seconds: float = _limit(1.0, "s", "that a child whose pipe has ended could use, before it is killed")
     chunk_seconds: float = _limit(0.25, "s", "aim for one step while answers are being said: the gap between pieces")
     prefill_seconds: float = _limit(0.75, "s", "aim for one step while none is: cancel and heartbeat wait no longer")
     sequences: int = _limit(16, "sequences", "answers decoded together")
@@ -119,6 +125,12 @@ class Limits:
     remote_event_bytes: int = _limit(MIB, "bytes", "one event of a remote answer")
     remote_error_bytes: int = _limit(4 * KIB, "bytes", "what is read of a remote server's refusal")
     remote_calls: int = _limit(128, "calls", "of tools in one remote answer")
+    fleet_servers: int = _limit(64, "servers", "of one fleet")
+    fleet_tries: int = _limit(3, "servers", "of a fleet that one request is sent to")
+    fleet_waiting: int = _limit(512, "requests", "that wait for a server of a fleet")
+    fleet_failures: int = _limit(3, "failures", "in a row after which a server is not asked for a while")
+    fleet_open_seconds: float = _limit(60.0, "s", "longest such while before a server is probed again")
+    fleet_probe_seconds: float = _limit(5.0, "s", "one look at a remote server's health")
     redactions: int = _limit(4_096, "texts", "that are kept from a server in one request")
     # models made of models
     cascade_attempts: int = _limit(16, "attempts", "of one fallback chain, one after the other")
@@ -213,6 +225,11 @@ class Limits:
     # examples to learn tool calls from
     training_examples: int = _limit(1_000_000, "examples", "in one file of examples of tool calls")
     training_line_bytes: int = _limit(256 * KIB, "bytes", "one line of such a file: tools, request and calls")
+    training_fewest_examples: int = _limit(30, "examples", "that an adapter may be learned from: some are held out")
+    training_lesson_tokens: int = _limit(1_536, "tokens", "of a lesson's text; longer ones are passed over")
+    training_step_tokens: int = _limit(16_384, "tokens", "that one step of a training may learn from")
+    training_minutes: int = _limit(10_080, "minutes", "of one training: a week")
+    training_rank: int = _limit(256, "columns", "rank of an adapter that is trained here")
     calculator_seconds: float = _limit(0.2, "s", "one calculation")
     calculator_chars: int = _limit(1_000, "characters", "one expression")
     calculator_depth: int = _limit(200, "levels", "nesting of one expression; a sum of n numbers nests n deep")

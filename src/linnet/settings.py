@@ -33,6 +33,9 @@ from linnet.tool_settings import SEARCH_KEY, ToolTables
 
 PREFIX = "LINNET_"
 
+REMOTE = "remote"
+"""The name of a model that is none of this machine's: the servers of the settings."""
+
 REMOTE_KEY = "LINNET_REMOTE_KEY"
 """The variable with the key of the remote server: no setting, so that no file and no dump of settings holds it."""
 
@@ -96,7 +99,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: Name = Field("default", description="name of a known model, or path of a .gguf file")
+    model: Name = Field("default", description="name of a known model, path of a .gguf file, or `remote`")
     context: int | None = Field(None, ge=1, description="tokens; unset: the trained context, at most 4096")
     threads: int | None = Field(None, ge=1, description="unset: chosen by the machine's quota and load")
     encoding: WhichEncoding = Field("auto", description="of the weights: made for this machine, or the original")
@@ -120,9 +123,15 @@ class Settings(BaseModel):
     memory_mib: int | None = Field(None, ge=1, description="MiB that all models may take; unset: what is available")
     idle_seconds: float = Field(LIMITS.idle_seconds, ge=0, description="unused models are unloaded; 0: never")
     preload: tuple[Name, ...] = Field((), description="models that are loaded at the start, not on demand")
-    remote_url: Name | None = Field(None, description="address of an OpenAI-compatible server, up to `/v1`")
+    remote_url: Name | None = Field(
+        None, description="address of an OpenAI-compatible server, up to `/v1`, or of several, parted by commas"
+    )
     remote_model: Name | None = Field(None, description="which model of that server is asked")
     remote_context: int = Field(8_192, ge=1, description="tokens that the remote model takes")
+    remote_at_once: int = Field(16, ge=1, description="requests under way at each of several servers")
+    remote_hedge_seconds: float | None = Field(
+        None, gt=0, description="a second server is asked after so long without a word; unset: never"
+    )
     allow_remote: bool = Field(False, description="requests that the local model fails at may go to that server")
     remote_requests: int = Field(100, ge=0, description="requests a day that may go there")
     remote_tokens: int = Field(200_000, ge=0, description="tokens a day that may be spent there")

@@ -65,6 +65,8 @@ class ChatServer:
         self.text = text
         self.replies: list[Reply] = []
         self.asked: list[Asked] = []
+        self.looked: list[str] = []
+        self.health = 200
         self.gone = threading.Event()  # a client hung up
         self.release = threading.Event()
 
@@ -93,6 +95,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+    def do_GET(self) -> None:
+        """A look at its health: `/health` has the status `health`, and a list of models is always there."""
+        server = self.server_of
+        server.looked.append(self.path)
+        self.close_connection = True
+        self.send_response(200 if self.path.endswith("/models") else server.health)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_POST(self) -> None:
         server = self.server_of

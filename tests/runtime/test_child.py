@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from linnet.protocol import Load, Ready, Stop
-from linnet.runtime import child
+from linnet.runtime import child, silence
+from linnet.runtime.postmortem import LINGERED
 from linnet.script import Script
 
 WORKER = "linnet.worker.main"
@@ -121,8 +122,16 @@ def test_what_does_not_leave_is_killed() -> None:
     one = child.start("timeit")
     started = time.monotonic()
     one.process.send_signal(signal.SIGSTOP)
-    code, _ = one.reap()
-    assert code == -signal.SIGKILL and time.monotonic() - started < 60
+    code, words = one.reap()
+    assert code == -signal.SIGKILL and 0.9 < time.monotonic() - started < 60
+    assert words.endswith(LINGERED), "and nobody else is suspected"
+
+
+def test_what_leaves_without_a_processor_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    one = child.start("timeit")
+    threading.Timer(2.5, one.process.terminate).start()
+    assert one.reap() == (-signal.SIGTERM, "")
 
 
 def test_posting_never_waits_and_keeps_the_order(started: Any) -> None:

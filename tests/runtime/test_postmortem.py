@@ -15,7 +15,7 @@ from linnet.errors import (
     WorkerHung,
     WorkerStartFailed,
 )
-from linnet.runtime.postmortem import KILLED_FOR_MEMORY, WAYS, explain, from_outside, unstarted, way
+from linnet.runtime.postmortem import KILLED_FOR_MEMORY, LINGERED, WAYS, explain, from_outside, unstarted, way
 
 DEADLY = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTERM", "SIGKILL", "SIGSYS", "SIGXCPU"]
 
@@ -63,9 +63,16 @@ def test_want_of_memory_is_recognised(words: str, code: int) -> None:
 
 
 def test_a_hang_and_a_broken_protocol_come_before_the_signal_that_ended_them() -> None:
-    assert type(explain(-9, "decode", "", hung=True)) is WorkerHung
+    assert type(explain(-9, "decode", "", stopped="hung")) is WorkerHung
     broken = explain(-9, "decode", "", broken=ProtocolBroken("not a record: x"))
     assert type(broken) is ProtocolBroken and "not a record: x" in broken.message and "decode" in broken.message
+
+
+def test_what_was_stopped_is_no_kill_from_outside_but_for_want_of_a_processor() -> None:
+    assert not from_outside(-9, stopped="hung") and not from_outside(-9, broken=True)
+    assert not from_outside(-9, f"said\n{LINGERED}") and from_outside(-9, "said")
+    assert from_outside(-9, stopped="starved")
+    assert "processor" in explain(-9, "decode", "", stopped="starved").message
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"])
@@ -98,7 +105,8 @@ def test_every_signal_and_every_status_has_a_row_and_an_error_in_every_phase() -
 
 def test_every_row_is_reached() -> None:
     told = {way(code) for code in range(-64, 256)}
-    told |= {way(-9, hung=True), way(-9, broken=True), way(1, "MemoryError"), way(-9, KILLED_FOR_MEMORY)}
+    told |= {way(-9, stopped="hung"), way(-9, stopped="starved"), way(-9, broken=True), way(-9, LINGERED)}
+    told |= {way(1, "MemoryError"), way(-9, KILLED_FOR_MEMORY)}
     assert set(WAYS) - told == {"descriptors"}, "which is that of a child that never was"
     unborn = unstarted(OSError(errno.EMFILE, "Too many open files"))
     assert type(unborn) is WorkerStartFailed and unborn.hint == WAYS["descriptors"].advice

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from linnet.errors import RequestError, TemplateFailed, ToolsUnsupported
+from linnet.errors import RequestError, TemplateFailed, ToolsUnsupported, WorkerHung
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.protocol import Rendered
 from linnet.runtime import renderer as module
+from linnet.runtime import silence
 from linnet.runtime.renderer import Renderer
 
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
@@ -138,6 +139,24 @@ def test_a_stopped_child_is_replaced(renderer: Any, monkeypatch: pytest.MonkeyPa
     one.render(HI)
     os.kill(one._child.pid, signal.SIGSTOP)
     with pytest.raises(TemplateFailed, match=r"1\.5 s"):
+        one.render(HI)
+    assert text(one.render(HI)) == "<user>hi </s></s>"
+
+
+def test_a_child_without_a_processor_is_waited_for_but_not_for_ever(
+    renderer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if each of its threads waited for one while it is stopped: that is no template's fault."""
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=0.5, starved_seconds=4.0))
+    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    one = renderer()
+    one.render(HI)
+    pid = one._child.pid
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(1.5, os.kill, (pid, signal.SIGCONT)).start()
+    assert text(one.render(HI)) == "<user>hi </s></s>" and one._child.pid == pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHung, match="no processor"):
         one.render(HI)
     assert text(one.render(HI)) == "<user>hi </s></s>"
 

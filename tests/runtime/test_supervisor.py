@@ -50,11 +50,11 @@ from linnet.requests import (
     Score,
     Segment,
 )
-from linnet.runtime import blame
+from linnet.runtime import blame, silence
 from linnet.runtime import supervisor as module
 from linnet.runtime.stream import Ticket
 from linnet.runtime.supervisor import Supervisor
-from linnet.script import Action, Die, Flood, Garble, Hang, Say
+from linnet.script import Action, Deed, Die, Flood, Garble, Hang, Say
 
 SIGNALS = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"]
 WAYS = [*(Die(int(getattr(signal, name))) for name in [*SIGNALS, "SIGTERM"]), Die(0, 7)]
@@ -245,6 +245,48 @@ def test_long_honest_work_is_not_a_hang(scripted: Any, outcome: Any, limits: Any
     limits(progress_seconds=1.5)
     got = outcome(scripted(say("x" * 20), seconds_per_token=0.1).stream(ask()))
     assert got.done.text == "x" * 20 and got.done.degraded == ()
+
+
+def test_a_worker_that_spins_is_hung(scripted: Any, outcome: Any, limits: Any) -> None:
+    limits(progress_seconds=1.0)
+    got = outcome(scripted(Deed("while True: pass")).stream(ask()))
+    assert isinstance(got.error, WorkerHung) and got.error.details["phase"] == "prefill"
+
+
+WORK = "import time\nend = time.process_time() + 0.01\nwhile time.process_time() < end: pass\nsay('ab')"
+
+
+def test_a_worker_that_gets_no_processor_is_not(scripted: Any, outcome: Any, limits: Any) -> None:
+    """Real starvation: it shares one processor with a program that always comes first, and needs 10 ms of it. (Where
+    the scheduler groups by sessions it gets its half, and this is easy.)"""
+    limits(progress_seconds=1.0)
+    hungry = scripted(Deed(WORK))
+    outcome(hungry.stream(ask(max_tokens=1)))
+    processor = min(os.sched_getaffinity(0))
+    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        os.sched_setaffinity(spinner.pid, {processor})
+        os.sched_setaffinity(hungry.pid, {processor})
+        os.sched_setscheduler(hungry.pid, os.SCHED_IDLE, os.sched_param(0))
+        got = outcome(hungry.stream(ask()))
+    finally:
+        spinner.kill()
+        spinner.wait()
+    assert got.done and got.done.text == "ab" and got.done.degraded == (), got.error
+    assert hungry.health().starts == 1
+
+
+def test_but_not_for_ever_and_no_request_is_charged(
+    scripted: Any, outcome: Any, limits: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if each of its threads waited for a processor all the time."""
+    limits(progress_seconds=1.0, starved_seconds=3.0)
+    engine = scripted(say("a"), Hang(60.0), say("b"), generations=(1,))
+    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    before = time.monotonic()
+    got = outcome(engine.stream(ask()))
+    assert got.done and got.done.text == "ab" and got.done.degraded == ("resumed",), got.error
+    assert time.monotonic() - before > 2.0
 
 
 def test_an_idle_worker_is_left_alone(scripted: Any, outcome: Any, limits: Any) -> None:

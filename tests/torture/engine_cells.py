@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import time
 import traceback
 from collections import defaultdict
 from dataclasses import asdict
@@ -43,18 +44,24 @@ def main() -> int:
     options.add_argument(
         "--alone", action="store_true", help="compute each answer again alone, and count differences"
     )
+    options.add_argument("--seconds", type=float, default=float("inf"), help="after which no seed is begun any more")
     given = options.parse_args()
+    started, made = time.monotonic(), 0
     llama = load(given.architecture, given.adapters)
     faults: dict[str, list[str]] = defaultdict(list)
     totals = Totals()
     for room in given.room:
         for seed in range(*given.seeds):
+            if made and time.monotonic() - started > given.seconds:
+                break
+            made += 1
             try:
                 totals += run(seed, llama, room=room, compare=given.alone)
             except (AssertionError, LinnetError, LookupError, ValueError) as error:
                 faults[kind(error)].append(f"seed {seed} room {room}")
     for fault, seeds in faults.items():
-        print(f"{len(seeds)} times, first {seeds[0]}: {fault}")
+        print(f"FAULT {len(seeds)} times, first {seeds[0]}: {fault}")
+    print(f"MADE {made}")
     counts = ", ".join(f"{count:,} {name}" for name, count in asdict(totals).items())
     named = f"{given.architecture} with {given.adapters} adapters"
     print(f"{named}: {counts}; {sum(map(len, faults.values()))} faults")

@@ -110,16 +110,20 @@ def of_script(
     engine: str = "plain",
     full: int = 1,
     seed: str = "--seed",
+    bounded: bool = False,
 ) -> None:
     """Plug a command beside this file in as a case: `many` is its option for how many, `seed` that of its seed, if it
-    has one. It ends with 0 if all held, and says what did not in lines that begin with FAULT."""
+    has one. It ends with 0 if all held, and says what did not in lines that begin with FAULT. One that is `bounded`
+    has an option `--seconds`, after which it begins no further attempt, and says `MADE` with how many it made."""
 
     def run(trial: Trial) -> None:
         command = [sys.executable, str(Path(__file__).with_name(script)), *many.split(), str(trial.tries), *words]
         seeded = [seed, str(trial.seed)] if seed else []
+        until = ["--seconds", str(trial.seconds_left)] if bounded else []
         started = time.monotonic()
-        ran = subprocess.run([*command, *seeded], cwd=ROOT, capture_output=True, text=True, check=False)
-        trial.made += trial.tries
+        ran = subprocess.run([*command, *seeded, *until], cwd=ROOT, capture_output=True, text=True, check=False)
+        made = re.search(r"^MADE (\d+)$", ran.stdout, re.MULTILINE)
+        trial.made += int(made[1]) if made else trial.tries
         trial.seconds.append(time.monotonic() - started)
         if ran.returncode:
             faults = [line for line in ran.stdout.splitlines() if line.startswith("FAULT")]
@@ -207,7 +211,9 @@ class Trial:
         return time.monotonic() > self._until
 
     def rounds(self) -> Iterator[int]:
-        """The numbers of its attempts; fewer where its time is up before, which the table tells."""
+        """The numbers of its attempts; fewer where its time is up before, which the table tells. What it was made
+        ready with, a server for instance, is not counted."""
+        self._until = time.monotonic() + self.seconds_left
         return itertools.takewhile(lambda _: not self.late, range(self.tries))
 
     @contextlib.contextmanager
@@ -268,7 +274,7 @@ def expect(condition: object, told: str) -> None:
         raise AssertionError(told)
 
 
-def wait(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait(what: Callable[[], Any], seconds: float = 90.0) -> Any:
     """The first true value of `what`."""
     end = time.monotonic() + seconds
     while not (value := what()):

@@ -6,7 +6,7 @@ from harness import of_pytest, of_script
 
 LOAD = "http_load.py"
 
-of_script("strange bodies", "API", "strange_bodies.py", "--bodies", engine="real", full=5_000)
+of_script("strange bodies", "API", "strange_bodies.py", "--bodies", engine="real", full=5_000, bounded=True)
 of_script(
     "streams over HTTP", "API", LOAD, "--streams", "--burst", "0", "--idle", "0", engine="real", full=64, seed=""
 )

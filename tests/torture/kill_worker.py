@@ -72,22 +72,27 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--kills", type=int, default=50)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--seconds", type=float, default=float("inf"), help="after which none is begun any more")
     given = options.parse_args()
     rng = random.Random(given.seed)
     model = open_local(context=2_048)
-    outcomes = []
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
     try:
         for i in range(given.kills):
+            if outcomes and time.monotonic() - started > given.seconds:
+                break
             outcomes.append(one(model, rng, constrained=i % 2 == 1))
             if outcomes[-1].fault:
-                print(f"answer {i}: {outcomes[-1].fault}")
+                print(f"FAULT answer {i}: {outcomes[-1].fault}")
     finally:
         model.close()
     whole = sum(not outcome.fault for outcome in outcomes)
     times = sorted(outcome.recovery for outcome in outcomes if outcome.recovery)
     median, worst = times[len(times) // 2], times[-1]
-    print(f"{whole} of {given.kills} answers whole; recovery median {median:.2f} s, worst {worst:.2f} s")
-    return 0 if whole == given.kills else 1
+    print(f"MADE {len(outcomes)}")
+    print(f"{whole} of {len(outcomes)} answers whole; recovery median {median:.2f} s, worst {worst:.2f} s")
+    return 0 if whole == len(outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ THINK = 0.25
 """Seconds between two requests of one client in the soak: it is to last, not to heat."""
 
 
+PATIENCE = LIMITS.request_seconds + 60.0
+"""Seconds after which a request without an outcome is lost: its own deadline has passed."""
+
+
 @case("held", "Load", small=24, scripted=64, real=64, worst="from submission to the end")
 def sixty_four_streams_are_held(trial: Trial) -> None:
     """Four are decoded at a time, the others wait their turn: no error."""
@@ -93,8 +97,8 @@ def a_worker_is_killed_every_minute(trial: Trial) -> None:
     def load() -> None:
         while not stop.wait(THINK):
             next(asked)
-            one = Accepted(engine.stream(trial.request("n000000000000")), "n000000000000").join()
-            if one.done is None and not stop.is_set():
+            one = Accepted(engine.stream(trial.request("n000000000000")), "n000000000000")
+            if one.join(PATIENCE).done is None and not stop.is_set():
                 trial.faults.append(f"a request was lost: {one.error!r}"[:300])
 
     threads = [threading.Thread(target=load, daemon=True) for _ in range(2)]
@@ -106,7 +110,7 @@ def a_worker_is_killed_every_minute(trial: Trial) -> None:
         with trial.attempt():
             pid, killed = engine.pid, time.monotonic()
             kill(pid)
-            wait(lambda pid=pid: engine.pid not in (None, pid) and engine.ready)
+            wait(lambda pid=pid: engine.pid not in (None, pid) and engine.ready, PATIENCE)
             trial.seconds.append(time.monotonic() - killed)
         gc.collect()
         samples.append(((time.monotonic() - started) / 3600, harness._memory_mib()))

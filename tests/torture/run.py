@@ -34,7 +34,7 @@ for _path in sorted(Path(__file__).parent.glob("*_cases.py")):
 
 BEGIN, END = "<!-- table: make torture -->", "<!-- end of table -->"
 
-SECONDS = 300.0
+SECONDS = 200.0
 """After which a case begins no further attempt, unless told otherwise."""
 
 PATIENCE = 600.0

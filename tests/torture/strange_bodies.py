@@ -51,6 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bodies", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which none is sent any more")
     parser.add_argument("--url", default="")
     given = parser.parse_args()
     told: Counter[str] = Counter()
@@ -58,6 +59,8 @@ def main() -> int:
     with server(given.url) as url, httpx.Client(base_url=url, timeout=60) as client:
         for path, body in strange().bodies(given.seed, given.bodies):
             begun = time.monotonic()
+            if begun - started > given.seconds:
+                break
             answer = client.post(path, content=body)
             slowest = max(slowest, time.monotonic() - begun)
             code = answer.json()["error"]["code"] if answer.status_code >= 400 else "-"
@@ -69,8 +72,9 @@ def main() -> int:
         print(f"{count:6} {name}")
     for fault in faults[:20]:
         print("FAULT", *fault)
-    seconds = time.monotonic() - started
-    print(f"{given.bodies} bodies in {seconds:.0f} s, slowest {slowest:.2f} s, {len(faults)} faults, health {alive}")
+    seconds, made = time.monotonic() - started, sum(told.values())
+    print(f"MADE {made}")
+    print(f"{made} bodies in {seconds:.0f} s, slowest {slowest:.2f} s, {len(faults)} faults, health {alive}")
     return 1 if faults or alive != 200 else 0
 
 

@@ -26,6 +26,7 @@ LARGE_ONLY = {
     "forged tokens": "is tests/agent/tools/test_torture.py",
     "constrained kills": "wants the real engine",
     "stopped": "takes ten seconds an attempt",
+    "starved": "takes ten seconds and more an attempt; tests/runtime/test_supervisor.py has it with a shorter limit",
     "hang": "takes ten seconds an attempt; tests/runtime/test_supervisor.py has it with a shorter limit",
     "swapped": "wants the real engine",
     "soak": "takes minutes",

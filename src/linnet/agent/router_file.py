@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.agent.router import Check, Intent, Router
 from linnet.errors import InputInvalid, LinnetError
+from linnet.faults import first_fault
 from linnet.limits import LIMITS
 from linnet.messages import STRICT
 from linnet.tools import Rule
@@ -70,9 +71,7 @@ def load_router(path: Path) -> Router:
     try:
         told = _FILE.validate_python(_table(path))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise _wrong(path, f"{where or 'it'}: {fault['msg']}") from error
+        raise _wrong(path, first_fault(error)) from error
     classifier = path.parent / told.classifier if told.classifier else None
     return Router(
         intents=[*_intents(told, path)],

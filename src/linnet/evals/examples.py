@@ -24,6 +24,7 @@ from linnet.agent.result import Result
 from linnet.errors import InputInvalid, LinnetError
 from linnet.evals.judge import judge
 from linnet.evals.statistics import wilson
+from linnet.faults import first_fault
 from linnet.messages import STRICT
 from linnet.requests import Usage
 
@@ -91,9 +92,7 @@ def _read(line: bytes, path: Path, number: int) -> Case:
     try:
         return _CASE.validate_json(line)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise _wrong(path, number, f"{where}: {fault['msg']}" if where else fault["msg"]) from error
+        raise _wrong(path, number, first_fault(error)) from error
 
 
 def _wrong(path: Path, number: int, what: str) -> InputInvalid:

@@ -23,8 +23,10 @@ from typing import Any
 from linnet import log
 from linnet.channel import Channel
 from linnet.hardware import reading
+from linnet.limits import LIMITS
 from linnet.protocol import Record
-from linnet.runtime.postmortem import KILLED_FOR_MEMORY
+from linnet.runtime.postmortem import KILLED_FOR_MEMORY, LINGERED
+from linnet.runtime.silence import LOOK_SECONDS, Silence
 
 _ENVIRONMENT = {
     # A thread that sleeps at every wait decodes at a third of the speed on a quiet machine; one that spins for long
@@ -95,10 +97,9 @@ class Child:
 
     def reap(self) -> tuple[int, str]:
         """Wait for the end that has begun: `(return code, last words)`; a negative code is a signal."""
-        try:
-            code = self.process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            # The pipe has ended and the process has not: it is of no use any more.
+        code = self._left()
+        lingers = code is None and not self._killed
+        if code is None:  # it is of no use any more
             self.kill()
             code = self.process.wait()
         words = b""
@@ -106,10 +107,25 @@ class Child:
             words = os.read(self._stderr, 1 << 16)
         self.close()
         told = words.decode(errors="replace")[-_LAST_WORDS:].strip()
-        if code == -signal.SIGKILL and not self._killed and _memory_kills() > self._memory_kills:
-            told = f"{told}\n{KILLED_FOR_MEMORY}".strip()
+        if code == -signal.SIGKILL:
+            told = f"{told}\n{self._killer(lingers)}".strip()
         log.note("child_ended", child=self.pid, status=code, stopped=self._killed, last_words=told[-200:])
         return code, told
+
+    def _left(self) -> int | None:
+        """Its return code, or None if it does not end in time that it could have used."""
+        silence = Silence()
+        while not silence.verdict(LIMITS.leaving_seconds, 10 * LIMITS.leaving_seconds):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.process.wait(timeout=LOOK_SECONDS)
+            silence.look(self.pid)
+        return None
+
+    def _killer(self, lingered: bool) -> str:
+        """Who has killed it, where that can be told and is not known already."""
+        if lingered:
+            return LINGERED
+        return KILLED_FOR_MEMORY if not self._killed and _memory_kills() > self._memory_kills else ""
 
     def close(self) -> None:
         """Let go of the pipe of a child that has ended."""

@@ -1,4 +1,4 @@
-"""One POST to a server, and the bytes that come back of it: in time, within a size, every failure typed.
+"""One POST or GET to a server, and the bytes that come back of it: in time, within a size, every failure typed.
 
 Hides HTTP and the thread that speaks it. Each exchange has a connection of its own, so that closing one early ends
 what the server does for it, and a thread that hangs holds up nobody. Redirects are not followed, for they would
@@ -71,7 +71,7 @@ EVENTS = "text/event-stream"
 @dataclass(frozen=True)
 class Post:
     """What is sent. `secret` is in a header, and in nothing that anybody is told. `direct` passes proxies by. `kind`
-    is the type of a good answer."""
+    is the type of a good answer, "" for any. Without a body it is a GET."""
 
     url: str
     body: bytes
@@ -177,7 +177,9 @@ class _Line:
             httpx2.Client(
                 verify=_trusted(), timeout=timeout, follow_redirects=False, trust_env=not post.direct
             ) as client,
-            client.stream("POST", post.url, content=post.body, headers=headers, extensions=extensions) as response,
+            client.stream(
+                "POST" if post.body else "GET", post.url, content=post.body, headers=headers, extensions=extensions
+            ) as response,
         ):
             self._read(response)
 
@@ -240,7 +242,7 @@ def _check(response: httpx2.Response, post: Post) -> None:
     if headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise RemoteInvalid("the server packs its answer though asked not to")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != post.kind:
+    if post.kind and kind != post.kind:
         wanted = "a stream of events" if post.kind == EVENTS else post.kind
         raise RemoteInvalid(f"the server answers with {post.clean(kind)[:60] or 'no type'}, not with {wanted}")
 

@@ -10,7 +10,7 @@ import errno
 import re
 import signal
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from linnet.errors import (
     EngineError,
@@ -67,6 +67,13 @@ WAYS: dict[str, Way] = {
     "memory": Way("the engine ran out of memory", _MEMORY, OutOfMemory),
     "killed for memory": Way("the kernel ended the engine for want of memory", _MEMORY, OutOfMemory, outside=True),
     "hung": Way("the engine made no progress and was stopped", kind=WorkerHung),
+    "starved": Way(
+        "the engine had no processor for so long that it was stopped",
+        "Other programs hold the processors: end some, or give Linnet a higher priority.",
+        WorkerHung,
+        outside=True,
+    ),
+    "lingered": Way("the engine closed its pipe, did not leave, and was stopped"),
     "broken": Way("the engine sent what is not a record", kind=ProtocolBroken),
     "descriptors": Way(
         "no worker can be started: {what}",
@@ -80,6 +87,12 @@ WAYS: dict[str, Way] = {
 KILLED_FOR_MEMORY = "Linnet saw the kernel end a process for want of memory."
 """Last words that a child's starter adds for it, which cannot speak any more."""
 
+LINGERED = "Linnet ended it: its pipe had ended, and it had not."
+"""Last words that a child's starter adds where it had to end it so."""
+
+Stopped = Literal["", "hung", "starved"]
+"""Why a child that is watched was stopped for want of progress, a row of the table; "" if it was not."""
+
 _NO_MEMORY = re.compile(
     r"MemoryError|std::bad_alloc|[Cc]annot allocate memory|failed to allocate|unable to allocate|out of memory"
 )
@@ -87,13 +100,13 @@ _FOR_NOW = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, er
 """Why no process or pipe can be had that a while may mend."""
 
 
-def way(code: int, words: str = "", *, hung: bool = False, broken: bool = False) -> str:
+def way(code: int, words: str = "", *, stopped: Stopped = "", broken: bool = False) -> str:
     """The row of the table for a child that ended with return code `code` (negative: a signal)."""
-    if broken or hung:
-        return "broken" if broken else "hung"
-    if code == -signal.SIGKILL and KILLED_FOR_MEMORY in words:
-        return "killed for memory"
-    if code != -signal.SIGKILL and _NO_MEMORY.search(words):
+    if broken or stopped:
+        return "broken" if broken else stopped
+    if code == -signal.SIGKILL:
+        return "lingered" if LINGERED in words else "killed for memory" if KILLED_FOR_MEMORY in words else "SIGKILL"
+    if _NO_MEMORY.search(words):
         return "memory"
     if code >= 0:
         return "status"
@@ -101,22 +114,22 @@ def way(code: int, words: str = "", *, hung: bool = False, broken: bool = False)
     return name if name in WAYS else "signal"
 
 
-def from_outside(code: int, words: str = "") -> bool:
+def from_outside(code: int, words: str = "", *, stopped: Stopped = "", broken: bool = False) -> bool:
     """Whether the end was ordered by somebody else, so that no request is to blame."""
-    return WAYS[way(code, words)].outside
+    return WAYS[way(code, words, stopped=stopped, broken=broken)].outside
 
 
 def explain(
-    code: int, phase: str, words: str, *, hung: bool = False, broken: ProtocolBroken | None = None
+    code: int, phase: str, words: str, *, stopped: Stopped = "", broken: ProtocolBroken | None = None
 ) -> EngineError:
     """The error for a child that ended with return code `code` (negative: a signal) in `phase`."""
-    row = WAYS[way(code, words, hung=hung, broken=broken is not None)]
+    row = WAYS[way(code, words, stopped=stopped, broken=broken is not None)]
     details: dict[str, Any] = {"phase": phase, "status": code, "last_words": words[-500:]}
     if broken is not None:
         return ProtocolBroken(f"{broken.message} (in {phase})", **details)
     kind = WorkerStartFailed if phase == "load" and row.kind is WorkerCrashed else row.kind
     what = _signal_name(-code) if code < 0 else str(code)
-    if code < 0 and not hung and row.kind is WorkerCrashed:
+    if code < 0 and not stopped and row.kind is WorkerCrashed:
         details["signal"] = what
     said = _quote(words) if code >= 0 or code == -signal.SIGABRT else ""
     return kind(f"{row.told.format(what=what)} in {phase}{said}", hint=row.advice, **details)

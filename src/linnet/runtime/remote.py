@@ -43,8 +43,9 @@ from linnet.requests import (
     Usage,
     check_size,
 )
-from linnet.runtime import remote_vectors
+from linnet.runtime import remote_health, remote_vectors
 from linnet.runtime.address import LOOPBACK, address_of, check_key
+from linnet.runtime.closable import Closable
 from linnet.runtime.exchange import Exchange, Post
 from linnet.runtime.shapes import Shape, shape_of
 from linnet.runtime.sse import Events
@@ -65,7 +66,7 @@ class RemoteModel:
     def __init__(
         self, url: str, model: str, *, key: str = "", context: int = 8_192, silence: float | None = None
     ) -> None:
-        address = address_of(url)
+        self.address = address = address_of(url)
         parts = urlsplit(address)
         self._direct = parts.hostname in LOOPBACK
         check_key(key, parts.scheme == "https" or self._direct)
@@ -89,7 +90,8 @@ class RemoteModel:
         if isinstance(request, Embed):
             body = remote_vectors.body(self._model, request)
             post = replace(self._post(self._vectors_url, body), kind="application/json")
-            return remote_vectors.events(Exchange(post, request.deadline), request, post)
+            exchange = Exchange(post, request.deadline)
+            return Closable(exchange, remote_vectors.events(exchange, request, post))
         if isinstance(request, Spell):
             raise RemoteUnsupported("a chat server does not tell which tokens a text is")
         messages = _messages(request)
@@ -101,10 +103,14 @@ class RemoteModel:
             case Generate():
                 asked = _Asked(self._model, request, messages)
                 post = self._post(self._url, json.dumps(asked.body()).encode())
-                # Made here, not in the generator: to stream is to submit.
-                return _events(Exchange(post, request.deadline), asked, post)
+                exchange = Exchange(post, request.deadline)  # made here, for to stream is to submit
+                return Closable(exchange, _events(exchange, asked, post))
             case _:
                 raise RemoteUnsupported("a chat server gives no likelihoods of texts that it has not written")
+
+    def check(self, seconds: float = LIMITS.fleet_probe_seconds) -> None:
+        """One look at the server's health. Raises a RemoteError, or DeadlineExceeded."""
+        remote_health.check(self.address, lambda url: self._post(url, b""), seconds)
 
     def _post(self, url: str, body: bytes) -> Post:
         headers = {"Content-Type": "application/json"}
@@ -360,7 +366,8 @@ class _Answer:
         finish = _FINISHES[self._finish]
         if shape is not None:
             if finish == "length":
-                raise RemoteCut("the answer ended before its end: it has no room for the whole of its form")
+                told = "the answer ended before its end: it has no room for the whole of its form"
+                raise RemoteCut(told, strayed=True)
             (text, captures), finish = shape.read(text), "constraint"
         notes = self._asked.notes
         if not self.over:
@@ -385,5 +392,5 @@ def _read_call(name: str, arguments: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise RemoteInvalid(f"the server calls {name[:60]!r} with arguments that are no JSON object")
+        raise RemoteInvalid(f"the server calls {name[:60]!r} with arguments that are no JSON object", strayed=True)
     return {"name": name, "arguments": value}

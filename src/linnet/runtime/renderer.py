@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import threading
-import time
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -14,6 +13,7 @@ from linnet.limits import LIMITS, MIB, Sandbox
 from linnet.messages import Message, ToolSpec
 from linnet.protocol import Failed, Load, Ready, Render, Rendered, Stop
 from linnet.runtime import child, postmortem
+from linnet.runtime.silence import LOOK_SECONDS, Silence
 
 RENDERER_BYTES = 40 * MIB
 """What the child holds between renderings: 36 MiB were measured. A template may take more while it runs."""
@@ -107,25 +107,33 @@ class Renderer:
         return self._child
 
     def _await(self, running: child.Child, id: int) -> Rendered:
-        started = self._ready
-        deadline = time.monotonic() + (LIMITS.template_seconds if started else LIMITS.start_seconds)
+        silence = Silence()
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or not running.channel.wait(left):
-                self._forget(running)
-                raise TemplateFailed(f"the chat template took longer than {LIMITS.template_seconds:g} s")
-            match running.channel.pending():
-                case Ready(missing=missing):
+            arrived = running.channel.wait(LOOK_SECONDS)
+            match running.channel.pending() if arrived else None:
+                case Ready(missing=missing) if not self._ready:
                     self.missing = missing
-                    # Only from now on does the template itself run.
-                    self._ready = True
-                    deadline = time.monotonic() + LIMITS.template_seconds
+                    self._ready = True  # only from now on does the template itself run
+                    silence.broken()
                 case Rendered(id=answered) as rendered if answered == id:
                     return rendered
                 case Failed() as failure:
                     if not failure.id:  # it could not start, and has left
                         self._forget(running)
                     raise failure.error()
+            silence.look(running.pid)
+            self._check_time(running, silence)
+
+    def _check_time(self, running: child.Child, silence: Silence) -> None:
+        """End a child that takes too long: the template's fault only where it could have run, and did render."""
+        limit = LIMITS.template_seconds if self._ready else LIMITS.start_seconds
+        stopped = silence.verdict(limit, LIMITS.starved_seconds)
+        if not stopped:
+            return
+        code, words = self._forget(running)
+        if stopped == "hung" and self._ready:
+            raise TemplateFailed(f"the chat template took longer than {LIMITS.template_seconds:g} s")
+        raise postmortem.explain(code, "render" if self._ready else "load", words, stopped=stopped)
 
     def _forget(self, running: child.Child) -> tuple[int, str]:
         running.kill()

@@ -36,7 +36,7 @@ class Shape:
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
-            raise RemoteInvalid("the server was asked for JSON and did not keep to it") from None
+            raise RemoteInvalid("the server was asked for JSON and did not keep to it", strayed=True) from None
         if not isinstance(value, Mapping):
             raise _strayed("an object", value)
         return self.text(value), self.captures(value)
@@ -94,7 +94,8 @@ def _schema(constraint: Schema) -> _Part:
     def read(value: Any) -> str:
         wrong = next(problems({_KEY: value}, held), None)
         if wrong is not None:
-            raise RemoteInvalid(f"the server's answer does not fit the schema: {wrong[0]} {wrong[1]}"[:300])
+            told = f"the server's answer does not fit the schema: {wrong[0]} {wrong[1]}"[:300]
+            raise RemoteInvalid(told, strayed=True)
         return json.dumps(value)
 
     return _Part(held["properties"][_KEY], read)
@@ -133,7 +134,7 @@ def _copied(value: Any, constraint: Copy) -> str:
 
 
 def _strayed(wanted: str, value: Any) -> RemoteInvalid:
-    return RemoteInvalid(f"the server was asked for {wanted} and said {json.dumps(value)[:60]}")
+    return RemoteInvalid(f"the server was asked for {wanted} and said {json.dumps(value)[:60]}", strayed=True)
 
 
 # --- texts with gaps -----------------------------------------------------------------------------

@@ -39,14 +39,9 @@ from linnet.runtime import child, health, postmortem, sandbox
 from linnet.runtime.blame import Blame
 from linnet.runtime.governed import Governed
 from linnet.runtime.lent import lent
+from linnet.runtime.silence import LOOK_SECONDS, Silence
 from linnet.runtime.snapshots import Snapshots
 from linnet.runtime.stream import Stream, Ticket
-
-_TICK = 0.2
-"""Seconds between two looks at the clock; the limits it watches are tens of times longer."""
-
-_ALL_BUT = 0.95
-"""Of a limit on silence, after which a worker is stopped: found within it, the time between two looks included."""
 
 _GRACE = 1.0
 """Seconds that a worker has to leave when it is told to, before it is killed."""
@@ -84,7 +79,7 @@ class Supervisor:
         self._given: tuple[Adapter, ...] = ()  # what the running worker was started with
         self._renewing = False  # the worker was told to leave, for another with more adapters
         self._beat = Beat("load", 0.0)
-        self._advanced = 0.0
+        self._silence = Silence()
         self._starts = 0
         self._outside = False  # the last death was ordered by somebody else
         self._confession: LinnetError | None = None  # why the worker says that it must leave
@@ -173,7 +168,7 @@ class Supervisor:
         with self._lock:
             self._blame.admit(ticket.submit, len(self._tickets))
             if not self._tickets:
-                self._advanced = time.monotonic()
+                self._silence.broken()
             self._tickets[ticket.submit.id] = ticket
             self._ensure_thread()
             self._wake.notify_all()
@@ -254,7 +249,8 @@ class Supervisor:
 
     def _start(self) -> child.Child:
         self._starts += 1
-        self._beat, self._advanced = Beat("load", 0.0), time.monotonic()
+        self._beat = Beat("load", 0.0)
+        self._silence.broken()
         self._confession, self._productive, self._renewing, self._spoke = None, False, False, None
         self._given = self._load.adapters
         self._threads = Threads(self._load.decode_threads, self._load.prefill_threads)
@@ -271,10 +267,11 @@ class Supervisor:
 
     def _watch(self, running: child.Child) -> LinnetError:
         """Read from the worker until it ends; returns why it did."""
-        hung, broken = False, None
-        while not hung and broken is None:
+        stopped: postmortem.Stopped = ""
+        broken: ProtocolBroken | None = None
+        while not stopped and broken is None:
             try:
-                if running.channel.wait(_TICK):
+                if running.channel.wait(LOOK_SECONDS):
                     for record in running.channel.arrived(256):  # a flood is watched as well
                         self._take(record)
             except ProtocolBroken as error:
@@ -285,20 +282,21 @@ class Supervisor:
                 self.governed.look()
                 with self._lock:
                     self._govern()
-            hung = self._stuck()
-        if hung or broken:
+            stopped = self._stuck(running)
+        if stopped or broken:
             running.kill()
         code, words = running.reap()
         with self._lock:
             phase = self._phase()
             self._child = self._ready = None
             self._govern()
-        self._outside = postmortem.from_outside(code, words) and not hung and broken is None
-        return self._confession or postmortem.explain(code, phase, words, hung=hung, broken=broken)
+        self._outside = postmortem.from_outside(code, words, stopped=stopped, broken=broken is not None)
+        return self._confession or postmortem.explain(code, phase, words, stopped=stopped, broken=broken)
 
-    def _stuck(self) -> bool:
+    def _stuck(self, running: child.Child) -> postmortem.Stopped:
+        self._silence.look(running.pid)
         limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
-        return time.monotonic() - self._advanced > limit * _ALL_BUT
+        return self._silence.verdict(limit, LIMITS.starved_seconds)
 
     def _phase(self) -> str:
         """What the worker was at, from what it was given and what came back: its beats may be late."""
@@ -314,11 +312,12 @@ class Supervisor:
             case Beat():
                 moved = record.progress != self._beat.progress or record.phase != self._beat.phase
                 if moved or not self._tickets:
-                    self._advanced = time.monotonic()
+                    self._silence.broken()
                 self._beat = record
             case Ready():
                 with self._lock:
-                    self._ready, self._beat, self._advanced = record, Beat("idle", 0.0), time.monotonic()
+                    self._ready, self._beat = record, Beat("idle", 0.0)
+                    self._silence.broken()
                     self._blame.loaded()
                     self._dispatch()
             case Emitted(id=id):
@@ -339,15 +338,16 @@ class Supervisor:
             ticket = self._tickets.get(id)
             if ticket is None:
                 return
-            self._advanced = time.monotonic()
+            now = time.monotonic()
+            self._silence.broken()
             if isinstance(event, Piece):
                 ticket.take(event)
-                self._productive, self._spoke = True, self._advanced
+                self._productive, self._spoke = True, now
             else:
                 del self._tickets[id]
             if isinstance(event, Done):
                 self._productive = True
-                self._spoke = self._spoke if isinstance(ticket.submit.request, Count | Spell) else self._advanced
+                self._spoke = self._spoke if isinstance(ticket.submit.request, Count | Spell) else now
                 event = self._ended(ticket, event)
             ticket.events.put(event)
             self._dispatch()

@@ -96,3 +96,16 @@ def test_long_texts_take_no_long_time(unit: str) -> None:
     reading = Reading((unit * 100_000)[:100_000])
     assert len(reading.words) <= 400 and len(reading.stems) <= 400
     assert len(reading.sentence_starts) <= 400 and reading.quantities == () and reading.moments == []
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("Add 3 and 4, and I want it fast.", ["Add", "I"]),
+        ("One. Two, you see", ["One", "Two", "you"]),
+        ("what I want, or what we need", ["what"]),
+    ],
+)
+def test_clauses_begin_where_somebody_says_what_they_want(text: str, starts: list[str]) -> None:
+    reading = Reading(text)
+    assert [reading.words[i].text for i in sorted(reading.clause_starts)] == starts

@@ -118,3 +118,21 @@ def test_the_weights_know_these_names() -> None:
     made = sheet("both Ann and Bob, 3 and 4 miles respectively", who=TEXT, n=NUMBER)
     known = {name for split in splits(made) for name in features(made, split)}
     assert len(known & set(fitted().counts)) > 0.7 * len(known)
+
+
+def test_groups_of_numbers_say_how_many_calls_there_are() -> None:
+    made = sheet("of (3, 4) and (5, 12)", a=NUMBER, b=NUMBER)
+    assert features(made, took(made, (3, 4), (5, 12)))["tuples equal=True"] == 1.0
+    assert features(made, took(made, (3, 4)))["tuples equal=False"] == 1.0
+    one = sheet("3 and 4", a=NUMBER, b=NUMBER)
+    assert not any(name.startswith("tuples") for name in features(one, took(one, (3, 4))))
+
+
+def test_listed_values_that_the_description_knows_are_counted() -> None:
+    known = {**TEXT, "description": "Material, e.g. 'copper', 'iron'."}
+    made = sheet("of copper and gold", what=known)
+    names = {
+        name: value
+        for name, value in features(made, took(made, ("copper",), ("gold",), listed=tuple(made.parameters))).items()
+    }
+    assert names["lists known|required"] == 0.5

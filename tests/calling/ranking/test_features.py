@@ -324,3 +324,13 @@ def test_a_parameter_is_read_in_the_light_of_the_others() -> None:
     tool = Tool.from_schema("t", "A tool.", {"type": "object", "properties": {}})
     (span, *_) = candidates(alone, reading := Reading("the budget Rome"))
     assert Scene(tool, [alone], reading).features(alone, span)["source:span"] == 1
+
+
+def test_a_place_is_known_for_what_it_is_where_one_of_a_kind_is_wanted() -> None:
+    found = seen("in Chicago, Illinois of Canada or Nowhere", {"city": TEXT, "state": TEXT, "place": TEXT})
+    assert found["state", "Illinois", "span"]["state for state"] == 1.0
+    assert found["city", "Illinois", "span"]["state for city"] == 1.0
+    assert found["city", "Chicago", "span"]["city for city"] == 1.0
+    assert found["state", "Canada", "span"]["country for state"] == 1.0
+    assert found["city", "Nowhere", "span"]["unknown place for city"] == 1.0
+    assert not any(" for " in name for name in found["place", "Chicago", "span"])

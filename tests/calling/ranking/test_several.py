@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from linnet.limits import LIMITS
 NUMBER, TEXT = {"type": "number"}, {"type": "string"}
 EAGER = Weights({}, {}, {"numbers unused": -1.0, "capitals unused": -1.0, "score": 0.01}, {}, {})
 """As many calls as leave the fewest numbers and names unused."""
+LEFT_OUT = {"omitted|string": 0.5, "caps=all": 2.0, "caps=none": -9.0, "caps=first": -9.0, "starts sentence": -9.0}
+"""A name is taken where there is one, and nothing else."""
 LAZY = Weights({}, {}, {"n=1": 99.0}, {}, {})
 
 Likes = Callable[[Parameter, Candidate], float]
@@ -39,6 +42,13 @@ def sheet(text: str, weights: Weights = EAGER, likes: Likes | None = one_word, *
     if likes is not None:
         made.logits = {p: [likes(p, c) for c in found] for p, found in made.found.items()}
     return made
+
+
+def optional(text: str, **own: Mapping[str, Any]) -> Sheet:
+    """Two calls, one after the other; only the number is needed."""
+    in_stretches = Weights({}, {}, {"stretches": 9.0, "n=2": 9.0}, {}, {})
+    tool = Tool.from_schema("do_it", "Does it.", {"properties": own, "required": ["n"]})
+    return Sheet(tool, parameters(tool), Reading(text), replace(in_stretches, features=LEFT_OUT))
 
 
 def calls(made: Sheet) -> list[dict[str, Any]]:
@@ -87,6 +97,27 @@ def test_each_stretch_is_read_by_itself() -> None:
 def test_what_one_call_alone_says_goes_for_all() -> None:
     made = sheet("For Ann take 3. Then take 4. Then take 5.", who=TEXT, n=NUMBER)
     assert calls(made) == [{"who": "Ann", "n": 3}, {"who": "Ann", "n": 4}, {"who": "Ann", "n": 5}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "With Ann: take 3. Then take 4.",
+        "Take 3. Then take 4. Do it with Ann.",
+        "Take 3. Then take 4, and you do it with Ann.",
+    ],
+)
+def test_what_may_be_left_out_goes_for_all_if_said_before_or_behind_all(text: str) -> None:
+    made = optional(text, who=TEXT, n=NUMBER)
+    assert calls(made) == [{"n": 3, "who": "Ann"}, {"n": 4, "who": "Ann"}]
+
+
+@pytest.mark.parametrize("text", ["Take 3 with Ann. Then take 4.", "Take 3. Then take 4 with Ann."])
+def test_what_may_be_left_out_is_that_call_s_own_if_said_in_its_midst(text: str) -> None:
+    assert sorted(len([v for v in c.values() if v == "Ann"]) for c in calls(optional(text, who=TEXT, n=NUMBER))) == [
+        0,
+        1,
+    ]
 
 
 def test_the_number_of_calls_is_what_the_weights_say() -> None:

@@ -166,7 +166,7 @@ def test_no_more_rows_than_the_limit(joint: str) -> None:
 def test_the_work_is_bounded(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """400 words that could all be values of any of 12 parameters. Steps: prices of choices, pairs of choices and
     of mentions that are compared, and candidates that are placed; with the bounds of the search all are finite."""
-    steps = dict.fromkeys(("_price", "_together", "_unlike", "_keep_two"), 0)
+    steps = dict.fromkeys(("_price", "_together", "unlikeness", "_keep_two"), 0)
     for name in steps:
         honest = getattr(searched, name)
 
@@ -191,7 +191,7 @@ def test_the_work_is_bounded(piece: str, monkeypatch: pytest.MonkeyPatch) -> Non
     tried = searched._SINGLES + searched._LISTS
     assert steps["_price"] <= counts * 12 * depths * searched._BEAM * tried
     assert steps["_together"] <= counts * (12 * searched._LISTS) ** 2 / 2
-    assert steps["_unlike"] <= 12 * mentions**2 / 2
+    assert steps["unlikeness"] <= 12 * mentions**2 / 2
     assert steps["_keep_two"] <= 12 * mentions**2 / 2 * counts
     assert placed <= searched._PRODUCTS * 10 * assigning.BEAM * assigning.TOP
 

@@ -45,7 +45,7 @@ DINNER = Example(
     "dinner was 84.5 with 20 on top, we are 4",
     (ToolCall("split_bill", {"total": 84.5, "people": 4, "tip": 20}),),
 )
-IDLE = Example((BILL, tiny.ALARM), "Who wrote Hamlet, at 7?")
+IDLE = Example((BILL, tiny.ALARM), "Who set the alarm at 7?")
 
 
 def render(messages: tuple[Message, ...]) -> Prompt:
@@ -77,9 +77,13 @@ def test_no_tool_is_learned_where_none_is_wanted() -> None:
     assert lesson.right == 0 and len(lesson.prompts) == 3
 
 
+def test_what_evidence_settles_is_not_asked_and_not_learned() -> None:
+    assert not told(Example(IDLE.tools, "Who wrote Hamlet?"), "choose")
+
+
 def test_of_several_wanted_tools_none_is_wrong() -> None:
     both = Example(
-        DINNER.tools, "split 84 by 4 and wake me up at 7", (*DINNER.calls, ToolCall("set_alarm", {"hour": 7}))
+        DINNER.tools, "dinner was 84 for 4 and up at 7", (*DINNER.calls, ToolCall("set_alarm", {"hour": 7}))
     )
     found = told(both, "choose")
     assert sorted(lesson.name for lesson in found) == ["set_alarm", "split_bill"]

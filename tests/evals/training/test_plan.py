@@ -10,23 +10,46 @@ import pytest
 from linnet.calling.profile import Way
 from linnet.errors import InputInvalid, OutOfMemory
 from linnet.evals.harness import Case, Outcome
-from linnet.evals.training.course import split
+from linnet.evals.training import card, checkpoint, train
+from linnet.evals.training.course import Course, split
 from linnet.evals.training.example import Example
 from linnet.evals.training.held_out import Comparison, Side, case_of
-from linnet.evals.training.plan import Recipe, check_memory, estimate, needed_bytes
+from linnet.evals.training.lesson import Lesson
+from linnet.evals.training.plan import Pace, Recipe, check_memory, estimate, needed_bytes
 from linnet.evals.training.recipe import making_of
+from linnet.evals.training.tokens import Spelled
 from linnet.evals.training.weights import Shape
+from linnet.limits import LIMITS
 from linnet.messages import ToolCall, ToolSpec
 
 SMOLLM = Shape(30, 576, 1536, 9, 3, 49152, 8192, 1e5, 1e-5, True)
 
 
-def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     recipe = Recipe(rate=1.0, warm=0.1)
-    rates = [recipe.rate_at(step, 100) for step in range(100)]
-    assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and max(rates) == 1.0
-    assert all(a >= b for a, b in pairwise(rates[10:]))
-    assert 0.1 <= rates[-1] < 0.102
+    rates = [recipe.rate_at(share / 100) for share in range(101)]
+    assert rates[0] == 0.0 and rates[5] == 0.5 and rates[10] == max(rates) == 1.0 and rates[-1] == 0.0
+    assert rates[55] == pytest.approx(0.5)
+    assert all(a > b for a, b in pairwise(rates[10:]))
+    assert Recipe(rate=1.0, warm=0.0).rate_at(0.0) == 1.0
+
+
+def test_a_step_measured_in_a_noisy_moment_plans_nothing_wrong() -> None:
+    """Ten times too slow or too quick at the start: rates, looks and the end follow the clock all the same."""
+    for measured in (0.4, 4.0, 40.0):
+        pace = Pace(Recipe(minutes=10), estimate(Recipe(minutes=10), measured, 9.0, 700.0, 1400.0, 1))
+        assert pace.share(75, 300.0) == pytest.approx(0.5, abs=0.04)
+        assert not pace.over(10_000, 599.0) and pace.over(1, 600.0)
+        assert not pace.looks(7, 189.0, 100.0, 10.0) and pace.looks(7, 190.0, 100.0, 10.0)
+
+
+def test_given_steps_are_what_a_course_goes_by() -> None:
+    recipe = Recipe(steps=40)
+    pace = Pace(recipe, estimate(recipe, 4.0, 9.0, 700.0, 1400.0, 1))
+    assert [pace.share(step, 1e9) for step in (0, 20, 39)] == [0.0125, 0.5125, 0.9875]
+    assert pace.over(40, 0.0) and not pace.over(39, 1e9)
+    every = pace.estimate.check_every
+    assert pace.looks(every, 0.0, 0.0, 1e9) and not pace.looks(every + 1, 1e9, 0.0, 0.0)
 
 
 def test_the_time_is_shared_between_steps_and_looks() -> None:
@@ -76,6 +99,50 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, told: str) -
         making_of(file, {})
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("rank", LIMITS.training_rank),
+        ("minutes", LIMITS.training_minutes),
+        ("tokens", LIMITS.training_step_tokens),
+    ],
+)
+def test_a_recipe_at_its_limits_and_one_past(name: str, most: int) -> None:
+    assert getattr(making_of(None, {name: most}).recipe, name) == most
+    for wrong in (most + 1, 0):
+        with pytest.raises(InputInvalid, match=name):
+            making_of(None, {name: wrong})
+
+
+def test_one_example_less_than_can_be_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the extra there or not: what is missing of it is another error."""
+    monkeypatch.setattr(train, "NEEDED", ())
+    wish = train.Wish("a-name-that-nobody-has")
+    train._check_wish(wish, LIMITS.training_fewest_examples)
+    with pytest.raises(InputInvalid, match="too few"):
+        train._check_wish(wish, LIMITS.training_fewest_examples - 1)
+
+
+class _Long:
+    """In place of a vocabulary: every text has this many tokens."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def spelled(self, lesson: Lesson) -> list[Spelled]:
+        ids = tuple(range(self._length))
+        return [Spelled(ids, (self._length - 1,), (True,)) for _ in lesson.prompts]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_lesson_of_the_longest_text_and_one_token_more(over: int) -> None:
+    length = LIMITS.training_lesson_tokens + over
+    doubtful = Example((PAINT,), "Who set the wall red, 7 times?")
+    course = Course([doubtful], _Long(length), None, ("choose",), 0, 1_024)  # type: ignore[arg-type]
+    assert len(course.all()) == 1 - over
+    assert course.passed_over == over
+
+
 def test_the_general_recipe_can_be_read() -> None:
     import linnet.evals.training
 
@@ -116,7 +183,7 @@ def test_a_default_that_is_said_is_right_as_well() -> None:
 def side(calls: str, none: str = "") -> Side:
     """`1` for a request that came out right, `0` for one that did not."""
     marks = [("calls", mark) for mark in calls] + [("none", mark) for mark in none]
-    cases = [(Case(str(n), "x", want=want), mark) for n, (want, mark) in enumerate(marks)]  # type: ignore[arg-type]
+    cases = [(Case(str(n), want, want=want), mark) for n, (want, mark) in enumerate(marks)]  # type: ignore[arg-type]
     return Side(Way(), tuple(Outcome(case, (), "" if mark == "1" else "wrong", 0.1) for case, mark in cases))
 
 
@@ -126,3 +193,18 @@ def test_an_adapter_must_be_better_and_keep_from_calling() -> None:
     lost = Comparison((side("0000", "11"),), (side("1111", "10"),))
     assert "keeps from calling on 1 of 2" in lost.why_not
     assert 0 < lost.p < 1 and lost.describe()["after"][0]["right"] == 5
+
+
+def test_a_card_says_where_it_got_worse() -> None:
+    recipe = Recipe(minutes=3, seed=7, kinds=("choose", "fill"))
+    making = card.Making("home", "smollm2-135m", "ab" * 32, recipe, (900, 48, 6), "time", "2026-11-28")
+    first = checkpoint.Check(0, 0.5, 2.0, {"choose": 0.5, "fill": 0.5}, 0, 0.0)
+    last = checkpoint.Check(40, 0.75, 0.5, {"choose": 0.7, "fill": 0.8}, 50_000, 170.0)
+    progress = checkpoint.Progress(40, 300, 180.0, 51_234, (1.0,) * 40, (first, last), 1)
+    page = card.card(making, progress, Comparison((side("1100", "11"),), (side("1111", "10"),)))
+    assert "| 40 | 50,000 | 75% | 70% | 80% | 0.50 |" in page
+    assert "| calls | 2 of 4 (15% to 85%) | 4 of 4 (51% to 100%) |" in page
+    assert "Where it got worse: none." in page, "the requests that want no call"
+    assert "51,234" in page and "seed | 7" in page and "ended for: time" in page and "ab" * 32 in page
+    better = card.card(making, progress, Comparison((side("10"),), (side("11"),)))
+    assert "in none of these kinds" in better

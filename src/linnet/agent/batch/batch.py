@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from linnet.agent.agent import Agent
@@ -25,9 +25,10 @@ def answer_file(
     retry: bool = False,
     at_once: int = LIMITS.turns_at_once,
     tools_in_order: bool = False,
+    ordered: bool = True,
     ended: Callable[[], None] = lambda: None,
 ) -> dict[str, int]:
-    """Give every request of the file a row in the ledger, and the ledger the order of the file.
+    """Give every request of the file a row in the ledger, and the ledger the order of the file, if `ordered`.
 
     Those that have a row keep it; those whose tools may have run before their program ended get one that says so.
     With `retry` both those and the ones whose row tells of an error are run once more. `ended` is called for each
@@ -36,50 +37,68 @@ def answer_file(
     cannot be read or has an id twice, and StorageFull.
     """
     keys = lines.keys(requests)
-    work = _Work(ledger, retry, ended)
-    for _ in agent.run_many(work.texts(requests), at_once=at_once, tools_in_order=tools_in_order, watch=work.watch):
+    work = Work(ledger, retry, ended)
+    turns = _Turns(work)
+    for _ in agent.run_many(turns.texts(requests), at_once=at_once, tools_in_order=tools_in_order, watch=turns.watch):
         pass
-    ledger.settle(keys)
-    rows = [ledger.rows[key] for key in keys if key in ledger.rows]
-    interrupted = sum(row.how == "interrupted" for row in rows)
-    bad = sum(row.bad for row in rows)
-    counts = {"done": len(rows) - bad, "failed": bad - interrupted, "interrupted": interrupted}
-    return {"requests": len(rows), **counts, "kept": work.kept}
+    return work.settle(keys, ordered)
 
 
-class _Work:
-    """Which requests are to be run, and what becomes of them."""
+class Work:
+    """Which requests are to be run, and the rows of the others. `ended` is called for each that has its row."""
 
-    def __init__(self, ledger: Ledger, retry: bool, ended: Callable[[], None]) -> None:
-        self._ledger, self._retry, self._ended = ledger, retry, ended
+    def __init__(self, ledger: Ledger, retry: bool, ended: Callable[[], None] = lambda: None) -> None:
+        self.ledger, self._retry, self._ended = ledger, retry, ended
+        self._kept = 0
+
+    def wanted(self, asked: Asked) -> bool:
+        """Whether it is to be run now. If not, it has its row when this returns."""
+        row = self.ledger.rows.get(asked.key)
+        again = self._retry and (row is None or row.bad)
+        if self.ledger.interrupted(asked.key) and not again:
+            self.interrupt(asked)
+        elif row is not None and not again:
+            self._kept += 1
+            self._ended()
+        elif asked.error is not None:
+            self.finish(asked, failed(asked.error))
+        else:
+            return True
+        return False
+
+    def interrupt(self, asked: Asked) -> None:
+        told = f"the program ended while a tool of request {asked.key} may have run"
+        self.finish(asked, failed(ToolInterrupted(told), "interrupted"))
+
+    def finish(self, asked: Asked, result: Result) -> None:
+        self.ledger.finish({"id": asked.id, "line": asked.line, **result.describe()})
+        self._ended()
+
+    def settle(self, keys: Sequence[str], ordered: bool = True) -> dict[str, int]:
+        """All have their rows: the ledger is closed off, and what became of these requests counted."""
+        self.ledger.settle(keys if ordered else ())
+        rows = [self.ledger.rows[key] for key in keys if key in self.ledger.rows]
+        interrupted = sum(row.how == "interrupted" for row in rows)
+        bad = sum(row.bad for row in rows)
+        counts = {"done": len(rows) - bad, "failed": bad - interrupted, "interrupted": interrupted}
+        return {"requests": len(rows), **counts, "kept": self._kept}
+
+
+class _Turns:
+    """The requests that one agent has in hand, by the number of their turn."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._asked: dict[int, Asked] = {}
-        self.kept = 0
 
     def texts(self, requests: Path) -> Iterator[str]:
         """The open ones; the others get their rows as they come by."""
-        number = 0
-        for asked in lines.read(requests):
-            row = self._ledger.rows.get(asked.key)
-            again = self._retry and (row is None or row.bad)
-            if self._ledger.interrupted(asked.key) and not again:
-                told = f"the program ended while a tool of request {asked.key} may have run"
-                self._finish(asked, failed(ToolInterrupted(told), "interrupted"))
-            elif row is not None and not again:
-                self.kept += 1
-                self._ended()
-            elif asked.error is not None:
-                self._finish(asked, failed(asked.error))
-            else:
-                self._asked[number] = asked
-                yield asked.text
-                number += 1
+        for number, asked in enumerate(filter(self._work.wanted, lines.read(requests))):
+            self._asked[number] = asked
+            yield asked.text
 
     def watch(self, number: int, event: TurnEvent) -> None:
         if isinstance(event, ToolCall):
-            self._ledger.begin(self._asked[number].key)
+            self._work.ledger.begin(self._asked[number].key)
         elif isinstance(event, Result):
-            self._finish(self._asked.pop(number), event)
-
-    def _finish(self, asked: Asked, result: Result) -> None:
-        self._ledger.finish({"id": asked.id, "line": asked.line, **result.describe()})
-        self._ended()
+            self._work.finish(self._asked.pop(number), event)

@@ -80,10 +80,12 @@ class Ledger:
             self._know(*self._out.append(row))
 
     def settle(self, keys: Iterable[str]) -> None:
-        """All is done: the output in this order, in one step, with one row for each; rows of others come last."""
+        """All is done: the output in this order, in one step, with one row for each; rows of others come last, in
+        the order in which they were done."""
         # Nothing is interrupted now; and where rows were says nothing of them once they have moved.
         self._names.clear()
-        order = list(dict.fromkeys([*(key for key in keys if key in self.rows), *self.rows]))
+        others = sorted(self.rows, key=lambda key: self.rows[key].start)
+        order = list(dict.fromkeys([*(key for key in keys if key in self.rows), *others]))
         if sum(self.rows[key].size for key in order) < self._out.size or not self._sorted(order):
             mode = self._path.stat().st_mode & 0o777
             with resumable(self._path):
@@ -126,7 +128,8 @@ class _Appended:
             opened.callback(os.close, self._fd)
             sync_folder(path.parent)
         if not hold_alone(self._fd) or not os.path.samestat(os.fstat(self._fd), path.stat()):
-            raise InputInvalid(f"another `linnet batch` writes {str(path)!r}", hint="Let it end.", path=str(path))
+            told = f"another `linnet batch` writes {str(path)!r}"
+            raise InputInvalid(told, hint="Let it end.", path=str(path), held=True)
         self.size = os.fstat(self._fd).st_size
 
     def lines(self) -> Iterator[tuple[int, bytes]]:

@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from linnet.errors import InputInvalid, RequestError
+from linnet.faults import first_fault
 from linnet.limits import LIMITS
 from linnet.messages import STRICT
 
@@ -74,7 +75,9 @@ def example(text: str, intent: str | None) -> Example:
     try:
         return _EXAMPLE.validate_python({"text": text, "intent": intent})
     except ValidationError as error:
-        raise RequestError(f"{str(text)[:80]!r} is no example of {intent or 'anything'}: {_first(error)}") from error
+        raise RequestError(
+            f"{str(text)[:80]!r} is no example of {intent or 'anything'}: {first_fault(error)}"
+        ) from error
 
 
 def few(examples: Sequence[Example], each: int) -> tuple[Example, ...]:
@@ -140,7 +143,7 @@ def _of_lists(lists: dict[str, Any], path: Path) -> Iterator[tuple[str, Example]
     try:
         found = _LISTS.validate_python(lists)
     except ValidationError as error:
-        raise _wrong(path, _first(error)) from error
+        raise _wrong(path, first_fault(error)) from error
     for name, rows in found.items():
         out, _, kind = name.rpartition("_")
         if kind not in _CLINC or out not in ("", _OUT):
@@ -156,7 +159,7 @@ def _of_lines(body: bytes, path: Path) -> Iterator[tuple[str, Example]]:
             try:
                 row = _LINE.validate_json(line)
             except ValidationError as error:
-                raise _wrong(path, f"line {number}: {_first(error)}") from error
+                raise _wrong(path, f"line {number}: {first_fault(error)}") from error
             yield row.split, _example(row.text, row.intent, path, f"line {number}")
 
 
@@ -165,12 +168,6 @@ def _example(text: str, intent: str | None, path: Path, where: str) -> Example:
         return example(text, intent)
     except RequestError as error:
         raise _wrong(path, f"{where}: {error.message}") from error
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    return f"{where}: {fault['msg']}" if where else str(fault["msg"])
 
 
 def _wrong(path: Path, what: str, hint: str | None = None) -> InputInvalid:

@@ -15,6 +15,11 @@ _MONTH = (
 _COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|fifteen|twenty|thirty|forty|half an?|a few)"
 _UNIT = r"(?:seconds?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)"
 _PART = r"(?:morning|afternoon|evening|night|noon|midday|midnight)"
+_MEASURE = (
+    r"(?:%|°|[$€£]|(?:per\s?cent|degrees?|dollars?|euros?|pounds?|cents?|eur|usd|gbp|points?|times|percentile"
+    r"|km|kmh|kph|mph|kg|miles?|met(?:er|re)s?|feet|knots?|volts?|watts?|hertz|hz|bits?|rpm)\b)"
+)
+"""What makes a number behind `at` none of the clock."""
 _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)?"
 
 _ELEMENT = "|".join(
@@ -34,7 +39,7 @@ _ELEMENT = "|".join(
         r"\d{1,2}(?:[:.]\d{2})?\s*(?:a\.?m\.?|p\.?m\.?|o'?clock)(?!\w)",
         r"\d{1,2}:\d{2}",
         r"noon|midday|midnight",
-        r"(?<=at\s)\d{1,2}(?=[\s.,;!?]|$)(?!\s*(?:%|per\s?cent))",
+        rf"(?<=at\s)\d{{1,2}}(?=[\s.,;!?]|$)(?![.,]\d)(?!\s*{_MEASURE})",
     ]
 )
 _MOMENT = re.compile(

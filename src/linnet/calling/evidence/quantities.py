@@ -13,13 +13,17 @@ from linnet.calling.evidence.moments import moments
 
 # Not inside a word or an exponent; thousands separators, a power of ten and a scale word belong to it.
 _SCALE = r"(?:\s*(?:hundred|thousand|million|billion)\b)?"
+_POWER = r"(?:\s?[x×*·]\s?10\s?(?:\^|\*\*)\s?\(?[-−+]?\d+\)?)"
 _DIGITS = (
-    rf"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{{3}})*(?:\.\d+)?(?:e[-+]?\d+)?(?:(?-i:[kKM]|bn)(?![\w^]))?(?![\d^]){_SCALE}"
+    r"(?<![\w.^])[-−]?[$€£]?\d+(?:,\d{3})*(?:\.\d+)?"
+    rf"(?:{_POWER}|(?:e[-+]?\d+)?(?:(?-i:[kKM]|bn)(?![\w^]))?(?![\d^]){_SCALE})"
 )
 _NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
+_TAKEN_AWAY = re.compile(r"(?<![^\W\d])[xyz](?:\^\d+|\*\*\d+|[²³])?\s*[-−]\s+\Z", re.IGNORECASE)
+_TEN_TO = re.compile(r"\s?[x×*·]\s?10\D*?([-+]?\d+)\)?\Z", re.IGNORECASE)
 _SCALED = re.compile(r"[a-z]{4,}\Z", re.IGNORECASE)
 _SHORT_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "bn": 1e9}
 _SHORT_SCALE = re.compile(r"(?<=\d)(?:[kKM]|bn)\Z")
@@ -70,6 +74,8 @@ def numbers(text: str) -> tuple[Quantity, ...]:
         start, end = match.span()
         if below := _BELOW_ZERO.search(text[max(0, start - 12) : start]):
             value, start = -value, start - len(below.group())
+        elif _TAKEN_AWAY.search(text[max(0, start - 12) : start]):
+            value = -value  # the 7 of `5x^2 - 7x`
         if fraction := _FRACTION.match(text, end):
             value, end = value + SPECIAL[fraction[1].lower()], fraction.end()
         if math.isfinite(value):
@@ -79,6 +85,8 @@ def numbers(text: str) -> tuple[Quantity, ...]:
 
 def _digits(text: str) -> float:
     number, scale = re.sub(r"[,$€£]", "", text.replace("−", "-")), 1.0
+    if power := _TEN_TO.search(number):
+        return float(f"{number[: power.start()]}e{power[1]}")
     if short := _SHORT_SCALE.search(number):
         number, scale = number[: short.start()], _SHORT_SCALES[short.group()]
     elif word := _SCALED.search(number):

@@ -18,6 +18,8 @@ from linnet.calling.evidence.stems import stem
 
 _TOKEN = re.compile(r"\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
 _ENDS = re.compile(r"[.!?;:\n](?:\s|$)|\n")
+_SUBJECTS = frozenset(("i", "we", "you"))
+_CONJUNCTIONS = frozenset(("and", "but", "then", "if", "can", "could"))
 _READ_WORDS = 400
 """Words of a request that are read; what stands behind them is still there for the model, not for evidence."""
 
@@ -83,6 +85,17 @@ class Reading:
         return frozenset(
             i for i, word in enumerate(self.words) if i == 0 or (_ENDS.search(word.gap) and "," not in word.gap)
         )
+
+    @cached_property
+    def clause_starts(self) -> frozenset[int]:
+        """Indices of the words that begin a sentence, or somebody's saying what they want behind a comma."""
+        wishes = (i for i, word in enumerate(self.words) if word.lower in _SUBJECTS and self._follows_a_comma(i))
+        return self.sentence_starts | frozenset(wishes)
+
+    def _follows_a_comma(self, index: int) -> bool:
+        """Whether a comma stands before the word, or before the conjunction that it follows."""
+        before = index - (index > 0 and self.words[index - 1].lower in _CONJUNCTIONS)
+        return "," in self.words[before].gap
 
     def phrase(self, first: int, last: int) -> str:
         """The text from word `first` to word `last`, both included."""

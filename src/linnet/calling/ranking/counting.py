@@ -10,10 +10,11 @@ from linnet.calling.ranking.joints import joined
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Split
 from linnet.calling.ranking.tables import LISTABLE
+from linnet.calling.ranking.tuples import tuples
 
 _KEYWORDS = (
     "respectively each both two three four also then another second first lastly finally compare difference between "
-    "same and"
+    "same and instead again"
 ).split()
 _NUMBERS = {"two": 2, "both": 2, "three": 3, "four": 4}
 
@@ -31,6 +32,7 @@ def features(sheet: Sheet, split: Split) -> Features:
     if count > 1:
         found["per call"] = found[f"per call|{kind}"] = split.score / (count - 1)
     found.update(_numbers(sheet, count, kind))
+    found.update(_tuples(sheet, count))
     found.update(_listed(sheet, split))
     heard = {word.lower for word in words}
     for keyword in _KEYWORDS:
@@ -69,6 +71,8 @@ def _listed(sheet: Sheet, split: Split) -> Features:
         values = [call[parameter].value for call in split.calls if parameter in call]
         capitals = {str(value)[:1].isupper() for value in values}
         found[f"lists names={capitals == {True}}|alone={rivals == 1}"] = 1.0
+        known = {str(value).lower() for value in (*parameter.examples, *parameter.schema.get("enum", ()))}
+        found[f"lists known|{need}"] = sum(str(value).lower() in known for value in values) / len(values)
     if split.listed:
         found["lists worst"] = split.worst
         found["lists unlike"] = split.apart
@@ -124,6 +128,12 @@ def _numbers(sheet: Sheet, count: int, kind: str) -> Features:
             "numbers left": float(min(4, abs(have - count * need))),
         }
     return {f"optional numbers exact|{kind}": float(have == count * len(numeric))} if numeric else {}
+
+
+def _tuples(sheet: Sheet, count: int) -> Features:
+    """Whether there are as many calls as groups of numbers."""
+    groups = sum(position == 0 for position in tuples(sheet.reading, sheet.parameters).values())
+    return {f"tuples equal={groups == count}": 1.0} if groups else {}
 
 
 def _dangling(sheet: Sheet, split: Split) -> int:

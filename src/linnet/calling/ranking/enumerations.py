@@ -9,7 +9,7 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.candidate import Candidate
 from linnet.calling.ranking.spans import may_begin, may_end
 
-_LINK = re.compile(r"\s*[,;]\s*\Z")
+_LINK = re.compile(r"\s*[,;&]\s*\Z")
 _WITHIN = re.compile(r"\s|['’]s|-")
 _AND = frozenset(("and", "or", "plus"))
 _ITEM_WORDS = 6

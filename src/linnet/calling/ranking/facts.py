@@ -11,6 +11,7 @@ from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.numbers import quantities
+from linnet.calling.ranking.tuples import tuples
 from linnet.tools import Tool
 
 _JOINT = re.compile(r"\s*[,;/&]?\s*(?:and|or)?\s*[$€£]?")
@@ -64,6 +65,11 @@ class Facts:
     def heads(self) -> list[tuple[int, int]]:
         """The first number of each enumeration, in order."""
         return [place for place in self.numbers if self.chains[place][0] == place]
+
+    @cached_property
+    def tuples(self) -> Mapping[tuple[int, int], int]:
+        """For each number that is told in a group of as many as a call takes, its position there."""
+        return tuples(self.reading, self.parameters)
 
     @cached_property
     def ordinals(self) -> int:

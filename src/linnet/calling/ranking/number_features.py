@@ -124,6 +124,8 @@ def _turn(facts: Facts, parameter: Parameter, place: tuple[int, int]) -> Feature
     parameters need, they are counted anew for each call."""
     if place not in facts.chains:
         return {"num turn none": 1.0}
+    if place in facts.tuples:
+        return _in_group(facts, parameter, facts.tuples[place])
     said = facts.numbers
     if len(said) > len(facts.numeric) and len(facts.heads) in (len(facts.numeric), facts.needed_numbers):
         said, place = facts.heads, facts.chains[place][0]
@@ -140,3 +142,9 @@ def _turn(facts: Facts, parameter: Parameter, place: tuple[int, int]) -> Feature
     if parameter.required and count == needed:
         found[f"num even required {near(at - required.index(parameter), 2)}"] = 1.0
     return found
+
+
+def _in_group(facts: Facts, parameter: Parameter, position: int) -> Features:
+    """Whether a number's position in its group is the parameter's turn."""
+    peers = [p for p in facts.numeric if p.required] or facts.numeric
+    return {f"num round {near(position - peers.index(parameter), 2)}": 1.0} if parameter in peers else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
@@ -47,13 +48,19 @@ def drafts(sheet: Sheet) -> list[Draft]:
 
 
 def splits(sheet: Sheet) -> list[Split]:
-    """The likely hypotheses, of every kind and count."""
-    found = list(tables(sheet))
+    """The likely hypotheses, of every kind and count; nobody asks for the very same call twice."""
+    found = [split for split in tables(sheet) if not _repeats(split)]
     best: dict[int, float] = {}
     for split in found:
         best[len(split.calls)] = max(split.score, best.get(len(split.calls), split.score))
     near = [split for split in found if split.score > best[len(split.calls)] - _BEHIND]
-    return [*stretches(sheet).values(), *near]
+    return [*(split for split in stretches(sheet).values() if not _repeats(split)), *near]
+
+
+def _repeats(split: Split) -> bool:
+    """Whether two of the calls take the same values."""
+    said = [{p: str(c.value).lower() for p, c in call.items()} for call in split.calls]
+    return any(one == other for one, other in combinations(said, 2))
 
 
 # --- drafts --------------------------------------------------------------------------------------
@@ -91,20 +98,32 @@ def _only(candidate: Candidate) -> Ranked:
 
 
 def _shared(made: list[Draft], parameters: Sequence[Parameter]) -> list[Draft]:
-    """What one call alone says goes for all of them if all need it, or if the words before it say so."""
+    """What one call alone says goes for all of them if all need it, or if how it is said tells so."""
     takens = [draft.taken() for draft in made]
     for parameter in parameters:
         named = [
-            (draft, taken[parameter])
-            for draft, taken in zip(made, takens, strict=True)
+            (number, taken[parameter])
+            for number, taken in enumerate(takens)
             if parameter in taken and (taken[parameter].covers or taken[parameter].source == "shared")
         ]
         if len(named) != 1:
             continue
         (owner, candidate), *_ = named
-        if parameter.required or for_all(Reading(owner.text), candidate):
+        if parameter.required or _for_all(made[owner], takens[owner], candidate, owner == 0, owner == len(made) - 1):
             made = [
-                draft if draft is owner else Draft(draft.text, {**draft.ways, parameter: _only(candidate)})
-                for draft in made
+                draft if number == owner else Draft(draft.text, {**draft.ways, parameter: _only(candidate)})
+                for number, draft in enumerate(made)
             ]
     return made
+
+
+def _for_all(owner: Draft, taken: Taken, candidate: Candidate, first: bool, last: bool) -> bool:
+    """Whether a value that one call's words name goes for all: the words before it say so, or it stands before
+    anything that the first call needs, or in a clause of its own behind all that the last one needs."""
+    reading = Reading(owner.text)
+    needed = [c for p, c in taken.items() if p.required and c.covers]
+    if for_all(reading, candidate) or not (candidate.covers and needed):
+        return for_all(reading, candidate)
+    begin, end = min(c.first for c in needed), max(c.last for c in needed)
+    behind = any(end < start <= candidate.first for start in reading.clause_starts)
+    return (first and candidate.last < begin) or (last and behind)

@@ -8,7 +8,6 @@ serves all of them. Rows of two arguments are told row by row or argument by arg
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
@@ -16,13 +15,13 @@ from itertools import combinations, pairwise
 from operator import attrgetter, itemgetter
 
 from linnet.calling.evidence.parameters import Parameter
-from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import IN_ORDER, SHARED, SIBLINGS, siblings
 from linnet.calling.ranking.candidate import Candidate
-from linnet.calling.ranking.joints import joined, only_joints
+from linnet.calling.ranking.looks import look, unlikeness
 from linnet.calling.ranking.rows import rows, side_by_side
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import ELSEWHERE, Split, assigned, considered
+from linnet.calling.ranking.tuples import tuples
 from linnet.limits import LIMITS
 
 _LISTS, _SINGLES, _BEAM = 12, 6, 48
@@ -35,7 +34,6 @@ _CROSSED, _INTERRUPTED = 5.0, 1.0
 """Nats against lists that are told neither row by row nor one after the other, and against a value for all
 that stands between two rows."""
 LISTABLE = ("string", "number", "options")
-_UNIT = re.compile(r"\s?([^\W\d_]+|[%°])")
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,15 @@ def tables(sheet: Sheet) -> Iterator[Split]:
 def _lists(sheet: Sheet, parameter: Parameter) -> dict[int, list[_List]]:
     """By their count, the likeliest lists of values that stand one behind the other."""
     chosen = sheet.mentions[parameter]
-    looks = [_look(sheet.reading, c) for c, _ in chosen]
+    positions = tuples(sheet.reading, sheet.parameters) if parameter.type == "number" else {}
+    looks = [look(sheet.reading, c, positions) for c, _ in chosen]
     ending: list[dict[int, list[_End]]] = []
     for j, (candidate, cost) in enumerate(chosen):
         mine = {1: [_End(cost, 0.0, cost, candidate)]}
         for i in range(j):
             if chosen[i][0].last >= candidate.first:
                 continue
-            unlike = _unlike(sheet.reading, looks[i], looks[j])
+            unlike = unlikeness(sheet.reading, looks[i], looks[j])
             for count, before in ending[i].items():
                 if count < LIMITS.calls_per_request:
                     _keep_two(mine.setdefault(count + 1, []), before, candidate, cost, unlike)
@@ -115,47 +114,6 @@ def _keep_two(kept: list[_End], ends: Sequence[_End], candidate: Candidate, cost
             kept.append(_End(nats, end.apart + unlike, max(end.worst, cost), candidate, end))
             kept.sort(key=_COST)
             del kept[2:]
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What values of one argument have in common."""
-
-    candidate: Candidate
-    before: str
-    kind: str
-    unit: str
-    words: int
-
-
-def _look(reading: Reading, candidate: Candidate) -> _Look:
-    words = reading.words
-    first, last = words[candidate.first], words[candidate.last]
-    around = reading.text[max(0, first.start - 1) : first.start]
-    before = words[candidate.first - 1].lower if candidate.first else ""
-    unit = _UNIT.match(reading.text, candidate.quantity.end) if candidate.quantity else None
-    digits = any(character.isdigit() for character in reading.text[first.start : last.end])
-    shape = "digits" if digits else "capital" if first.capital else "plain"
-    quoted = "quoted" if around in "'\"‘“`" and around else "money" if around in "$€£" and around else ""
-    behind = reading.text[last.end : last.end + 1]
-    bracket = f"{'(' if around and around in '([{' else ''}{')' if behind and behind in ')]}' else ''}"
-    return _Look(
-        candidate,
-        before,
-        f"{candidate.source if candidate.quantity else ''} {shape} {quoted} {bracket}",
-        unit[1].lower() if unit else "",
-        candidate.last - candidate.first + 1,
-    )
-
-
-def _unlike(reading: Reading, left: _Look, right: _Look) -> float:
-    """Nats against two values as one argument's, next to each other in the table."""
-    nats = 0.3 * min(4, abs(left.words - right.words))
-    nats += 1.5 * (left.kind != right.kind)
-    if only_joints(reading, left.candidate, right.candidate):
-        return nats + (0.0 if joined(reading, left.candidate, right.candidate) else 1.5)
-    nats += 0.0 if left.before == right.before else 1.0
-    return nats + (1.0 if left.unit != right.unit and left.unit and right.unit else 0.0)
 
 
 # --- all arguments together ----------------------------------------------------------------------

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from linnet.calling.evidence.codes import code
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.stems import stem
+from linnet.calling.evidence.towns import town
 from linnet.calling.ranking.candidate import Candidate
 from linnet.calling.ranking.context_features import of_context
 from linnet.calling.ranking.facts import Facts, Features, holding
+
+_KINDS_OF_PLACE = {stem(word): word for word in ("city", "town", "state", "province", "country")}
+"""Stems in the names of parameters that want a place of one kind."""
 
 
 def of_text(facts: Facts, parameter: Parameter, candidate: Candidate, span: Features) -> Features:
@@ -18,8 +23,19 @@ def of_text(facts: Facts, parameter: Parameter, candidate: Candidate, span: Feat
         **holding({f"asks {facts.asks[parameter]}|{candidate.source}": bool(facts.asks[parameter])}),
         **of_context(facts, parameter, candidate, need),
         **_looks(parameter, str(candidate.value)),
+        **_place(parameter, str(candidate.value)),
         **_turn(facts, parameter, candidate),
     }
+
+
+def _place(parameter: Parameter, said: str) -> Features:
+    """What kind of place it is, for a parameter that wants one of a kind."""
+    wanted = [kind for name, kind in _KINDS_OF_PLACE.items() if name in parameter.name_stems]
+    if len(wanted) != 1:
+        return {}
+    kinds = {"country": code(said, "country"), "state": code(said, "state"), "city": town(said)}
+    known = [kind for kind, found in kinds.items() if found is not None]
+    return {f"{kind} for {wanted[0]}": 1.0 for kind in known or ["unknown place"]}
 
 
 def _by_sense(parameter: Parameter, candidate: Candidate, span: Features) -> Features:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from linnet.calling import fill
-from linnet.calling.choose import CANDIDATES, gains_of
+from linnet.calling.choose import CANDIDATES, Chooser, gains_of
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.native import Native
 from linnet.calling.profile import JSON, Way
@@ -59,6 +59,11 @@ def _made(specs: tuple[str, ...]) -> tuple[Tool, ...]:
 
 
 @lru_cache(maxsize=64)
+def _chooser(tools: tuple[Tool, ...]) -> Chooser:
+    return Chooser(tools)
+
+
+@lru_cache(maxsize=64)
 def _retriever(tools: tuple[Tool, ...]) -> Retriever:
     return Retriever(tools)
 
@@ -87,7 +92,12 @@ def _prompt(request: Request) -> Prompt:
 
 
 def _choosing(example: Example, tools: tuple[Tool, ...]) -> Iterator[Lesson]:
-    """Each tool that is wanted against those that are not and none; or none against all."""
+    """Each tool that is wanted against those that are not and none; or none against all. Where evidence settles it
+    the model is not asked, and time is better spent on what it will be asked."""
+    listener = Listener()
+    _chooser(tools).choose(listener, example.request)
+    if not listener.asked:
+        return
     found = _retriever(tools).candidates(example.request, CANDIDATES)
     wanted = {call.name for call in example.calls}
     others = [tool for tool in found if tool.name not in wanted]

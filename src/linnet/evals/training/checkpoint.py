@@ -17,13 +17,15 @@ from linnet.storage import FULL, write_whole
 
 @dataclass(frozen=True)
 class Check:
-    """A look at the held-out examples after so many steps: the share of their lessons that come out right, the mean
-    nats by which the right answers are less than certain."""
+    """A look at the held-out examples after so many steps, tokens of text and seconds: the share of their lessons
+    that come out right, the mean nats by which the right answers are less than certain."""
 
     step: int
     right: float
     nats: float
     kinds: Mapping[str, float]
+    spelled: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,10 @@ from linnet.evals.training.example import Example
 from linnet.evals.training.lesson import Kind
 from linnet.evals.training.pack import Pack, Told, packs
 from linnet.evals.training.tokens import Tokens
+from linnet.limits import LIMITS
 
 TOGETHER = 32
 """Examples that are put in such an order that they share what they can."""
-
-LONGEST = 1_536
-"""Tokens of a lesson's text; longer ones are passed over."""
 
 
 class Course:
@@ -68,7 +66,7 @@ class Course:
         found = []
         for lesson in lessons(example, self._render, self._kinds):
             texts = tuple(self._tokens.spelled(lesson))
-            if all(len(text.ids) <= LONGEST and text.ids for text in texts):
+            if all(len(text.ids) <= LIMITS.training_lesson_tokens and text.ids for text in texts):
                 found.append(Told(lesson, texts))
             else:
                 self.passed_over += 1

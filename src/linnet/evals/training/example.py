@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from linnet.errors import InputInvalid
+from linnet.faults import first_fault
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, ToolCall, ToolSpec
 from linnet.schema import problems
@@ -125,9 +126,7 @@ def _example(line: bytes, path: Path, number: int) -> Example:
     try:
         return _EXAMPLE.validate_json(line)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise _wrong(path, number, f"{where}: {fault['msg']}" if where else fault["msg"]) from error
+        raise _wrong(path, number, first_fault(error)) from error
 
 
 def _wrong(path: Path, number: int, what: str) -> InputInvalid:

@@ -22,13 +22,25 @@ from linnet.evals.training.checkpoint import Check, Progress
 from linnet.evals.training.course import Course
 from linnet.evals.training.network import Judgement, Network
 from linnet.evals.training.pack import Pack
-from linnet.evals.training.plan import Estimate, Recipe, estimate
+from linnet.evals.training.plan import Estimate, Pace, Recipe, estimate
 
 SAVING = 45.0
 """Seconds between two savings."""
 
-Watch = Callable[[Progress, Estimate], None]
-"""Told after every step; what it raises ends the training, which goes on from the last saving next time."""
+Watch = Callable[[Progress, float], None]
+"""Told after every step, with the share of the training that is done; what it raises ends the training, which goes on
+from the last saving next time."""
+
+
+class _Clock:
+    """Seconds of this training, those before it was taken up again included."""
+
+    def __init__(self, before: float) -> None:
+        self._began = time.monotonic() - before
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class Learning:
         kept = self._kept()
         self.resumed_at = self._resume() if kept else 0
         self.estimate = kept or self._planned()
+        self._pace, self._looking = Pace(recipe, self.estimate), self.estimate.check_seconds
 
     # --- before it starts ----------------------------------------------------------------------
 
@@ -112,43 +125,40 @@ class Learning:
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def run(self, watch: Watch = lambda progress, estimate: None) -> Learned:
+    def run(self, watch: Watch = lambda progress, share: None) -> Learned:
         """Learns until it ends, and leaves the network with the best adapter that was seen."""
-        budget = self._recipe.minutes * 60 if self._recipe.steps is None else float("inf")
-        started, saved, before = time.monotonic(), time.monotonic(), self._progress.seconds
+        clock = _Clock(self._progress.seconds)
         if not self._progress.checks:
-            self._check()
-        stopped = "steps"
+            self._check(clock)
+        saved, stopped = clock.seconds, "time" if self._pace.timed else "steps"
         for pack, place in self._left():
-            self._step(pack, place, before + time.monotonic() - started)
-            if self._progress.step % self.estimate.check_every == 0 or self._progress.step == self.estimate.steps:
-                self._check()
-            watch(self._progress, self.estimate)
+            self._step(pack, place, clock)
+            if self._due(clock):
+                self._check(clock)
+            watch(self._progress, self._pace.share(self._progress.step, clock.seconds))
             if len(self._progress.checks) - 1 - self._progress.best > self._recipe.patience:
                 stopped = "no better"
                 break
-            if before + time.monotonic() - started > budget:
-                stopped = "time"
-                break
-            if time.monotonic() - saved >= self._saving:
+            if clock.seconds - saved >= self._saving:
                 self._save()
-                saved = time.monotonic()
+                saved = clock.seconds
         if self._progress.checks[-1].step != self._progress.step:
-            self._check()
+            self._check(clock)
         self._save()
         self._network.load(self._best)
         return Learned(self._progress, self.estimate, stopped, self.resumed_at)
 
     def _left(self) -> Iterator[tuple[Pack, int]]:
-        return itertools.islice(
-            self._course.packs(self._progress.place), max(0, self.estimate.steps - self._progress.step)
+        return itertools.takewhile(
+            lambda _: not self._pace.over(self._progress.step, self._progress.seconds),
+            self._course.packs(self._progress.place),
         )
 
-    def _step(self, pack: Pack, place: int, seconds: float) -> None:
+    def _step(self, pack: Pack, place: int, clock: _Clock) -> None:
         import torch
 
         for group in self._optimiser.param_groups:
-            group["lr"] = self._recipe.rate_at(self._progress.step, self.estimate.steps)
+            group["lr"] = self._recipe.rate_at(self._pace.share(self._progress.step, clock.seconds))
         loss, _ = self._network.loss(pack)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(list(self._network.learned().values()), self._recipe.clip)
@@ -158,14 +168,21 @@ class Learning:
             self._progress,
             step=self._progress.step + 1,
             place=place,
-            seconds=seconds,
+            seconds=clock.seconds,
             spelled=self._progress.spelled + pack.spelled,
             losses=(*self._progress.losses, float(loss.detach())),
         )
 
-    def _check(self) -> None:
+    def _due(self, clock: _Clock) -> bool:
+        looked = self._progress.checks[-1].seconds
+        return self._pace.looks(self._progress.step, clock.seconds, looked, self._looking)
+
+    def _check(self, clock: _Clock) -> None:
         """Looks at the held-out examples, and remembers the adapter if it is the best so far."""
-        found = checked(self._progress.step, self._network.judge(self._held))
+        began = clock.seconds
+        judged = self._network.judge(self._held)
+        self._looking = clock.seconds - began
+        found = checked(self._progress.step, judged, self._progress.spelled, clock.seconds)
         checks = (*self._progress.checks, found)
         best = self._progress.best
         if best < 0 or (found.right, -found.nats) > (checks[best].right, -checks[best].nats):
@@ -203,7 +220,7 @@ class Learning:
         return self._progress.step
 
 
-def checked(step: int, judgements: Sequence[Judgement]) -> Check:
+def checked(step: int, judgements: Sequence[Judgement], spelled: int = 0, seconds: float = 0.0) -> Check:
     """The judgements in numbers; of none, nothing is right."""
     kinds: dict[str, list[bool]] = defaultdict(list)
     for one in judgements:
@@ -211,4 +228,5 @@ def checked(step: int, judgements: Sequence[Judgement]) -> Check:
     count = max(1, len(judgements))
     right = sum(one.right for one in judgements) / count
     nats = sum(one.nats for one in judgements) / count
-    return Check(step, right, nats, {kind: sum(marks) / len(marks) for kind, marks in sorted(kinds.items())})
+    shares = {kind: sum(marks) / len(marks) for kind, marks in sorted(kinds.items())}
+    return Check(step, right, nats, shares, spelled, seconds)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from linnet.errors import OutOfMemory
 from linnet.evals.training.asking import GUIDED
 from linnet.evals.training.lesson import Kind
 from linnet.evals.training.weights import Shape
 from linnet.hardware.budget import size
+from linnet.limits import LIMITS
 
 CHECKING = 0.1
 """Share of the time that goes into looking at held-out examples."""
@@ -20,33 +23,32 @@ CHECKING = 0.1
 class Recipe:
     """`minutes` of training, unless `steps` says how many there are; each step learns from about `tokens` tokens.
 
-    `rate` is the highest learning rate, reached after the first `warm` of the steps, then falling as a cosine to a
-    tenth of itself. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length.
-    After `patience` looks at the held-out examples that were no better than the best, it ends.
+    `rate` is the highest learning rate, reached after the first `warm` of the training, then falling evenly to
+    nothing. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length. `look`
+    held-out examples are looked at meanwhile; after `patience` looks that were no better than the best, it ends.
     """
 
-    minutes: float = 20.0
+    minutes: Annotated[float, Field(gt=0, le=LIMITS.training_minutes)] = 20.0
     seed: int = 0
-    rank: int = 16
-    alpha: float = 32.0
-    rate: float = 1e-3
-    warm: float = 0.05
-    clip: float = 1.0
-    tokens: int = 1_024
-    patience: int = 6
-    kinds: tuple[Kind, ...] = GUIDED
-    steps: int | None = None
+    rank: Annotated[int, Field(ge=1, le=LIMITS.training_rank)] = 16
+    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
+    rate: Annotated[float, Field(ge=0, le=1)] = 1e-3
+    warm: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    tokens: Annotated[int, Field(ge=1, le=LIMITS.training_step_tokens)] = 1_024
+    look: Annotated[int, Field(ge=1)] = 48
+    patience: Annotated[int, Field(ge=0)] = 6
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = GUIDED
+    steps: Annotated[int, Field(ge=1)] | None = None
 
     def describe(self) -> dict[str, Any]:
         return {**asdict(self), "kinds": list(self.kinds)}
 
-    def rate_at(self, step: int, steps: int) -> float:
-        """Of the step with this number, from 0."""
-        warming = max(1, round(self.warm * steps))
-        if step < warming:
-            return self.rate * (step + 1) / warming
-        share = (step - warming) / max(1, steps - warming)
-        return self.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * min(1.0, share))) / 2)
+    def rate_at(self, share: float) -> float:
+        """After that share of the training, 0 to 1."""
+        if share < self.warm:
+            return self.rate * share / self.warm
+        return self.rate * max(0.0, 1.0 - share) / (1.0 - self.warm)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Estimate:
     """What was measured before the start: `step_seconds` for `tokens` computed and `spelled` of text in each step;
     `check_seconds` for a look at the held-out examples, every `check_every` steps; `peak_bytes` of memory.
 
-    `steps` are planned.
+    `steps` are those to expect: a busy machine makes other numbers of them in the same time.
     """
 
     steps: int
@@ -87,6 +89,39 @@ def estimate(
     if steps is None:
         steps = max(1, int(recipe.minutes * 60 / (step_seconds + check_seconds / every)))
     return Estimate(steps, min(every, steps), step_seconds, check_seconds, tokens, spelled, peak_bytes)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a training has come: by its steps where they are given, by the clock otherwise.
+
+    What was measured before the start is one step on a machine that may be busy just then. A course of `minutes`
+    hangs on nothing of it: the learning rate falls, looks are taken and the end comes by the time that went by.
+    """
+
+    recipe: Recipe
+    estimate: Estimate
+
+    @property
+    def timed(self) -> bool:
+        return self.recipe.steps is None
+
+    def share(self, step: int, seconds: float) -> float:
+        """In the middle of the step with this number, from 0, that begins after so many seconds; 0 to 1."""
+        if self.timed:
+            return min(1.0, (seconds + self.estimate.step_seconds / 2) / (self.recipe.minutes * 60))
+        return (step + 0.5) / self.estimate.steps
+
+    def over(self, step: int, seconds: float) -> bool:
+        """Whether `step` steps and so many seconds are all."""
+        return seconds >= self.recipe.minutes * 60 if self.timed else step >= self.estimate.steps
+
+    def looks(self, step: int, seconds: float, looked: float, took: float) -> bool:
+        """Whether it is time to look at the held-out examples: the last look was over after `looked` seconds and
+        took so many itself."""
+        if self.timed:
+            return seconds - looked >= took * (1 - CHECKING) / CHECKING
+        return step % self.estimate.check_every == 0
 
 
 def needed_bytes(shape: Shape, recipe: Recipe) -> int:

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from linnet.errors import InputInvalid
 from linnet.evals.training.plan import Recipe
+from linnet.faults import first_fault
 from linnet.models import naming
 
 A_MINUTE = 400
@@ -73,9 +74,7 @@ def making_of(path: Path | None, options: Mapping[str, Any]) -> Making:
     try:
         return replace(_MAKING.validate_python(told), recipe=_RECIPE.validate_python(inner))
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in fault["loc"])
-        raise InputInvalid(f"{where}: {name}: {fault['msg']}") from error
+        raise InputInvalid(f"{where}: {first_fault(error)}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

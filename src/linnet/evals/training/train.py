@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import gc
 import hashlib
 import importlib.util
@@ -15,7 +16,7 @@ from typing import Any
 
 from linnet import storage
 from linnet.errors import InputInvalid
-from linnet.evals.training import checkpoint, export
+from linnet.evals.training import card, checkpoint, export
 from linnet.evals.training.asking import Render
 from linnet.evals.training.course import Course, Parts, split
 from linnet.evals.training.example import Example, line_of
@@ -26,6 +27,7 @@ from linnet.evals.training.plan import Estimate, Recipe, check_memory, needed_by
 from linnet.evals.training.tokens import Tokens
 from linnet.evals.training.weights import Shape, shape_of
 from linnet.hardware import governor, probe
+from linnet.limits import LIMITS
 from linnet.models import catalogue, naming, store
 from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header
@@ -38,8 +40,6 @@ from linnet.runtime.local import open_local
 from linnet.runtime.renderer import Renderer
 
 NEEDED = ("torch", "transformers", "gguf", "tokenizers", "safetensors")
-LEAST = 30
-"""Examples under which there is nothing to hold out."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,18 @@ class Trained:
     merged: str = ""
     profile: str = ""
 
+    @property
+    def card(self) -> Path:
+        """A page beside the adapter: what it was made of, and what it is worth."""
+        return self.path.with_suffix(".md")
+
     def describe(self) -> dict[str, Any]:
         progress, best = self.learned.progress, self.learned.best
         return {
             "installed": self.installed or None,
             "why_not": self.why_not,
             "adapter": str(self.path),
+            "card": str(self.card),
             "bytes": self.path.stat().st_size,
             "examples": {name: len(part) for name, part in vars(self.parts).items()},
             "lessons_passed_over": self.passed_over,
@@ -116,7 +122,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     """
     watch = watch or Watch()
     _check_wish(wish, len(examples))
-    parts = split(examples, wish.recipe.seed, judge=wish.judge)
+    parts = split(examples, wish.recipe.seed, look=wish.recipe.look, judge=wish.judge)
     folder = _folder(wish)
     source = _Source.of(wish.base)
     path = folder / f"{wish.name}.gguf"
@@ -127,6 +133,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     if not found.why_not:
         done = _installed(done, wish, source, watch)
     storage.write_json(folder / "report.json", done.describe())
+    _write_card(done, wish, source, watch)
     return done
 
 
@@ -141,8 +148,8 @@ def _check_wish(wish: Wish, examples: int) -> None:
         _check_free(naming.check_name(name))
     if wish.merge and wish.merge not in ENCODINGS:
         raise InputInvalid(f"there is no encoding {wish.merge!r}; there are {', '.join(ENCODINGS)}")
-    if examples < LEAST:
-        raise InputInvalid(f"{examples} examples are too few to learn from", hint=f"Give at least {LEAST}.")
+    if examples < (fewest := LIMITS.training_fewest_examples):
+        raise InputInvalid(f"{examples} examples are too few to learn from", hint=f"Give at least {fewest}.")
 
 
 def _check_free(name: str) -> None:
@@ -216,7 +223,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
             raise InputInvalid("the held-out examples lead to no lesson", hint="Give more examples.")
         learning = Learning(network, own, held, recipe, folder, _identity(wish, source, parts))
         watch.planned(learning.estimate, recipe, learning.resumed_at)
-        learned = learning.run(lambda progress, estimate: watch.at(_told(progress), progress.step / estimate.steps))
+        learned = learning.run(lambda progress, share: watch.at(_told(progress), share))
     export.adapter(path, network.learned(), source.shape, alpha=recipe.alpha, name=wish.name)
     if wish.merge:
         scale = recipe.alpha / recipe.rank
@@ -271,6 +278,17 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
         merged = record.name
         _merged_path(done.path).unlink()
     return replace(done, installed=name, profile=profile, merged=merged)
+
+
+def _write_card(done: Trained, wish: Wish, source: _Source, watch: Watch) -> None:
+    """Whether the adapter is kept or not: it says why."""
+    sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.judge))
+    day, stopped = datetime.date.today().isoformat(), done.learned.stopped
+    making = card.Making(wish.name, wish.base, source.sha256, wish.recipe, sizes, stopped, day)
+    try:
+        storage.write_whole(done.card, card.card(making, done.learned.progress, done.comparison).encode())
+    except OSError as error:
+        watch.say(f"the card cannot be written: {error.strerror}")
 
 
 def _merged_name(wish: Wish) -> str:

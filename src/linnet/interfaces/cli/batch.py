@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from linnet.errors import FAILED
+from linnet.errors import FAILED, RequestError
 from linnet.interfaces.cli import options, output
 from linnet.limits import LIMITS
 
@@ -20,8 +20,12 @@ EXAMPLE = "Example: linnet batch examples/batch.jsonl --tools examples/tools.py 
 
 
 def batch(
-    requests: Annotated[Path, typer.Argument(metavar="FILE", help='Requests, {"id", "text"} a line.')],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the answers go, one JSON object a line.")],
+    requests: Annotated[
+        Path, typer.Argument(metavar="FILE", help='Requests, {"id", "text"} a line, or a row of a .parquet file.')
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where the answers go, a JSON object a line, or .parquet.")
+    ],
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with FILE where an earlier run ended; what is answered stays.")
     ] = False,
@@ -35,6 +39,20 @@ def batch(
     tools_in_order: Annotated[
         bool, typer.Option("--tools-in-order", help="Run a request's tools when all before it are answered.")
     ] = False,
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="Leave the answers in the order in which they were done.")
+    ] = False,
+    on_ray: Annotated[
+        bool, typer.Option("--ray", help="Run on Ray: on all of this machine's cores, or on a cluster.")
+    ] = False,
+    replicas: Annotated[
+        int | None,
+        typer.Option("--replicas", metavar="N", min=1, help="With --ray: agents, each with a worker of its own."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="ADDRESS", help="With --ray: a cluster that runs; auto finds it."),
+    ] = None,
     root: options.Folder = None,
     model: options.Model = None,
     tools: options.ToolFiles = None,
@@ -55,9 +73,19 @@ def batch(
     """
     with output.reporting(as_json):
         chosen = options.chosen(root, model, context, threads, encoding, require_sandbox, timeout, allow, deny)
-        how = {"retry": retry, "at_once": at_once, "tools_in_order": tools_in_order}
+        named = (tools or [], standard or [])
+        how: dict[str, Any] = {"retry": retry, "ordered": not unordered}
         started = time.monotonic()
-        counts = _answered(requests, out, resume or retry, chosen, (tools or [], standard or []), how)
+        if on_ray:
+            if tools_in_order:
+                raise RequestError("--tools-in-order waits in one process", hint="Leave it out, or --ray.")
+            where = {"at_once": at_once, "replicas": replicas, "address": address}
+            counts = _on_ray(requests, out, resume or retry, chosen, named, where, how)
+        else:
+            if replicas or address:
+                raise RequestError("--replicas and --address are for a batch on Ray", hint="Add --ray.")
+            how |= {"at_once": at_once, "tools_in_order": tools_in_order}
+            counts = _answered(requests, out, resume or retry, chosen, named, how)
         seconds = round(time.monotonic() - started, 3)
         if as_json:
             output.say_json({**counts, "seconds": seconds, "out": str(out)})
@@ -75,7 +103,7 @@ def _answered(
     how: dict[str, Any],
 ) -> dict[str, int]:
     settings = options.settings(**chosen)
-    from linnet.agent.batch import lines
+    from linnet.agent.batch import lines, parquet
     from linnet.agent.batch.batch import answer_file
     from linnet.agent.batch.ledger import Ledger
     from linnet.app import open_agent
@@ -83,23 +111,48 @@ def _answered(
     from linnet.interfaces.exporting import export
 
     export(settings)
+    parquet.check(out)
     total = len(lines.keys(requests))
     files, names = sorted_out(*named)
     # What a tool prints is not the outcome.
     with (
         contextlib.redirect_stdout(sys.stderr),
         open_agent(settings, files, names, told=output.complain) as agent,
-        contextlib.closing(Ledger(out, resume=resume)) as ledger,
+        contextlib.closing(Ledger(parquet.rows_of(out), resume=resume)) as ledger,
         _bar(total) as ended,
     ):
-        return answer_file(agent, requests, ledger, ended=ended, **how)
+        counts = answer_file(agent, requests, ledger, ended=ended, **how)
+        parquet.write(out)
+        return counts
+
+
+def _on_ray(
+    requests: Path,
+    out: Path,
+    resume: bool,
+    chosen: dict[str, Any],
+    named: tuple[list[str], list[str]],
+    where: dict[str, Any],
+    how: dict[str, Any],
+) -> dict[str, int]:
+    settings = options.settings(**chosen)
+    from linnet.agent.batch import lines, parquet
+    from linnet.interfaces.scale.batch import Plan, answer_file
+
+    parquet.check(out)
+    total, plan = len(lines.keys(requests)), Plan(settings, named, **where)
+    with contextlib.redirect_stdout(sys.stderr), _bar(total) as ended:
+        rows = parquet.rows_of(out)
+        counts = answer_file(plan, requests, rows, resume=resume, ended=ended, told=output.complain, **how)
+        parquet.write(out)
+        return counts
 
 
 @contextlib.contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
+def _bar(total: int) -> Iterator[Callable[..., None]]:
     """A bar on a terminal, nothing in a pipe; yields what moves it on, from any thread."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda count=1: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -108,9 +161,9 @@ def _bar(total: int) -> Iterator[Callable[[], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("answering", total=total)
 
-        def ended() -> None:
+        def ended(count: int = 1) -> None:
             with lock:
-                progress.advance(task)
+                progress.advance(task, count)
 
         yield ended
 

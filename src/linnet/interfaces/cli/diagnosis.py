@@ -17,7 +17,7 @@ from linnet.hardware import accelerators, budget, governor, probe
 from linnet.hardware.footprint import footprint
 from linnet.hardware.probe import Machine, Measurement
 from linnet.interfaces.cli import options
-from linnet.settings import Settings
+from linnet.settings import REMOTE, Settings
 
 if TYPE_CHECKING:
     from linnet.models.family import Family
@@ -66,7 +66,10 @@ def diagnose(model: str | None = None) -> Diagnosis:
     measured = _machine(machine, findings)
     known: Facts = {}
     engine: Facts = {}
+    findings += _servers(settings)
     try:
+        if settings.model == REMOTE:  # no file, and no worker, of this machine
+            return Diagnosis(versions, measured, known, engine, (), (*findings, _programs()))
         known = _model(settings, machine, findings)
         engine = _engine(settings, findings)
     except LinnetError as error:
@@ -232,6 +235,24 @@ def _engine(settings: Settings, findings: list[Finding]) -> Facts:
     else:
         findings.append(Finding("ok", "sandbox", f"enforced: {', '.join(enforced) or 'nothing'}"))
     return engine
+
+
+def _servers(settings: Settings) -> list[Finding]:
+    """Each of the settings' servers, where requests may go to them."""
+    if not (settings.allow_remote or settings.model == REMOTE):
+        return []
+    from linnet.app import look_at_servers
+
+    try:
+        looked = look_at_servers(settings)
+    except LinnetError as error:
+        return [Finding("problem", "servers", error.message, error.hint)]
+    return [
+        Finding("ok", "server", f"{one['server']} is well, {1e3 * one['seconds']:.0f} ms")
+        if one["error"] is None
+        else Finding("warning", "server", f"{one['server']}: {one['error']['message']}", one["error"]["hint"])
+        for one in looked
+    ]
 
 
 def _programs() -> Finding:

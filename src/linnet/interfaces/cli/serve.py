@@ -115,6 +115,7 @@ def _serve(
             at_once=at_once or LIMITS.http_at_once,
             telemetry=served.telemetry,
             residents=served.residents,
+            servers=served.servers,
         )
         url = doors.url(listening.getsockname())
 

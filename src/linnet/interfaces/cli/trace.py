@@ -1,4 +1,4 @@
-"""How `linnet run --trace` draws a request: a tree, each step with its time to scale, its tokens and its reason."""
+"""How `linnet run --trace` and the `/trace` of a chat draw a request: a tree, times to scale, tokens, reasons."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The adapter's name.")] = None,
     model: options.Model = None,
-    minutes: Annotated[float | None, typer.Option(metavar="N", min=0.1, help="Minutes of learning (20).")] = None,
-    rank: Annotated[int | None, typer.Option(metavar="R", min=1, max=256, help="Rank of the adapter (16).")] = None,
+    minutes: Annotated[float | None, typer.Option(metavar="N", help="Minutes of learning (20).")] = None,
+    rank: Annotated[int | None, typer.Option(metavar="R", help="Rank of the adapter (16).")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed makes the same examples (0).")] = None,
     kind: Annotated[
         list[str] | None,
@@ -135,7 +135,7 @@ def _tell(done: Trained) -> None:
     output.show(table)
     progress = done.learned.progress
     output.say(f"\n{progress.step:,} steps in {progress.seconds / 60:.1f} minutes; it ended for: {told['stopped']}")
-    output.say(f"the adapter: {done.path}, {told['bytes'] / 1e6:.1f} MB")
+    output.say(f"the adapter: {done.path}, {told['bytes'] / 1e6:.1f} MB; its card: {done.card}")
     if done.why_not:
         output.say(f"it is not stored: {done.why_not}")
         return

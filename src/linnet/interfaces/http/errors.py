@@ -25,6 +25,7 @@ STATUS: dict[type[LinnetError], int] = {
     errors.DeadlineExceeded: 504,
     errors.RemoteError: 502,
     errors.RemoteBusy: 503,
+    errors.RemoteDown: 503,
     errors.RemoteSilent: 504,
     errors.EscalationDenied: 403,
     errors.Unanswered: 502,

@@ -12,6 +12,9 @@ from linnet.interfaces.http.errors import headers_of, openai_body
 from linnet.interfaces.http.metrics import CONTENT_TYPE
 from linnet.interfaces.http.service import Service
 
+_OF_SERVERS = ("server", "state", "outstanding", "retry_after")
+"""What is told of a fleet's servers to everybody who may ask; what they said of an error is not."""
+
 
 def router(service: Service) -> APIRouter:
     paths = APIRouter()
@@ -21,6 +24,8 @@ def router(service: Service) -> APIRouter:
         error = await service.ailment()
         health = service.health().describe()
         line = {"running": service.line.running, "waiting": service.line.waiting, "state": health["state"]}
+        if servers := service.servers():
+            line["servers"] = [{name: one[name] for name in _OF_SERVERS} for one in servers]
         if error is None:
             return JSONResponse({"status": "ok", "seconds_since_token": health["silent"], **line})
         told: dict[str, Any] = {"status": "error", **openai_body(error), **line}

@@ -6,8 +6,13 @@ Labels come from what the server knows beforehand (paths, models on offer), so t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linnet.interfaces.http.body import Bodies
@@ -22,7 +27,7 @@ _SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 class Metrics:
     """Those of one server, in a registry of their own."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, servers: Callable[[], tuple[dict[str, Any], ...]] = tuple) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "linnet_http_requests", "Requests that were answered", ["route", "status"], registry=registry
@@ -39,6 +44,8 @@ class Metrics:
         running.set_function(lambda: line.running)
         waiting = Gauge("linnet_requests_waiting", "Requests that wait for a seat", registry=registry)
         waiting.set_function(lambda: line.waiting)
+        if servers():
+            registry.register(Fleet(servers))
 
     def spent(self, model: str, usage: Usage) -> None:
         """Any thread may tell."""
@@ -58,6 +65,29 @@ class Metrics:
     def text(self) -> bytes:
         """As Prometheus reads it."""
         return generate_latest(self._registry)
+
+
+class Fleet(Collector):
+    """The servers of a fleet, as they are when somebody asks."""
+
+    def __init__(self, servers: Callable[[], tuple[dict[str, Any], ...]]) -> None:
+        self._servers = servers
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("linnet_server_up", "Whether a remote server may be asked", labels=["server"])
+        busy = GaugeMetricFamily("linnet_server_outstanding", "Requests under way at it", labels=["server"])
+        answered = CounterMetricFamily("linnet_server_answered", "Answers that it began", labels=["server"])
+        overtaken = CounterMetricFamily("linnet_server_overtaken", "Hedged away from it", labels=["server"])
+        failed = CounterMetricFamily("linnet_server_failed", "Requests that it failed", labels=["server", "code"])
+        for one in self._servers():
+            name = [one["server"]]
+            up.add_metric(name, one["state"] != "open")
+            busy.add_metric(name, one["outstanding"])
+            answered.add_metric(name, one["answered"])
+            overtaken.add_metric(name, one["overtaken"])
+            for code, count in one["failures"].items():
+                failed.add_metric([*name, code], count)
+        yield from (up, busy, answered, overtaken, failed)
 
 
 class Measured:

@@ -40,8 +40,9 @@ DEFAULT = "default"
 class Service:
     """`models` are those on offer, `default` among them; no other is ever opened, whatever a request says.
 
-    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory. With
-    `telemetry` each request has a span. `beside` has numbers of what is behind the models, for the metrics page.
+    `seconds` is the deadline of a request, waiting included. `residents` tells which models are in memory,
+    `servers` how those of a fleet do. With `telemetry` each request has a span. `beside` has numbers of what is
+    behind the models, for the metrics page.
     """
 
     def __init__(
@@ -53,16 +54,18 @@ class Service:
         room: int = LIMITS.http_queue,
         residents: Callable[[], Iterable[Resident]] | None = None,
         telemetry: Telemetry | None = None,
+        servers: Callable[[], tuple[dict[str, Any], ...]] = tuple,
         beside: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
         self.models = dict(models)
+        self.servers = servers
         self._beside = beside
         self._telemetry = telemetry
         self.line = Line(at_once, room)
         self.agents = Line(at_once, room)  # of their own: a run that waits for a decision keeps no chat waiting
         self.started = time.time()
         self._seconds = seconds
-        self.metrics = Metrics(self.line)
+        self.metrics = Metrics(self.line, servers)
         self._paces = {id(model): Pace() for model in self.models.values()}
         self._residents = residents
         self._runs: WeakSet[Run[Any]] = WeakSet()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from linnet.errors import LinnetError, ModelNotFound
@@ -82,7 +82,7 @@ class Replica:
     async def facts(self) -> bytes:
         models = self._models
         original = {name: await asyncio.to_thread(model.original) for name, model in models.items()}
-        needs = getattr(models[""], "needs", tuple)()
+        needs: Sequence[Any] = getattr(models[""], "needs", tuple)()
         can = {name: model.capabilities for name, model in models.items()}
         return wire.write_facts(Facts(can, original, max((need.size for need in needs), default=0)))
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from linnet.agent.result import Result
+from linnet.agent.trace import trace_of
 from linnet.errors import InputInvalid
 from linnet.interfaces.cli.chat.commands import COMMANDS, Command, Reply, parse
 from linnet.interfaces.cli.chat.talk import Talk
+from linnet.interfaces.cli.trace import draw
 from linnet.tools import Permission, Tool, tool
 
 ROOT = Path(__file__).parents[4]
@@ -115,8 +117,9 @@ def test_trace(talk_over: Any, says: Any) -> None:
     with pytest.raises(InputInvalid, match="no turn"):
         do(talk, "/trace")
     ask(talk, "What is 2 + 3?")
-    found = do(talk, "/trace").data
-    assert [step["kind"] for step in found["steps"]] == ["route", "tool"] and found["how"] == "rule"
+    reply = do(talk, "/trace")
+    assert [step["kind"] for step in reply.data["steps"]] == ["route", "tool"] and reply.data["how"] == "rule"
+    assert [str(line) for line in reply.parts] == [str(line) for line in draw(trace_of(talk.last))]
 
 
 def test_save_load_reset(talk_over: Any, says: Any, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_conversation_with_the_model_is_saved_resumed_and_asked_again(tmp_path
     assert context["window"] == 512 == sum(context["sections"].values())
     assert context["sections"]["history"] > 0 and context["sections"]["system"] > 0
     answered = trace["steps"][-1]
-    assert (answered["kind"], answered["generated_tokens"]) == (
+    assert (answered["kind"], answered["usage"]["generated_tokens"]) == (
         "answer",
         turn["usage"]["generated_tokens"] - chosen(trace),
     )
@@ -123,4 +123,4 @@ def test_a_conversation_with_the_model_is_saved_resumed_and_asked_again(tmp_path
 
 
 def chosen(trace: Any) -> int:
-    return sum(step["generated_tokens"] or 0 for step in trace["steps"][:-1])
+    return sum(step["usage"]["generated_tokens"] for step in trace["steps"][:-1])

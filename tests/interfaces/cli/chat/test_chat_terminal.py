@@ -81,7 +81,7 @@ def test_calls_approvals_commands_keys_and_the_look_of_it(chat: Callable[..., An
     screen.type("/trcae\r")
     screen.wait_for("hint: Did you mean /trace?")
     screen.type("/tra\t\r")
-    screen.wait_for("in all")
+    screen.wait_for("└─ tool")
     screen.wait_for_prompt()
     screen.type("\x04")
     assert screen.end() == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linnet.errors import InputInvalid
-from linnet.interfaces.cli import output
+from linnet.interfaces.cli import output, trace
 from linnet.interfaces.cli.chat import views
 from linnet.interfaces.cli.chat.saved import load, save
 from linnet.interfaces.cli.chat.talk import Talk
@@ -113,8 +113,10 @@ def _context(talk: Talk, argument: str) -> Reply:
 def _trace(talk: Talk, argument: str) -> Reply:
     if talk.last is None:
         raise InputInvalid("there is no turn to show yet", hint="Ask something first.")
-    data = views.trace(talk.last)
-    return Reply(data, views.trace_table(data))
+    from linnet.agent.trace import trace_of
+
+    found = trace_of(talk.last)
+    return Reply({"how": talk.last.how} | found.describe(), trace.draw(found))
 
 
 def _retry(talk: Talk, argument: str) -> Reply:
@@ -159,7 +161,7 @@ COMMANDS = (
     Command("tools", "", "the tools on offer, and what each may do", _tools),
     Command("model", "[NAME]", "which model answers; with a name, another one goes on with the conversation", _model),
     Command("context", "", "how the model's context is shared out, and what has no room in it", _context),
-    Command("trace", "", "the steps of the last turn, with time and tokens", _trace),
+    Command("trace", "", "what was done in the last turn, as a tree with times and tokens", _trace),
     Command("retry", "", "ask the last request again; its answer takes the place of the first", _retry),
     Command("save", "FILE", "write the conversation to a file", _save),
     Command("load", "FILE", "go on with a conversation that was saved", _load),

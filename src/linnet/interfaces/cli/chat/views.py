@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from linnet.agent.agent import Agent
     from linnet.agent.context.fit import Fitted
-    from linnet.agent.result import Result
-    from linnet.messages import Step
 
 KEYS = "Alt-Enter, or a backslash at the end of a line, begins another line. Ctrl-C ends an answer, Ctrl-D the chat."
 
@@ -92,40 +90,3 @@ def context_bars(data: Mapping[str, Any]) -> list[RenderableType]:
 
 def sections_of(data: Mapping[str, Any]) -> list[Section]:
     return [Section(name, tokens, STYLES[name]) for name, tokens in data["sections"].items()]
-
-
-# --- trace ---------------------------------------------------------------------------------------
-
-
-def trace(result: Result) -> dict[str, Any]:
-    steps = [
-        {"kind": step.kind, "detail": step.detail, "seconds": round(step.seconds, 4), **_tokens(step)}
-        for step in result.steps
-    ]
-    usage = result.usage
-    whole = {"prompt_tokens": usage.prompt_tokens, "generated_tokens": usage.generated_tokens}
-    return {"how": result.how, "steps": steps, "seconds": round(result.seconds, 4), **whole}
-
-
-def _tokens(step: Step) -> dict[str, int | None]:
-    """None where the step says nothing of tokens: most are code alone."""
-    usage = step.data.get("usage", {})
-    return {name: usage.get(name) for name in ("prompt_tokens", "generated_tokens")}
-
-
-def trace_table(data: Mapping[str, Any]) -> list[RenderableType]:
-    from rich.table import Table
-
-    table: Table = output.table("step", "seconds", "read", "said", "what")
-    for name in ("seconds", "read", "said"):
-        column = next(column for column in table.columns if column.header == name)
-        column.justify, column.no_wrap = "right", True
-    for step in data["steps"]:
-        table.add_row(output.cell(step["kind"]), *_numbers(step), output.cell(step["detail"]))
-    table.add_row(output.cell("in all"), *_numbers(data), output.cell(data["how"]))
-    return [table]
-
-
-def _numbers(row: Mapping[str, Any]) -> list[str]:
-    tokens = [row["prompt_tokens"], row["generated_tokens"]]
-    return [f"{row['seconds']:.2f}", *("" if count is None else f"{count:,}" for count in tokens)]
