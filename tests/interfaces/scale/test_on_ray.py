@@ -1,4 +1,4 @@
-"""`linnet serve --ray` itself, over the real model: a replica is killed, what is served is changed while it is asked."""
+"""`linnet serve --ray` over the real model: a replica is killed, what is served is changed while it is asked."""
 
 from __future__ import annotations
 
