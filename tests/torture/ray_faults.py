@@ -283,11 +283,12 @@ FAULTS = {"replica": kill_replica, "node": kill_node, "stopped": stop_replica, "
 
 
 def faults(kind: str, tries: int, seed: int, nodes: int, seconds: float) -> int:
-    rng, began, done = random.Random(seed), time.monotonic(), 0
+    rng, began, done = random.Random(seed), 0.0, 0
     gaps: list[float] = []
     lost: list[str] = []
     answers = resumed = 0
     with Served(nodes, pace=0.03) as served:
+        began = time.monotonic()
         undisturbed = Chats(served.url, 2 * nodes, "calm").join()
         print(f"undisturbed: longest gap {max(told.gap for told in undisturbed):.2f} s", flush=True)
         for number in range(tries):
