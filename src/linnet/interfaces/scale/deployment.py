@@ -76,8 +76,9 @@ def deploy(plan: Plan) -> None:
         adapters.setdefault(model, []).extend([adapter] if adapter else [])
     models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
     try:
-        serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
-    except RuntimeError as error:
+        front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
+        front.renew.remote().result(timeout_s=LIMITS.start_seconds)
+    except (RuntimeError, TimeoutError) as error:
         hint = "See Ray's logs, in /tmp/ray/session_latest/logs/serve."
         raise EngineError(f"Ray could not deploy it: {str(error)[:500]}", hint=hint) from error
 
