@@ -8,6 +8,8 @@ INSTALLED := $(VENV)/.installed
 # Two jobs at most for the build of llama.cpp: more than that runs small machines out of memory.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Containers like to keep no bytecode: each of the thousand processes of a test run would compile Linnet anew.
+export PYTHONDONTWRITEBYTECODE =
 
 # One intrinsic is put right while llama.cpp is compiled; native/tiles.h says which.
 TILES := -include $(CURDIR)/native/tiles.h
@@ -36,8 +38,10 @@ run: install
 	@echo; echo '3. Over files: it reads below one folder and nowhere else.'
 	$(BIN)/linnet run --verbose --root examples/files "Which of my files mentions pigeons?"
 
+# In two processes, for most tests wait for a child or compute on one core. A file stays whole, so that what its tests
+# share is made once; tests that measure the machine have it alone (the mark `alone`). JOBS=0: one after the other.
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
 
 # What Ray adds: the contract tests of the server against `linnet serve --ray`, and what stands around them.
 test-ray: install

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if os.environ.get(STRICT):
         for test, reason in unlisted(_skips).items():
             terminalreporter.write_line(f"SKIP NOT LISTED in tests/skips.toml: {test}: {reason}", red=True)
+
+
+_DOOR, _ROOM = Path(__file__), Path(__file__).parent
+"""What is locked, so that there is nothing to make and to remove. Who waits for an empty room holds its door: others
+would slip in one after the other before it ever was empty."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Where tests run in several processes: those marked `alone` run beside none. Around the whole of a test, so that
+    its deadline does not count what it waits here."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    how = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    with _locked(_DOOR, fcntl.LOCK_EX) as leave, _locked(_ROOM, how):
+        leave()
+        return (yield)
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[Callable[[], None]]:
+    """Unlocked in so many words: a child that a test has forked may hold the descriptor for longer."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def children() -> dict[int, str]:

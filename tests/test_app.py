@@ -9,7 +9,15 @@ import pytest
 
 from linnet.agent.agent import Agent
 from linnet.agent.escalate import Escalation
-from linnet.app import check_engine, open_agent, open_pool, open_remote
+from linnet.app import (
+    check_engine,
+    look_at_servers,
+    open_agent,
+    open_pool,
+    open_remote,
+    open_served,
+    open_servers,
+)
 from linnet.errors import (
     DeadlineExceeded,
     EscalationDenied,
@@ -20,7 +28,9 @@ from linnet.errors import (
 )
 from linnet.messages import Message
 from linnet.requests import Generate
+from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.local import LocalModel
+from linnet.runtime.remote import RemoteModel
 from linnet.settings import Settings
 from linnet.tools import tool
 
@@ -144,3 +154,31 @@ def test_an_agent_falls_back_on_it_only_if_allowed() -> None:
     with open_agent(Settings(**REMOTE, allow_remote=True)) as agent:
         assert type(agent.model).__name__ == "Cascade"
         assert agent.model.capabilities.name == "smollm2-135m"
+
+
+def test_several_servers_are_a_fleet_and_one_is_itself() -> None:
+    several = {**REMOTE, "remote_url": "http://127.0.0.1:9/v1, http://127.0.0.1:10/v1", "remote_hedge_seconds": 2.0}
+    fleet = open_servers(Settings(**several))
+    assert isinstance(fleet, FleetModel)
+    assert [one["server"] for one in fleet.servers()] == ["127.0.0.1:9", "127.0.0.1:10"]
+    assert isinstance(open_servers(Settings(**REMOTE)), RemoteModel)
+    for wrong in ("http://127.0.0.1:9/v1,http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1,", ","):
+        with pytest.raises(SettingsInvalid):
+            open_servers(Settings(**{**REMOTE, "remote_url": wrong}))
+
+
+def test_an_agent_over_servers_starts_no_worker() -> None:
+    with open_agent(Settings(model="remote", **REMOTE)) as agent:
+        assert agent.model.capabilities.name == "big@127.0.0.1:9"
+        assert agent.run("2 + 2").answer == "2 + 2 = 4"
+    with pytest.raises(SettingsInvalid, match="no remote server"):
+        open_agent(Settings(model="remote"))
+
+
+def test_what_is_served_tells_of_the_servers() -> None:
+    several = {**REMOTE, "remote_url": "http://127.0.0.1:9/v1,http://127.0.0.1:10/v1"}
+    with open_served(Settings(model="remote", **several)) as served:
+        assert list(served.models) == ["default", "big@127.0.0.1:9+1"]
+        assert [one["state"] for one in served.servers()] == ["closed", "closed"]
+    looked = look_at_servers(Settings(**REMOTE))
+    assert [one["well"] for one in looked] == [False]

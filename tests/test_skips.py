@@ -20,22 +20,34 @@ def test_each_listed_skip_says_why(row: dict[str, str]) -> None:
     assert len(row["why"].split()) > 3
 
 
+OLD, ABSENT = "the kernel is too old for the sandbox", "GSM8K is not beside the project"
+TEST, FILE = "def test_one(): ", ""
+
+
 @pytest.mark.parametrize(
-    ("reason", "strict", "code"),
+    ("reason", "of", "strict", "processes", "code"),
     [
-        ("the kernel is too old for the sandbox", True, 1),
-        ("the kernel is too old for the sandbox", False, 0),
-        ("GSM8K is not beside the project", True, 0),
+        (OLD, TEST, True, 1, 1),
+        (OLD, FILE, True, 1, 1),
+        (OLD, TEST, True, 2, 1),
+        (OLD, FILE, True, 2, 1),
+        (OLD, TEST, False, 1, 0),
+        (ABSENT, TEST, True, 1, 0),
+        (ABSENT, FILE, True, 2, 0),
     ],
 )
-def test_a_run_with_an_unlisted_skip_fails(tmp_path: Path, reason: str, strict: bool, code: int) -> None:
+def test_a_run_with_an_unlisted_skip_fails(
+    tmp_path: Path, reason: str, of: str, strict: bool, processes: int, code: int
+) -> None:
     for name in ("conftest.py", "skips.toml"):
         (tmp_path / name).write_text((TESTS / name).read_text())
-    (tmp_path / "test_one.py").write_text(f"import pytest\n\ndef test_one():\n    pytest.skip({reason!r})\n")
+    body = f"import pytest\n\n{of}pytest.skip({reason!r}, allow_module_level=True)\n"
+    (tmp_path / "test_one.py").write_text(body)
+    (tmp_path / "test_two.py").write_text("def test_two():\n    pass\n")
     environment = {name: value for name, value in os.environ.items() if name != "STRICT_SKIPS"}
-    if strict:
-        environment["STRICT_SKIPS"] = "1"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | ({"STRICT_SKIPS": "1"} if strict else {})
+    several = ["-p", "xdist", "-n", str(processes)] if processes > 1 else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *several, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout
     assert ("SKIP NOT LISTED" in done.stdout) == (code == 1)

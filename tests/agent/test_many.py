@@ -162,12 +162,16 @@ def test_a_watcher_that_fails_stops_all_before_another_tool_runs() -> None:
 
 
 def test_a_watcher_that_fails_at_a_result_is_heard() -> None:
+    taken = threading.Event()
+
     def full(number: int, event: TurnEvent) -> None:
         if number == 1 and isinstance(event, Result):
+            assert taken.wait(60)
             raise StorageFull("no room")
 
     results = agent().run_many([f"say {i}" for i in range(20)], at_once=2, watch=full)
     assert next(results).answer == "0"
+    taken.set()
     with pytest.raises(StorageFull):
         list(results)
 

@@ -296,6 +296,7 @@ def test_this_machine() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc/stat is Linux's")
+@pytest.mark.alone
 def test_contention_sees_spinning_processes() -> None:
     code = "print('spinning', flush=True)\nwhile True: pass"
     count = len(os.sched_getaffinity(0))

@@ -128,10 +128,11 @@ def test_what_does_not_leave_is_killed() -> None:
 
 
 def test_what_leaves_without_a_processor_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    monkeypatch.setattr(silence, "threads", lambda pid, **_: {pid: silence.Strand(1.0, 0.0, runnable=True)})
     one = child.start("timeit")
-    threading.Timer(2.5, one.process.terminate).start()
-    assert one.reap() == (-signal.SIGTERM, "")
+    one.process.send_signal(signal.SIGSTOP)
+    threading.Timer(2.5, one.process.kill).start()
+    assert one.reap() == (-signal.SIGKILL, ""), "it was not we who ended it"
 
 
 def test_posting_never_waits_and_keeps_the_order(started: Any) -> None:

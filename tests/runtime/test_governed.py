@@ -263,6 +263,7 @@ def working(pid: int, before: dict[str, int]) -> dict[str, int]:
     return used
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core is never shared out")
 def test_beside_busy_neighbours_the_real_worker_computes_with_one_thread(model_path: Path) -> None:
     """The other threads are there still, and do nothing."""

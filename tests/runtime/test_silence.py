@@ -30,6 +30,12 @@ SLEEPS = Strand(5.0, 1.0)
         ({1: SLEEPS, 2: SLEEPS}, {1: SLEEPS, 2: Strand(5.1, 1.6)}, 0.4),  # one sleeps until the other is done
         ({1: SLEEPS, 2: SLEEPS}, {1: SLEEPS}, 1.0),  # one has ended
         ({1: SLEEPS}, {1: SLEEPS, 2: Strand(0.5, 0.5, True)}, 0.5),  # one is new
+        ({1: SLEEPS, 2: SLEEPS}, {1: SLEEPS, 2: Strand(5.1, 1.9, ours=True)}, 0.1),  # it sleeps, and we have to wait
+        (
+            {1: SLEEPS},
+            {1: Strand(6.0, 1.0), 2: Strand(0.0, 9.0, ours=True)},
+            0.125,
+        ),  # it spins; what we ran is not its
     ],
 )
 def test_what_a_process_could_have_used_of_a_second(

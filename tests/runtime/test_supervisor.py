@@ -282,7 +282,7 @@ def test_but_not_for_ever_and_no_request_is_charged(
     """As if each of its threads waited for a processor all the time."""
     limits(progress_seconds=1.0, starved_seconds=3.0)
     engine = scripted(say("a"), Hang(60.0), say("b"), generations=(1,))
-    monkeypatch.setattr(silence, "threads", lambda pid: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    monkeypatch.setattr(silence, "threads", lambda pid, **_: {pid: silence.Strand(1.0, 0.0, runnable=True)})
     before = time.monotonic()
     got = outcome(engine.stream(ask()))
     assert got.done and got.done.text == "ab" and got.done.degraded == ("resumed",), got.error

@@ -78,7 +78,9 @@ def _permit(tool: Tool, call: ToolCall, permit: Permit, approve: Approve | None,
     missing = permit.missing(wanted)
     if not missing or (approve is not None and tool.function is not None and approve(wanted, call)):
         return
-    hint = f"Nothing was run: it has no function either. {tool.how_to_bind}" if tool.function is None else None
+    hint = f"If it may: --allow {','.join(missing)}; in a program or the settings, `allow`."
+    if tool.function is None:
+        hint = f"Nothing was run: it has no function either. {tool.how_to_bind}"
     message = f"{tool.name} needs the permission {', '.join(missing)}{f', because {because}' if because else ''}"
     raise ToolDenied(message, hint=hint, tool=tool.name, missing=missing)
 

@@ -1,7 +1,8 @@
 """How long a child has been without progress, counted in time that it could have used.
 
 On a machine that is short of processors honest work looks like a hang. So what the child's threads waited for a
-processor does not count; a child that sleeps, spins or was stopped had all the time there was. Hides how the kernel
+processor does not count, nor what those of this process waited: a child may sleep because what it is to do has not
+been sent yet. One that sleeps, spins or was stopped while we ran had all the time there was. Hides how the kernel
 tells the one from the other (`/proc/PID/task/*/schedstat`). Where it does not tell, all time counts.
 """
 
@@ -17,7 +18,7 @@ from linnet.hardware import reading
 from linnet.runtime.postmortem import Stopped
 
 Threads = Mapping[int, "Strand"]
-"""The threads of one process by their ids; empty where nobody tells of them."""
+"""The threads of a child and of this process by their ids; empty where nobody tells of them."""
 
 LOOK_SECONDS = 0.2
 """Least time between two looks at the threads; the limits are tens of times longer."""
@@ -32,24 +33,25 @@ ALL_BUT = 0.95
 @dataclass(frozen=True)
 class Strand:
     """One thread: seconds for which it ran, and for which it was ready to and had to wait; `runnable` if it would run
-    just now, or does."""
+    just now, or does; `ours` if it is of this process."""
 
     ran: float = 0.0
     waited: float = 0.0
     runnable: bool = False
+    ours: bool = False
 
 
 _UNKNOWN = Strand()
 
 
 def usable(passed: float, before: Threads, now: Threads, processors: int) -> float:
-    """Of `passed` seconds between two looks at the threads of a process, those that it could have used.
+    """Of `passed` seconds between two looks at the threads, those that the child could have used.
 
     All, less the wait of the thread that waited longest: the others may be waiting for it. But no less than its share
-    of the machine, or a process with more threads than processors could starve itself for ever.
+    of the machine, or a child with more threads than processors could starve itself for ever.
     """
     waited = max((_waited(passed, before.get(id, _UNKNOWN), one) for id, one in now.items()), default=0.0)
-    ran = sum(one.ran - before.get(id, _UNKNOWN).ran for id, one in now.items())
+    ran = sum(one.ran - before.get(id, _UNKNOWN).ran for id, one in now.items() if not one.ours)
     return min(passed, max(passed - waited, ran / processors))
 
 
@@ -82,7 +84,7 @@ class Silence:
             self._moved = False
             self.used, self.clock, self._at, self._before = 0.0, 0.0, now, {}
         elif now - self._at >= LOOK_SECONDS:
-            self.seen(now, threads(pid))
+            self.seen(now, {**threads(os.getpid(), ours=True), **threads(pid)})
 
     def seen(self, now: float, strands: Threads) -> None:
         """These are the threads at that time of the clock."""
@@ -98,18 +100,18 @@ class Silence:
         return "starved" if self.clock > by_the_clock * ALL_BUT else ""
 
 
-def threads(pid: int, proc: Path = Path("/proc")) -> dict[int, Strand]:
+def threads(pid: int, proc: Path = Path("/proc"), *, ours: bool = False) -> dict[int, Strand]:
     """The threads of a process just now; empty where the kernel does not tell."""
     try:
         folders = list((proc / str(pid) / "task").iterdir())
     except OSError:
         return {}
-    found = {int(folder.name): _strand(folder) for folder in folders}
+    found = {int(folder.name): _strand(folder, ours) for folder in folders}
     known = {id: strand for id, strand in found.items() if strand is not None}
     return known if any(strand.ran for strand in known.values()) else {}  # a kernel that does not count says 0
 
 
-def _strand(folder: Path) -> Strand | None:
+def _strand(folder: Path, ours: bool) -> Strand | None:
     spent = reading.numbers(reading.text(folder / "schedstat"))
     state = (reading.text(folder / "stat") or "").rpartition(")")[2].split()[:1]
-    return Strand(spent[0] / 1e9, spent[1] / 1e9, state == ["R"]) if len(spent) > 1 and state else None
+    return Strand(spent[0] / 1e9, spent[1] / 1e9, state == ["R"], ours) if len(spent) > 1 and state else None

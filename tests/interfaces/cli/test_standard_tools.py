@@ -49,7 +49,7 @@ def test_a_call_is_shown_and_not_run(tmp_path: Path) -> None:
     assert "shell needs the permission programs.run" in done.stdout
     lines = done.stderr.splitlines()
     assert lines[0] == f'not run: shell(command="touch {made}")'
-    assert lines[1].startswith("hint: Allow the permission by name")
+    assert lines[1] == "hint: If it may: --allow programs.run; in a program or the settings, `allow`."
     told = json.loads(invoke("run", "--standard", "shell", "shell: id", "--json").stdout)
     assert [(call["name"], call["arguments"]) for call in told["calls"]] == [("shell", {"command": "id"})]
     assert told["calls"][0]["error"]["code"] == "tool_denied"

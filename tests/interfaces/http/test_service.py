@@ -143,3 +143,16 @@ def test_a_model_that_tells_of_its_worker_is_believed_and_not_what_was_heard() -
         list(service.owned("default", "").stream(Count(())))
     assert service.health().state == "asleep"
     assert isinstance(asyncio.run(service.ailment()), DeadlineExceeded)
+
+
+def test_metrics_tell_of_the_servers_of_a_fleet() -> None:
+    told = {"answered": 3, "overtaken": 1, "last_error": "", "retry_after": 0.0}
+    servers = (
+        {"server": "a:1", "state": "closed", "outstanding": 2, "failures": {}, **told},
+        {"server": "b:1", "state": "open", "outstanding": 0, "failures": {"remote_cut": 4}, **told},
+    )
+    text = Service({"default": Telling(())}, servers=lambda: servers).metrics.text().decode()
+    assert 'linnet_server_up{server="a:1"} 1.0' in text and 'linnet_server_up{server="b:1"} 0.0' in text
+    assert 'linnet_server_outstanding{server="a:1"} 2.0' in text
+    assert 'linnet_server_failed_total{code="remote_cut",server="b:1"} 4.0' in text
+    assert "linnet_server" not in Service({"default": Telling(())}).metrics.text().decode()

@@ -27,9 +27,10 @@ from linnet.interfaces.cli import (
 )
 from linnet.interfaces.cli.chat import app as chat
 from linnet.interfaces.cli.eval.app import app as eval_app
+from linnet.interfaces.cli.helping import App
 from linnet.interfaces.cli.models.app import app as models_app
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -11,13 +11,14 @@ import typer
 
 from linnet.errors import InputInvalid
 from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli.helping import App
 
 if TYPE_CHECKING:
     from linnet.agent.memory import Fact, Memory
 
 EXAMPLE = 'Example: linnet memory add "My sister is called Ingrid."'
 
-app = typer.Typer(no_args_is_help=True, help="What Linnet remembers: facts, and a journal.", epilog=EXAMPLE)
+app = App(no_args_is_help=True, help="What Linnet remembers: facts, and a journal.", epilog=EXAMPLE)
 
 File = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="The memory; by default the one in the user's folder.")

@@ -11,6 +11,7 @@ import typer
 
 from linnet.interfaces.cli import options, output
 from linnet.interfaces.cli.eval import common
+from linnet.interfaces.cli.helping import App
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: linnet prompt run examples/prompt_lab.yaml --html report.html"
 
-app = typer.Typer(no_args_is_help=True, help="The prompt lab: which prompt, notation, model or setting does better.")
+app = App(no_args_is_help=True, help="The prompt lab: which prompt, notation, model or setting does better.")
 
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report here: one page, complete in itself.")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from linnet.interfaces.cli import options, output
+from linnet.interfaces.cli.helping import App
 
 TRAIN = "Example: linnet router train examples/cafe.jsonl --out cafe.npz"
 TRY = 'Example: linnet router try "when do you open" --classifier cafe.npz'
@@ -15,7 +16,7 @@ TRY = 'Example: linnet router try "when do you open" --classifier cafe.npz'
 _SHOWN = 10
 """Texts with several intents that are told one by one; --json has all."""
 
-app = typer.Typer(no_args_is_help=True, help="Learn what requests are about from examples.", epilog=TRAIN)
+app = App(no_args_is_help=True, help="Learn what requests are about from examples.", epilog=TRAIN)
 
 
 @app.command(epilog=TRAIN)

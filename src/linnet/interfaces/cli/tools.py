@@ -13,6 +13,7 @@ import typer
 from linnet.errors import FAILED
 from linnet.interfaces.cli import options, output
 from linnet.interfaces.cli.eval import common
+from linnet.interfaces.cli.helping import App
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +34,7 @@ Standard = Annotated[
     bool, typer.Option("--standard", help="Also the standard tools: files, web search, database, shell.")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Which tools there are, and are they understood.", epilog=EXAMPLE)
+app = App(no_args_is_help=True, help="Which tools there are, and are they understood.", epilog=EXAMPLE)
 
 
 @app.command("list", epilog="Example: linnet tools list --tools examples/tools.py")

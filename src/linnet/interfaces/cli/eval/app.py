@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import typer
-
 from linnet.interfaces.cli import options
 from linnet.interfaces.cli.eval import bfcl, examples, gsm8k, infill, router, spans, tools
+from linnet.interfaces.cli.helping import App
 
-app = typer.Typer(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
+app = App(no_args_is_help=True, help="Measure how often the agent is right.", epilog=examples.EXAMPLE)
 
 app.command(epilog=examples.EXAMPLE)(options.sandboxed(examples.examples))
 app.command(epilog=bfcl.EXAMPLE)(options.sandboxed(bfcl.bfcl))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import typer
-
 from linnet.interfaces.cli import options
+from linnet.interfaces.cli.helping import App
 from linnet.interfaces.cli.models import check, encode, listing, probe, pull, rm, show
 
-app = typer.Typer(no_args_is_help=True, help="The models on this machine.", epilog=listing.EXAMPLE)
+app = App(no_args_is_help=True, help="The models on this machine.", epilog=listing.EXAMPLE)
 
 app.command("list", epilog=listing.EXAMPLE)(listing.list_models)
 app.command("pull", epilog=pull.EXAMPLE)(pull.pull_model)
