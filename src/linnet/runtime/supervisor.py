@@ -1,8 +1,7 @@
 """One worker, kept alive: started, watched for progress, and replaced in mid-answer when it dies.
 
-Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent
-again: the next one is fed prompt and emitted tokens, and the same stream goes on. Requests that may have
-killed a worker go to the next one alone, so that a poisonous one fails by itself.
+Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent again: the next
+one is fed prompt and tokens, and the same stream goes on. Who may have killed a worker goes to the next one alone.
 """
 
 from __future__ import annotations
@@ -92,11 +91,8 @@ class Supervisor:
 
     def stream(self, request: Request, adapter: str = "", begun: Begun | None = None) -> Stream:
         """Submit a request and return its events. Closing the stream early cancels it. An answer that was `begun` by
-        another supervisor's worker goes on behind what was sent of it.
-
-        Raises QueueFull where `LIMITS.queue` requests have not ended, and PoisonRefused for an input that has ended
-        workers lately.
-        """
+        another supervisor's worker goes on behind what was sent of it. Raises QueueFull where `LIMITS.queue` requests
+        have not ended, and PoisonRefused for an input that has ended workers lately."""
         return Stream(self.drop, self._accept(request, adapter, begun), time.monotonic() + request.deadline)
 
     def warm(self) -> None:
