@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from linnet.limits import LIMITS
 from linnet.protocol import Load, Ready, Stop
 from linnet.runtime import child, silence
 from linnet.runtime.postmortem import LINGERED
@@ -123,7 +124,7 @@ def test_what_does_not_leave_is_killed() -> None:
     started = time.monotonic()
     one.process.send_signal(signal.SIGSTOP)
     code, words = one.reap()
-    assert code == -signal.SIGKILL and 0.9 < time.monotonic() - started < 60
+    assert code == -signal.SIGKILL and 0.9 * LIMITS.leaving_seconds < time.monotonic() - started < 60
     assert words.endswith(LINGERED), "and nobody else is suspected"
 
 
