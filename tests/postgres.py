@@ -74,6 +74,18 @@ def cluster() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def processes(address: str) -> list[int]:
+    """Those of the cluster of that address, the server itself first."""
+    port = address.rpartition(":")[2].partition("/")[0].encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"/postgres") and port in words:
+                children = (folder / "task" / folder.name / "children").read_text()
+                return [int(folder.name), *map(int, children.split())]
+    raise Missing("it has ended")
+
+
 def _somebody() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:

@@ -5,6 +5,7 @@ Two machines are two SharedRuns: they have nothing in common but the server's ad
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import signal
@@ -31,12 +32,18 @@ from linnet.tools import Rule, tool
 CALL = ToolCall("note", {"what": "a"}, "call-1", "rule")
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+@functools.cache
+def _postgres() -> Any:
     spec = importlib.util.spec_from_file_location("postgres", Path(__file__).parents[1] / "postgres.py")
     assert spec and spec.loader
-    postgres = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(postgres)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    postgres = _postgres()
     try:
         with postgres.cluster() as found:
             yield found
@@ -170,24 +177,12 @@ def test_the_oldest_beyond_runs_kept_are_gone(machine, shorter) -> None:
     assert runs.run("old-0", "x")._number > numbers[2], "it was begun anew"
 
 
-def postmaster(address: str) -> int:
-    """The server's own process, which is a child of this one."""
-    port = address.rpartition(":")[2].partition("/")[0]
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and (folder / "cmdline").read_bytes().split(b"\0")[:1] != [b""]:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if words[0].endswith(b"/postgres") and port.encode() in words:
-                return int(folder.name)
-    raise AssertionError("no server")
-
-
 @pytest.fixture
 def gone(address: str) -> Callable[[float], None]:
     """The server and all its sessions are stopped for so many seconds, and go on."""
 
     def stop(seconds: float) -> None:
-        own = postmaster(address)
-        all_of_it = [own, *map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split())]
+        all_of_it = _postgres().processes(address)
         for pid in all_of_it:
             os.kill(pid, signal.SIGSTOP)
         try:

@@ -283,11 +283,12 @@ FAULTS = {"replica": kill_replica, "node": kill_node, "stopped": stop_replica, "
 
 
 def faults(kind: str, tries: int, seed: int, nodes: int, seconds: float) -> int:
-    rng, began, done = random.Random(seed), time.monotonic(), 0
+    rng, began, done = random.Random(seed), 0.0, 0
     gaps: list[float] = []
     lost: list[str] = []
     answers = resumed = 0
     with Served(nodes, pace=0.03) as served:
+        began = time.monotonic()
         undisturbed = Chats(served.url, 2 * nodes, "calm").join()
         print(f"undisturbed: longest gap {max(told.gap for told in undisturbed):.2f} s", flush=True)
         for number in range(tries):
@@ -338,7 +339,7 @@ def store(tries: int, seed: int, away: float) -> int:
     with postgres.cluster() as address, contextlib.ExitStack() as held:
         machines = [held.enter_context(contextlib.closing(SharedRuns(address))) for _ in range(2)]
         for number in range(tries):
-            pids = _postgres(address)
+            pids = postgres.processes(address)
             stop = threading.Timer(rng.uniform(0.0, 0.6), _stopped, (pids, away))
             stop.start()
             text, began = f"note a{number}, then note b{number}, then note c{number}", time.monotonic()
@@ -358,14 +359,6 @@ def store(tries: int, seed: int, away: float) -> int:
         "median": round(statistics.median(times), 2), "worst": round(max(times), 2),
     }))  # fmt: skip
     return bool(wrong)
-
-
-def _postgres(address: str) -> list[int]:
-    """The server's processes, its sessions last."""
-    port = address.rpartition(":")[2].partition("/")[0].encode()
-    words = {int(one.name): (one / "cmdline").read_bytes().split(b"\0") for one in Path("/proc").glob("[0-9]*")}
-    own = next(pid for pid, line in words.items() if line[0].endswith(b"/postgres") and port in line)
-    return [own, *map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split())]
 
 
 def _stopped(pids: list[int], seconds: float) -> None:

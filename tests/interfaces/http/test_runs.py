@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -331,3 +332,36 @@ def test_events_are_json(server: str) -> None:
     reached(server, run, "completed")
     text = CLIENT.get(f"{server}/v1/agent/runs/{run['id']}/events").text
     assert all(json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: "))
+
+
+# --- runs that are kept ---------------------------------------------------------------------------
+
+
+def test_a_run_with_a_key_of_its_clients_is_kept(serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linnet.agent.runs.runs_file", lambda: tmp_path / "runs.db")
+    made: list[str] = []
+
+    @tool(rules=[Rule(prefix="mark", to="what")])
+    def mark(what: str) -> str:
+        """Mark something."""
+        made.append(what)
+        return f"{what} marked"
+
+    door = Door(keys=Keys(["key-of-anna", "key-of-bert"]))
+    url = serving(tools=[mark], door=door).url
+    anna, bert = {"authorization": "Bearer key-of-anna"}, {"authorization": "Bearer key-of-bert"}
+
+    def ended(text: str, key: str, headers: dict[str, str]) -> dict[str, Any]:
+        body = {"text": text, "key": key, "stream": True}
+        told = CLIENT.post(f"{url}/v1/agent/runs", json=body, headers=headers).text
+        last: dict[str, Any] = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: {")][-1]
+        return last
+
+    first, again = ended("mark a", "k1", anna), ended("mark a", "k1", anna)
+    assert made == ["a"] and first["result"]["answer"] == again["result"]["answer"]
+    assert any("had ended before" in note for note in again["result"]["degraded"])
+    assert ended("mark b", "k1", anna)["error"]["code"] == "input_invalid" and made == ["a"]
+    ended("mark b", "k1", bert)
+    assert made == ["a", "b"], "another client's key is another key"
+    refused = CLIENT.post(f"{url}/v1/agent/runs", json={"text": "mark c", "key": "a b"}, headers=anna)
+    assert refused.status_code == 400 and made == ["a", "b"]

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.interfaces.scale.routing import SPREAD, bound, placed, ranked
+from linnet.interfaces.scale.routing import SPREAD, Promised, bound, placed, ranked
 
 NAMES = [f"replica{i}" for i in range(8)]
 KEYS = [f"key{i}" for i in range(2_000)]
@@ -69,3 +69,22 @@ def test_those_that_failed_it_come_last() -> None:
     first = ranked("k", NAMES)[0]
     assert placed("k", dict.fromkeys(NAMES, 0), avoid=[first])[-1] == first
     assert placed("k", {"only": 3}, avoid=["only"]) == ["only"]
+
+
+def test_a_burst_is_placed_as_if_it_ran_already() -> None:
+    promised, idle = Promised(now=lambda: 0.0), dict.fromkeys(NAMES[:3], 0)
+    firsts = Counter(promised.place(f"request {i}", "the same", idle)[0] for i in range(9))
+    assert sorted(firsts.values()) == [1, 4, 4]
+
+
+def test_what_has_arrived_is_counted_once_and_what_never_does_is_forgotten() -> None:
+    now = 0.0
+    promised, idle = Promised(seconds=2.0, now=lambda: now), dict.fromkeys(NAMES[:2], 0)
+    first = promised.place("a", "k", idle)[0]
+    assert promised.place("a", "k", idle)[0] == first, "one that is placed again does not stand in its own way"
+    promised.kept("a")
+    assert promised.place("b", "k", idle)[0] == first
+    assert promised.place("c", "k", idle)[0] == first, "of two, a bound of two"
+    assert promised.place("d", "k", idle)[0] != first
+    now = 3.0
+    assert promised.place("e", "k", idle)[0] == first

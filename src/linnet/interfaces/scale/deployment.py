@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from linnet.errors import EngineError
 from linnet.interfaces.http.service import DEFAULT
 from linnet.interfaces.scale.ingress import Front, Ingress
 from linnet.interfaces.scale.replica import Replica, Resuming
@@ -66,7 +67,7 @@ def start(host: str, port: int) -> None:
 
 
 def deploy(plan: Plan) -> None:
-    """Returns once all of it runs."""
+    """Returns once all of it runs. Raises EngineError where it does not come up: what ran before goes on, then."""
     from ray import serve
 
     names = offered(plan.front.settings)
@@ -74,7 +75,12 @@ def deploy(plan: Plan) -> None:
     for model, adapter in names.values():
         adapters.setdefault(model, []).extend([adapter] if adapter else [])
     models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
-    serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
+    try:
+        front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
+        front.renew.remote().result(timeout_s=LIMITS.start_seconds)
+    except (RuntimeError, TimeoutError) as error:
+        hint = "See Ray's logs, in /tmp/ray/session_latest/logs/serve."
+        raise EngineError(f"Ray could not deploy it: {str(error)[:500]}", hint=hint) from error
 
 
 def stop() -> None:

@@ -69,6 +69,7 @@ class Ingress:
 
     async def reconfigure(self, offered: Mapping[str, tuple[str, str]]) -> None:
         """The models on offer from now on: each name that a client may say, with the model and adapter it means."""
+        self._offered = dict(offered)
         models = {name: self._model(*meant) for name, meant in offered.items()}
         for replicas in self._replicas.values():
             replicas.forget()
@@ -76,6 +77,10 @@ class Ingress:
             await asyncio.to_thread(replicas.facts)
         default = models[DEFAULT]
         self._service.offer({DEFAULT: default, default.capabilities.name: default} | models)
+
+    async def renew(self) -> None:
+        """Look at the models anew. An ingress that begins while they are replaced may have asked one of the old."""
+        await self.reconfigure(self._offered)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """The name by which Ray Serve asks for the app once the ingress has begun."""

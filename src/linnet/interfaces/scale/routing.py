@@ -8,7 +8,8 @@ what runs (bounded load), so one prefix that everybody asks with is computed by 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 
 AVOIDED = "avoided"
@@ -38,6 +39,33 @@ def placed(key: str, loads: Mapping[str, int], avoid: Collection[str] = ()) -> l
     free = [replica for replica in order if loads[replica] < most]
     full = sorted((replica for replica in order if loads[replica] >= most), key=loads.__getitem__)
     return sorted([*free, *full], key=lambda replica: replica in avoid)
+
+
+class Promised:
+    """Requests that were placed and are on their way: what runs does not count them yet, and a burst is placed at
+    once."""
+
+    def __init__(self, seconds: float = 2.0, now: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._now = seconds, now
+        self._made: dict[str, tuple[str, float]] = {}
+
+    def place(self, request: str, key: str, running: Mapping[str, int], avoid: Collection[str] = ()) -> list[str]:
+        """As `placed`; the first of it is promised to this request, for a while. A request has one promise."""
+        self.kept(request)
+        late = self._now() - self._seconds
+        self._made = {one: made for one, made in self._made.items() if made[1] > late}
+        loads = dict(running)
+        for replica, _ in self._made.values():
+            if replica in loads:
+                loads[replica] += 1
+        order = placed(key, loads, avoid)
+        if order:
+            self._made[request] = (order[0], self._now())
+        return order
+
+    def kept(self, request: str) -> None:
+        """It has arrived."""
+        self._made.pop(request, None)
 
 
 def _weight(key: str, replica: str) -> bytes:

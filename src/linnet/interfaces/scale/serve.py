@@ -22,6 +22,7 @@ from linnet.errors import InputInvalid, LinnetError
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import bound
 from linnet.interfaces.scale.cluster import cluster
+from linnet.interfaces.scale.deployment import offered
 from linnet.interfaces.scale.ingress import Front
 from linnet.interfaces.scale.replica import Resuming
 from linnet.limits import LIMITS
@@ -52,6 +53,8 @@ def serve(
     of it answers. Raises a LinnetError for what cannot be used."""
     bounds = read_bounds(wanted.replicas or "1")
     now = settings()
+    if wanted.address is None:
+        _check(wanted, now)
     with bound(wanted.door, wanted.port) as listening:  # what is wrong with the address is told before Ray starts
         host, port = listening.getsockname()[:2]
     with cluster(wanted.address), _signals() as signals:
@@ -61,9 +64,9 @@ def serve(
         try:
             deployment.deploy(_plan(wanted, now, bounds))
             _reachable(host, port)
-            ready(f"http://{_written(host)}:{port}", list(deployment.offered(now)))
+            ready(f"http://{_written(host)}:{port}", list(offered(now)))
             while signals.get() == signal.SIGHUP:
-                _renew(lambda: deployment.deploy(_plan(wanted, settings(), bounds)), told)
+                _renew(wanted, settings, lambda renewed: deployment.deploy(_plan(wanted, renewed, bounds)), told)
         finally:
             deployment.stop()
 
@@ -77,6 +80,17 @@ def read_bounds(text: str) -> tuple[int, int]:
     return least, most
 
 
+def _check(wanted: Wanted, settings: Settings) -> None:
+    """Open and close each model and adapter here, where its faults can be told; no process is started for that."""
+    for meant in offered(settings).values():
+        model = wanted.opener(settings, meant[0])
+        try:
+            if meant[1]:
+                model.with_adapter(meant[1])
+        finally:
+            model.close()
+
+
 def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:
     from linnet.interfaces.scale.deployment import Bounds, Plan
 
@@ -85,15 +99,17 @@ def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:
     return Plan(front, wanted.opener, Bounds(*bounds), cpus=settings.threads or 1)
 
 
-def _renew(deploy: Callable[[], None], told: Callable[[str], None]) -> None:
+def _renew(
+    wanted: Wanted, settings: Callable[[], Settings], deploy: Callable[[Settings], None], told: Callable[[str], None]
+) -> None:
     """What was served before is served on where the new is wrong."""
     try:
-        deploy()
+        renewed = settings()
+        _check(wanted, renewed)
+        deploy(renewed)
         told("Deployed what the settings say now.")
     except LinnetError as error:
         told(f"Not deployed: {error.message}. {error.hint}")
-    except RuntimeError as error:  # Ray Serve's own, of a deployment that does not come up
-        told(f"Not deployed: {str(error)[:500]}")
 
 
 @contextmanager
