@@ -1,7 +1,7 @@
 """One worker, kept alive: started, watched for progress, and replaced in mid-answer when it dies.
 
-Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent again: the next
-one is fed prompt and tokens, and the same stream goes on. Who may have killed a worker goes to the next one alone.
+Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent again: the
+next one is fed prompt and tokens, and the same stream goes on. Who may have killed a worker goes to it alone.
 """
 
 from __future__ import annotations
