@@ -118,6 +118,8 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REMOTE_URL": "https://models.example/v1",
         "LINNET_REMOTE_MODEL": "big",
         "LINNET_REMOTE_CONTEXT": "32768",
+        "LINNET_REMOTE_AT_ONCE": "4",
+        "LINNET_REMOTE_HEDGE_SECONDS": "2.5",
         "LINNET_ALLOW_REMOTE": "true",
         "LINNET_REMOTE_REQUESTS": "5",
         "LINNET_REMOTE_TOKENS": "9000",
@@ -136,6 +138,7 @@ def test_every_field_from_the_environment() -> None:
     assert (found.remote_url, found.remote_model) == ("https://models.example/v1", "big")
     assert (found.remote_context, found.allow_remote) == (32_768, True)
     assert (found.remote_requests, found.remote_tokens) == (5, 9_000)
+    assert (found.remote_at_once, found.remote_hedge_seconds) == (4, 2.5)
     assert "sk-never-a-setting" not in repr(found)
     assert found.model_fields_set == fields and not found.snapshots
 
@@ -335,7 +338,15 @@ def test_nothing_is_sent_anywhere_unless_set() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"remote_requests": -1}, {"remote_tokens": -1}, {"remote_context": 0}, {"remote_url": ""}, {"remote_key": "k"}],
+    [
+        {"remote_requests": -1},
+        {"remote_tokens": -1},
+        {"remote_context": 0},
+        {"remote_at_once": 0},
+        {"remote_hedge_seconds": 0},
+        {"remote_url": ""},
+        {"remote_key": "k"},
+    ],
 )
 def test_what_a_remote_server_cannot_have(given: dict[str, Any]) -> None:
     """A key is no setting: it has no place in a file."""

@@ -253,25 +253,29 @@ def test_a_worker_that_spins_is_hung(scripted: Any, outcome: Any, limits: Any) -
     assert isinstance(got.error, WorkerHung) and got.error.details["phase"] == "prefill"
 
 
-WORK = "import time\nend = time.process_time() + 0.01\nwhile time.process_time() < end: pass\nsay('ab')"
+WORK = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\nsay('ab')"
 
 
 def test_a_worker_that_gets_no_processor_is_not(scripted: Any, outcome: Any, limits: Any) -> None:
-    """Real starvation: it shares one processor with a program that always comes first, and needs 10 ms of it. (Where
-    the scheduler groups by sessions it gets its half, and this is easy.)"""
+    """Real starvation, for longer than a hang may last: it shares one processor with a program that always comes
+    first. (Where the scheduler groups by sessions it gets its half, and this is easy.)"""
     limits(progress_seconds=1.0)
     hungry = scripted(Deed(WORK))
     outcome(hungry.stream(ask(max_tokens=1)))
-    processor = min(os.sched_getaffinity(0))
+    processors = os.sched_getaffinity(0)
     spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        os.sched_setaffinity(spinner.pid, {processor})
-        os.sched_setaffinity(hungry.pid, {processor})
+        os.sched_setaffinity(spinner.pid, {min(processors)})
+        os.sched_setaffinity(hungry.pid, {min(processors)})
         os.sched_setscheduler(hungry.pid, os.SCHED_IDLE, os.sched_param(0))
-        got = outcome(hungry.stream(ask()))
+        stream = hungry.stream(ask())
+        time.sleep(3.0)
     finally:
         spinner.kill()
         spinner.wait()
+    os.sched_setaffinity(hungry.pid, processors)
+    os.sched_setscheduler(hungry.pid, os.SCHED_OTHER, os.sched_param(0))
+    got = outcome(stream)
     assert got.done and got.done.text == "ab" and got.done.degraded == (), got.error
     assert hungry.health().starts == 1
 

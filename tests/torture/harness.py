@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from linnet.errors import LinnetError
+from linnet.limits import LIMITS
 from linnet.protocol import Load
 from linnet.requests import Done, Fixed, Generate, Hole, Holes, Pattern, Piece, Request, Segment
 from linnet.runtime.supervisor import Supervisor
@@ -41,6 +42,9 @@ from linnet.script import Action, Echo, Script
 ROOT = Path(__file__).parents[2]
 GROWTH_MIB = 32
 """That the caller's memory may grow by over a case."""
+
+PATIENCE = LIMITS.request_seconds + 60.0
+"""Seconds after which a request without an outcome is lost: its own deadline has passed."""
 
 ORPHAN_SECONDS = 2.0
 """That anything may outlive what started it."""
@@ -157,7 +161,7 @@ class Accepted:
         except BaseException as error:  # whatever it is, it is the outcome
             self.outcomes.append(error)
 
-    def join(self, seconds: float = 120.0) -> Accepted:
+    def join(self, seconds: float = PATIENCE) -> Accepted:
         self._thread.join(seconds)
         return self
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 import harness
-from harness import Accepted, Trial, case, expect, kill, wait
+from harness import PATIENCE, Accepted, Trial, case, expect, kill, wait
 
 from linnet.errors import QueueFull
 from linnet.limits import LIMITS
@@ -23,10 +23,6 @@ THINK = 0.25
 """Seconds between two requests of one client in the soak: it is to last, not to heat."""
 
 
-PATIENCE = LIMITS.request_seconds + 60.0
-"""Seconds after which a request without an outcome is lost: its own deadline has passed."""
-
-
 @case("held", "Load", small=24, scripted=64, real=64, worst="from submission to the end")
 def sixty_four_streams_are_held(trial: Trial) -> None:
     """Four are decoded at a time, the others wait their turn: no error."""
@@ -35,7 +31,7 @@ def sixty_four_streams_are_held(trial: Trial) -> None:
     streams = [trial.ask(engine, 8) for _ in range(trial.tries)]
     for one in streams:
         with trial.attempt():
-            expect(one.join(300.0).done, f"it ended as {one.error!r}")
+            expect(one.join().done, f"it ended as {one.error!r}")
             trial.seconds.append(one.moments[-1] - started)
 
 
@@ -57,7 +53,7 @@ def a_burst_past_the_queue_refuses_exactly_the_overflow(trial: Trial) -> None:
                 trial.seconds.append(time.monotonic() - started)
     if len(taken) != min(LIMITS.queue, trial.tries):
         trial.faults.append(f"{len(taken)} were taken; the queue holds {LIMITS.queue}")
-    trial.faults += [f"a taken one ended as {one.error!r}" for one in taken if one.join(240.0).done is None]
+    trial.faults += [f"a taken one ended as {one.error!r}" for one in taken if one.join().done is None]
 
 
 @case("health", "Load", small=1, scripted=40, real=4, worst="of a look while it works")
@@ -98,7 +94,7 @@ def a_worker_is_killed_every_minute(trial: Trial) -> None:
         while not stop.wait(THINK):
             next(asked)
             one = Accepted(engine.stream(trial.request("n000000000000")), "n000000000000")
-            if one.join(PATIENCE).done is None and not stop.is_set():
+            if one.join().done is None and not stop.is_set():
                 trial.faults.append(f"a request was lost: {one.error!r}"[:300])
 
     threads = [threading.Thread(target=load, daemon=True) for _ in range(2)]

@@ -45,7 +45,8 @@ def mutants_of_a_header_cost_no_more_than_a_look(trial: Trial) -> None:
         header = read_header(file.fileno())
     with source.open("rb") as raw:
         start = raw.read(header.data_offset)
-    for name, body, size in hostile.mutants(start, header.file_size, trial.tries, trial.seed):
+    mutants = hostile.mutants(start, header.file_size, trial.tries, trial.seed)
+    for _, (name, body, size) in zip(trial.rounds(), mutants, strict=False):
         with trial.attempt(name):
             used = time.process_time()
             _sound(hostile.sparse(trial.folder / "mutant.gguf", body, size))

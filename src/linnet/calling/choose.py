@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.picking import GAIN, picked_tool
 from linnet.calling.ranking.portions import Portions
 from linnet.calling.ranking.ranker import Doubt, Weights, fitted
 from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, suits
@@ -78,7 +79,8 @@ class Chooser:
         several = _several(portions, weights)
         ranked, usage = _ranked(tools, evidence), Usage()
         if not settled(ranked, self._margin, weights.doubt, bool(several)):
-            gains, usage = gains_of(model, tools, request)
+            asked = gains_of if model.capabilities.scores else picks_of
+            gains, usage = asked(model, tools, request)
             told = [by_model(e, portions.reading, gain, weights) for e, gain in zip(evidence, gains, strict=True)]
             ranked = _ranked(tools, told, gains)
         if not ranked or ranked[0].score <= self._margin:
@@ -121,3 +123,10 @@ def gains_of(model: Model, tools: Sequence[Tool], request: str) -> tuple[list[fl
     ends = complete_all(model, [Score((Segment(prompt, False),), (heard,), stable=1) for prompt in prompts])
     none, *likelihoods = [end.scores[0][0] for end in ends]
     return [nats - none for nats in likelihoods], sum((end.usage for end in ends), Usage())
+
+
+def picks_of(model: Model, tools: Sequence[Tool], request: str) -> tuple[list[float], Usage]:
+    """The same of a model that has no likelihoods to give, and says which tool it would take."""
+    heard = " ".join(request[:_JUDGED_CHARS].split())
+    pick, usage = picked_tool(model, [introduce(tool) for tool in tools], [tool.name for tool in tools], heard)
+    return [GAIN if place == pick else -GAIN for place in range(len(tools))], usage

@@ -19,6 +19,7 @@ from typing import Any
 from linnet.calling.evidence import regions
 from linnet.calling.evidence.parameters import Parameter, nested, parameters
 from linnet.calling.evidence.reading import Reading
+from linnet.calling.picking import GAIN, picked_value, written
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import OMITTED, Candidate
 from linnet.calling.ranking.ranker import Weights, fitted
@@ -135,6 +136,8 @@ class _Writer:
         union = tuple(heard)[: LIMITS.continuations]
         if not union:
             return {}
+        if not self._model.capabilities.scores:
+            return {p: self._picks(p, way, union, weights) for p, way in ways.items()}
         labels = [*map(_label, ways), "\ntext:"]
         requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)
@@ -143,6 +146,17 @@ class _Writer:
         return {
             p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())
         }
+
+    def _picks(self, parameter: Parameter, way: Ranked, union: Sequence[str], weights: Weights) -> Ranked:
+        """The same of a model that has no likelihoods to give: of a parameter's own candidates it picks one."""
+        own = {_said(candidate.value) for candidate, _ in way[:_JUDGED] if candidate.value is not OMITTED}
+        options = [text.strip() for text in union if text.strip() in own]
+        if len(options) < 2:
+            return way
+        told = self._tool.text, _label(parameter), self._text
+        pick, usage = picked_value(self._model, *told, options)
+        self.usage, self.asked = self.usage + usage, True
+        return _weigh(way, {f" {text}\n": GAIN * (text == pick) for text in options}, weights.model[parameter.type])
 
     def completed(self, said: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
         """Places with the state or country that their parameter wants and the request does not say."""
@@ -179,8 +193,12 @@ class _Writer:
 
     def _written(self, label: str, constraint: Any) -> str:
         hole = Holes((Hole("value", constraint),))
+        segments = self._prompt(label)
+        spoken = not self._model.capabilities.scores  # and so is asked in messages, or not at all
+        prompt = written("".join(one.text for one in segments)) if spoken else segments
         end = complete(
-            self._model, Generate(self._prompt(label), constraint=hole, max_tokens=_WRITTEN_TOKENS, stable=1)
+            self._model,
+            Generate(prompt, constraint=hole, max_tokens=_WRITTEN_TOKENS, stable=0 if spoken else 1),
         )
         self._note([end])
         return end.captures.get("value", "")

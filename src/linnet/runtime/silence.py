@@ -77,14 +77,16 @@ class Silence:
         """The child made progress. From any thread; it counts from the next look."""
         self._moved = True
 
-    def look(self, pid: int) -> None:
-        """As often as one likes; the threads are read only when it is time to, and nothing has come since."""
+    def look(self, pid: int) -> Silence:
+        """As often as one likes; the threads are read only when it is time to, and nothing has come since. Returns
+        itself."""
         now = time.monotonic()
         if self._moved:
             self._moved = False
             self.used, self.clock, self._at, self._before = 0.0, 0.0, now, {}
         elif now - self._at >= LOOK_SECONDS:
             self.seen(now, {**threads(os.getpid(), ours=True), **threads(pid)})
+        return self
 
     def seen(self, now: float, strands: Threads) -> None:
         """These are the threads at that time of the clock."""

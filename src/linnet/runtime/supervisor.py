@@ -1,7 +1,7 @@
 """One worker, kept alive: started, watched for progress, and replaced in mid-answer when it dies.
 
 Every accepted request ends in exactly one Done or one error. What a dead worker had sent is never sent again: the
-next one is fed prompt and tokens, and the same stream goes on. Who may have killed a worker goes to it alone.
+next one is fed prompt and tokens, and the same stream goes on. Who may have killed a worker goes to the next alone.
 """
 
 from __future__ import annotations
@@ -245,8 +245,7 @@ class Supervisor:
 
     def _start(self) -> child.Child:
         self._starts += 1
-        self._beat = Beat("load", 0.0)
-        self._silence.broken()
+        self._beat, self._silence = Beat("load", 0.0), Silence()
         self._confession, self._productive, self._renewing, self._spoke = None, False, False, None
         self._given = self._load.adapters
         self._threads = Threads(self._load.decode_threads, self._load.prefill_threads)
@@ -290,9 +289,8 @@ class Supervisor:
         return self._confession or postmortem.explain(code, phase, words, stopped=stopped, broken=broken)
 
     def _stuck(self, running: child.Child) -> postmortem.Stopped:
-        self._silence.look(running.pid)
         limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
-        return self._silence.verdict(limit, LIMITS.starved_seconds)
+        return self._silence.look(running.pid).verdict(limit, LIMITS.starved_seconds)
 
     def _phase(self) -> str:
         """What the worker was at, from what it was given and what came back: its beats may be late."""
@@ -312,8 +310,7 @@ class Supervisor:
                 self._beat = record
             case Ready():
                 with self._lock:
-                    self._ready, self._beat = record, Beat("idle", 0.0)
-                    self._silence.broken()
+                    self._ready, self._beat, self._silence = record, Beat("idle", 0.0), Silence()
                     self._blame.loaded()
                     self._dispatch()
             case Emitted(id=id):

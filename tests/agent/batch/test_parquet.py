@@ -12,7 +12,7 @@ from linnet.agent.batch import lines, parquet
 from linnet.agent.result import Result
 from linnet.errors import InputInvalid
 
-pa = pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow", reason="the extra linnet[ray] is not installed: no pyarrow")
 
 
 def requests(path: Path, rows: list[dict[str, Any]], group: int = 2) -> Path:

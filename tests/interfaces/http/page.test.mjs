@@ -6,7 +6,7 @@ import test from "node:test";
 import { sections } from "./budget.js";
 import { counter, distinct } from "./models.js";
 import { bytes, count, counted, rate, round, time } from "./numbers.js";
-import { asked, queuedBefore, rowsOf, rowsSoFar, ticks, tokens } from "./phases.js";
+import { asked, lastPrompt, queuedBefore, rowsOf, rowsSoFar, ticks, tokens } from "./phases.js";
 import { frames } from "./sse.js";
 
 const USAGE = { prompt_tokens: 257, cached_tokens: 78, generated_tokens: 40, forced_tokens: 12, guessed_tokens: 5 };
@@ -55,6 +55,16 @@ test("loading is told apart from the prompt, and questions that ran together are
   near(filled.parts[0].seconds, 0.75);
   near(filled.parts[1].start, 1.75);
   near(filled.parts[1].start + filled.parts[1].seconds, 3.5);
+});
+
+test("the context shows the last prompt that there was, whatever it was for, and none where a rule answered", () => {
+  const later = { ...question("score", 3, 1, null), usage: { ...USAGE, prompt_tokens: 300 } };
+  const remembered = { ...question("chat", 5, 0, null), usage: { ...USAGE, prompt_tokens: 0 } };
+  const parts = [step("choose", 0, 2, { questions: [question("score", 1, 1, null)] })];
+  const steps = [step("fill", 3, 1, { questions: [later, remembered] }), step("native", 0, 2, { parts })];
+  assert.equal(lastPrompt({ questions: [], steps }).prompt_tokens, 300);
+  assert.deepEqual(sections(null, lastPrompt({ questions: [], steps }), 2000)[0], { name: "system and request", tokens: 300 });
+  assert.equal(lastPrompt({ questions: [], steps: [step("route", 0, 1)] }), null);
 });
 
 test("what is a part of a step stands under it, and what was remembered says so", () => {

@@ -123,7 +123,7 @@ def alike(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_share_is_read_as_it_stands_in_the_file(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="the extra linnet[ray] is not installed: no pyarrow")
     file = asked(tmp_path / "r.jsonl", {"id": 1, "text": "a"}, "", "{", {"id": 2, "text": "é"})
     (block,) = batch._reader(file, Share(number=3, at=file.read_bytes().index(b"{\n"), count=2))()
     assert block.to_pylist() == [{"line": 3, "body": b"{"}, {"line": 4, "body": b'{"id": 2, "text": "\\u00e9"}'}]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from linnet.errors import (
+    Cancelled,
     DeadlineExceeded,
     QueueFull,
     RemoteCut,
@@ -305,6 +306,45 @@ def test_a_deadline_without_a_word_has_a_server_looked_at(servers: list[Any], fl
     until(lambda: states(model) == ["open"])
 
 
+def closed_by_another(stream: Any) -> BaseException:
+    """What its reader is told when another thread closes it."""
+    came: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            next(stream)
+        except BaseException as error:
+            came.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    time.sleep(0.3)
+    stream.close()
+    reader.join(60)
+    assert not reader.is_alive()
+    return came[0]
+
+
+@pytest.mark.parametrize("hedge", [None, 30.0])
+def test_any_thread_may_close_it_and_nothing_is_sent_elsewhere(
+    servers: list[Any], fleet: Fleet, hedge: float | None
+) -> None:
+    model = fleet(hedge=hedge)
+    servers[0].replies.append(Reply(silent=True))
+    assert isinstance(closed_by_another(model.stream(ASK)), Cancelled)
+    assert servers[0].gone.wait(60)
+    assert [len(server.asked) for server in servers] == [1, 0, 0]
+    assert [(one["outstanding"], one["failures"]) for one in model.servers()] == [(0, {})] * 3
+
+
+def test_one_that_waits_may_be_closed(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(servers[0].url, at_once=1)
+    held = model.stream(ASK)
+    assert isinstance(closed_by_another(model.stream(ASK)), Cancelled)
+    held.close()  # type: ignore[attr-defined]
+    assert complete(model, ASK).text == "from 0"
+
+
 # --- hedging -------------------------------------------------------------------------------------
 
 
@@ -374,7 +414,7 @@ def test_what_no_fleet_can_be(servers: list[Any]) -> None:
         ([one], {"hedge": 0.0}),
     ):
         with pytest.raises(SettingsInvalid):
-            FleetModel(models, **options)  # type: ignore[arg-type]
+            FleetModel(models, **options)
     assert FleetModel(many[:-1]).capabilities.name.endswith(f"+{LIMITS.fleet_servers - 1}")
 
 

@@ -47,7 +47,7 @@ class Wish:
     """What is to be trained: `name` is what the adapter will be called, `base` the model by name.
 
     `merge` is the encoding of a model that has the adapter built in, made as well unless it is "". `resume` goes on
-    with a run of this name that was ended before its time. `judge` is the most held-out requests asked at the end.
+    with a run of this name that was ended before its time.
     """
 
     name: str
@@ -56,7 +56,6 @@ class Wish:
     threads: int | None = None
     merge: str = ""
     resume: bool = False
-    judge: int = 60
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,8 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     """
     watch = watch or Watch()
     _check_wish(wish, len(examples))
-    parts = split(examples, wish.recipe.seed, look=wish.recipe.look, judge=wish.judge)
+    recipe = wish.recipe
+    parts = split(examples, recipe.seed, look=recipe.look, judge=recipe.judge)
     folder = _folder(wish)
     source = _Source.of(wish.base)
     path = folder / f"{wish.name}.gguf"

@@ -20,20 +20,27 @@ def flowing(text: str) -> str:
     return "\n\n".join(each if "\n " in each else " ".join(each.split()) for each in paragraphs)
 
 
-class Command(TyperCommand):
+class _Readable:
+    """What commands and groups have in common."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.help: str | None = self.help and flowing(self.help)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for one in found:
+            if getattr(one, "is_flag", False) and one.metavar is None:
+                one.metavar = ""
+        return found
+
+
+class Command(_Readable, TyperCommand):
     """One command."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        _read_well(self)
 
-
-class Group(TyperGroup):
+class Group(_Readable, TyperGroup):
     """Commands below one word."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        _read_well(self)
 
 
 class App(typer.Typer):
@@ -44,10 +51,3 @@ class App(typer.Typer):
 
     def command(self, name: str | None = None, **named: Any) -> Callable[[Any], Any]:
         return super().command(name, **{"cls": Command, **named})
-
-
-def _read_well(command: Any) -> None:
-    command.help = command.help and flowing(command.help)
-    for one in command.params:
-        if getattr(one, "is_flag", False) and one.metavar is None:
-            one.metavar = ""

@@ -1,1 +1,1 @@
-"""The same server on more than one machine: its HTTP app as an ingress of Ray Serve, its models as deployments."""
+"""The same server and the same batch on more than one machine: Ray, which is an extra and imported by nobody else."""

@@ -85,7 +85,7 @@ def answer_file(
             memory=need,
         )
         with _translated(ray, desk):
-            for batch in answers.iter_batches(batch_size=None):
+            for batch in answers.iter_batches(batch_size=None) if parts else ():
                 ended(int(batch["ended"].sum()))
             return dict(ray.get(desk.settle.remote(keys, ordered)))
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from linnet.errors import LinnetError
+from linnet.errors import Cancelled, LinnetError
 from linnet.limits import LIMITS
 from linnet.messages import Step
 from linnet.requests import Done, Embed, Event, Generate, Score
@@ -106,21 +106,31 @@ class Flight:
 
     def _first(self) -> Event:
         while True:
+            self._wanted()
             attempt, outcome = self._soonest()
             if isinstance(outcome, Event):
                 self._won(attempt)
                 return outcome
             self._note(attempt, outcome)
 
+    def _wanted(self) -> None:
+        """Raises Cancelled where another thread has closed it: then nothing more is sent."""
+        if self._over:
+            raise Cancelled("the stream was closed")
+
     def _soonest(self) -> tuple[_Attempt, Event | BaseException]:
         """The next that a server says or fails with. Sends where nothing is on its way."""
         if not self._running:
-            self._send(self._seats.wait(self._asked, self._started + self._request.deadline, self._request.deadline))
-        if self._hedge is None:
-            return self._running[0], _outcome(self._running[0])
+            allowed = self._request.deadline
+            self._send(self._seats.wait(self._asked, self._started + allowed, allowed, self._wanted))
+        first = next(iter(self._running), None)
+        if first is not None and self._hedge is None:
+            return first, _outcome(first)
         while True:
+            self._wanted()
             self._watch()
-            patience = None if self._hedged else max(0.0, self._running[0].began + self._hedge - time.monotonic())
+            assert first is not None and self._hedge is not None
+            patience = None if self._hedged else max(0.0, first.began + self._hedge - time.monotonic())
             try:
                 return self._firsts.get(timeout=patience)
             except queue.Empty:
@@ -157,6 +167,7 @@ class Flight:
         if not isinstance(outcome, LinnetError):
             raise outcome
         self._left(attempt, outcome)
+        self._wanted()
         self._tried.append(self._failure(attempt, outcome.code))
         if self._running:
             return

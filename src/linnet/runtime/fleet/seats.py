@@ -16,7 +16,7 @@ from linnet.limits import LIMITS
 from linnet.runtime.fleet.balance import least_outstanding
 from linnet.runtime.fleet.server import Server
 
-_LOOK_AGAIN = 5.0
+_LOOK_AGAIN = 0.5
 """Seconds after which one that waits looks by itself, whatever it is told."""
 
 
@@ -41,8 +41,9 @@ class Seats:
         with self._changed:
             return self._taken(tried, self._waiting)
 
-    def wait(self, tried: Collection[Server], until: float, allowed: float) -> Server:
-        """The same, however long it takes. Raises QueueFull, RemoteDown, and DeadlineExceeded at `until`."""
+    def wait(self, tried: Collection[Server], until: float, allowed: float, wanted: Callable[[], None]) -> Server:
+        """The same, however long it takes. Raises QueueFull, RemoteDown, DeadlineExceeded at `until`, and what
+        `wanted` raises once nobody waits for it any more."""
         with self._changed:
             if len(self._waiting) >= LIMITS.fleet_waiting:
                 raise QueueFull(f"{len(self._waiting)} requests wait for a server", limit=LIMITS.fleet_waiting)
@@ -50,6 +51,7 @@ class Seats:
             self._waiting.append(own)
             try:
                 while (server := self._taken(own, self._before(own))) is None:
+                    wanted()
                     if (left := until - time.monotonic()) <= 0:
                         told = f"the request waited for a server for its whole {allowed:g} s"
                         raise DeadlineExceeded(told, seconds=allowed)

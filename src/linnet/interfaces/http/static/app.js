@@ -8,6 +8,7 @@ import { by, el } from "./dom.js";
 import { Keyring } from "./keyring.js";
 import { distinct, showModels } from "./models.js";
 import { time } from "./numbers.js";
+import { lastPrompt } from "./phases.js";
 import { listen } from "./shortcuts.js";
 
 const EXAMPLES = ["What is 15% of 2,340 plus the square root of 144?", "What is the capital of France?", "Write two sentences about linnets."];
@@ -29,8 +30,8 @@ function changed(what, turn) {
   if (what === "ended" && turn === last) ended(turn);
 }
 
-function ended({ result, fault }) {
-  tell(result ? `Answered in ${time(result.seconds)}.` : fault.code === "cancelled" ? "Cancelled." : "That did not work.");
+function ended({ result, seconds, fault }) {
+  tell(result ? `Answered in ${time(seconds)}.` : fault.code === "cancelled" ? "Cancelled." : "That did not work.");
   if (result) budget(result);
   if (fault?.code === "no_answer") state("silent", "no answer");
   else look();
@@ -38,7 +39,8 @@ function ended({ result, fault }) {
 
 function budget(result) {
   const said = result?.trace.steps.findLast((step) => step.kind === "answer");
-  if (contextTokens) drawBudget(by("budget"), sections(said?.data.context, said?.data.usage, contextTokens), contextTokens, !result || Boolean(said));
+  const usage = said?.data.usage ?? (result && lastPrompt(result.trace));
+  if (contextTokens) drawBudget(by("budget"), sections(said?.data.context, usage, contextTokens), contextTokens, !result || Boolean(said ?? usage));
 }
 
 function tell(words) {

@@ -120,9 +120,18 @@ function uncovered(parts) {
 }
 
 function firstQuestion(trace) {
+  return questions(trace)[0];
+}
+
+/** What the model's last prompt took, where it was asked at all: to choose a tool or to fill its arguments, if not to answer. */
+export function lastPrompt(trace) {
+  return questions(trace).findLast((question) => question.usage?.prompt_tokens)?.usage ?? null;
+}
+
+/** All that the model was asked, by their beginnings. */
+function questions(trace) {
   const within = (step) => [...(step.questions ?? []), ...(step.parts ?? []).flatMap(within)];
-  const all = [...(trace.questions ?? []), ...trace.steps.flatMap(within)];
-  return all.sort((a, b) => a.start - b.start)[0];
+  return [...(trace.questions ?? []), ...trace.steps.flatMap(within)].sort((a, b) => a.start - b.start);
 }
 
 function later(one, seconds) {

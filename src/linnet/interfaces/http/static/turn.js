@@ -21,7 +21,7 @@ export class Turn {
 
   /** `decide(number, approve)` answers for a call that waits, `again()` asks once more. */
   constructor(text, { decide, again }) {
-    Object.assign(this, { text, decide, id: "", result: null, fault: null, unwanted: false, unsaid: 0, unkept: 0 });
+    Object.assign(this, { text, decide, id: "", result: null, seconds: 0, fault: null, unwanted: false, unsaid: 0, unkept: 0 });
     this.#parts = {
       answer: el("div", { class: "answer", "aria-live": "polite" }),
       working: el("p", { class: "working" }),
@@ -138,12 +138,12 @@ export class Turn {
   }
 
   #done({ result, at }) {
-    this.result = result;
+    Object.assign(this, { result, seconds: at });
     this.#ended();
     const { answer, how, notes } = this.#parts;
     if (answer.textContent !== result.answer) answer.textContent = result.answer;
     const waits = this.#waitRows();
-    show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result, waits).map((words) => el("span", {}, words)));
+    show(how, el("b", { title: `how: ${result.how}` }, HOW[result.how] ?? result.how), ...figures(result, at, waits).map((words) => el("span", {}, words)));
     const unsaid = this.unsaid ? [`the first ${count(this.unsaid)} messages of this conversation`] : [];
     const unkept = this.unkept ? [`${counted(this.unkept, "event")} of this run, which the server did not keep`] : [];
     show(notes, this.unwanted && el("p", { class: "note" }, "Cancelled."), listed("Not as it should be", [...unkept, ...result.degraded]), listed("Left out, for it did not fit", [...unsaid, ...result.dropped]));
@@ -161,11 +161,11 @@ export class Turn {
   }
 }
 
-/** What stands beside `how`: time, tokens by kind, speed. */
-function figures(result, waits) {
+/** What stands beside `how`: time since it was accepted, to which the timeline is drawn, tokens by kind, speed. */
+function figures(result, at, waits) {
   const waited = waits.reduce((sum, wait) => sum + wait.seconds, 0);
   const spent = tokens(result.usage).map((part) => `${count(part.count)} ${part.phase}`);
-  return [...(result.error ? [result.error.code] : []), time(result.seconds), ...(waited ? [`${time(waited)} of it waiting for you`] : []), ...(spent.length ? spent : ["no token spent"]), ...speed(result.trace)];
+  return [...(result.error ? [result.error.code] : []), time(at), ...(waited ? [`${time(waited)} of it waiting for you`] : []), ...(spent.length ? spent : ["no token spent"]), ...speed(result.trace)];
 }
 
 function speed(trace) {

@@ -1,0 +1,48 @@
+"""What a model picks, in place of likelihoods: for servers that have none to give, and take a JSON Schema.
+
+Hides how it is asked: in messages, with nothing but the options as an answer. A pick is one word where likelihoods
+are a number for each option, and a small model picks worse than it judges; so evidence settles first what it can, as
+with likelihoods. What is picked counts as a gain of so many nats, and what is not as a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from linnet.messages import Message
+from linnet.requests import Choice, Done, Generate, Model, Usage, complete
+
+GAIN = 8.0
+"""Nats that a pick is worth: chosen, not fitted. A pick outweighs a doubt, and not what evidence is sure of."""
+
+NONE = "none"
+_TOKENS = 64
+
+
+def picked_tool(model: Model, introductions: Sequence[str], names: Sequence[str], request: str) -> tuple[int, Usage]:
+    """The place of the tool that the request needs, -1 for none."""
+    told = [
+        "Which function does the request need? Answer with the name of one that does exactly what is asked,",
+        f"or with {NONE!r} if none of them does.",
+        "",
+        *introductions,
+    ]
+    done = _picked(model, "\n".join(told), request, (*names, NONE))
+    return (-1 if done.text == NONE else names.index(done.text)), done.usage
+
+
+def picked_value(model: Model, introduction: str, label: str, text: str, options: Sequence[str]) -> tuple[str, Usage]:
+    """The one of the options that the text says for the parameter of this label."""
+    told = f"{introduction.strip()}\n{text.strip()}\n\nWhich words are the value of this parameter?\n{label.strip()}"
+    done = _picked(model, "Answer with nothing but the words that are the value.", told, options)
+    return done.text, done.usage
+
+
+def written(text: str) -> tuple[Message, ...]:
+    """The beginning of a text as a message that asks for its next words."""
+    return (Message("user", f"Write what comes next, and nothing else:\n{text}"),)
+
+
+def _picked(model: Model, told: str, said: str, options: Sequence[str]) -> Done:
+    messages = (Message("system", told), Message("user", said))
+    return complete(model, Generate(messages, constraint=Choice(tuple(options)), max_tokens=_TOKENS))
