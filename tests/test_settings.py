@@ -124,6 +124,7 @@ def test_every_field_from_the_environment() -> None:
         "LINNET_REMOTE_REQUESTS": "5",
         "LINNET_REMOTE_TOKENS": "9000",
         "LINNET_TELEMETRY": "spans",
+        "LINNET_JOURNAL": "postgresql://runs@db/linnet",
         "LINNET_REMOTE_KEY": "sk-never-a-setting",
         "PATH": "/bin",
     }
@@ -138,6 +139,7 @@ def test_every_field_from_the_environment() -> None:
     assert (found.remote_url, found.remote_model) == ("https://models.example/v1", "big")
     assert (found.remote_context, found.allow_remote) == (32_768, True)
     assert (found.remote_requests, found.remote_tokens) == (5, 9_000)
+    assert found.journal == "postgresql://runs@db/linnet"
     assert (found.remote_at_once, found.remote_hedge_seconds) == (4, 2.5)
     assert "sk-never-a-setting" not in repr(found)
     assert found.model_fields_set == fields and not found.snapshots

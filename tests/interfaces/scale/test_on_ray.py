@@ -27,6 +27,13 @@ pytestmark = [
 ]
 
 
+def documented() -> list[str]:
+    """The command of docs/scale.md that has replicas, with two of them."""
+    page = (Path(__file__).parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^(linnet serve --ray --replicas 1:4)\b", page, re.MULTILINE)
+    return str(line).replace("1:4", "2").split()
+
+
 class Command:
     """The server, with a settings file of its own."""
 
@@ -36,7 +43,7 @@ class Command:
         own = {name: value for name, value in os.environ.items() if not name.startswith("LINNET_")}
         self._err = (folder / "err").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "linnet", "serve", "--ray", "--replicas", "2", "--port", "0", "--json"],
+            [sys.executable, "-m", *documented(), "--port", "0", "--json"],
             stdout=subprocess.PIPE,
             stderr=self._err,
             text=True,

@@ -414,7 +414,7 @@ def test_what_no_fleet_can_be(servers: list[Any]) -> None:
         ([one], {"hedge": 0.0}),
     ):
         with pytest.raises(SettingsInvalid):
-            FleetModel(models, **options)  # type: ignore[arg-type]
+            FleetModel(models, **options)
     assert FleetModel(many[:-1]).capabilities.name.endswith(f"+{LIMITS.fleet_servers - 1}")
 
 

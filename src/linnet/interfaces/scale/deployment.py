@@ -1,7 +1,7 @@
 """A server as deployments of Ray Serve: one for each model, and the ingress before them.
 
-Deploying again changes what is other than before: a model whose file or settings changed gets new replicas, one after
-the other, while the old ones finish what they have; adapters are changed in the replicas that run.
+Deploying again replaces all of it, one replica after the other: the new ones take what comes, the old ones finish
+what they have.
 """
 
 from __future__ import annotations

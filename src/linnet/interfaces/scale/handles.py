@@ -41,10 +41,9 @@ class HandledReplicas:
                 self._facts = self._asked()
             return self._facts
 
-    def forget(self) -> None:
-        """Ask for the facts anew: they may have changed."""
-        with self._lock:
-            self._facts = None
+    def renew(self) -> None:
+        """Ask again, for they may have changed; those before are told of until the answer is there. Blocks."""
+        self._facts = self._asked()
 
     async def stands(self) -> list[dict[str, Any]]:
         """Numbers of each replica that answers in time."""

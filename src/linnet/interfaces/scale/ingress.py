@@ -72,9 +72,7 @@ class Ingress:
         self._offered = dict(offered)
         models = {name: self._model(*meant) for name, meant in offered.items()}
         for replicas in self._replicas.values():
-            replicas.forget()
-        for replicas in self._replicas.values():
-            await asyncio.to_thread(replicas.facts)
+            await asyncio.to_thread(replicas.renew)
         default = models[DEFAULT]
         self._service.offer({DEFAULT: default, default.capabilities.name: default} | models)
 
@@ -99,7 +97,7 @@ class Ingress:
 
     def __del__(self) -> None:
         service: Service | None = getattr(self, "_service", None)
-        if service is not None:
+        if service is not None:  # else it did not come up
             service.close()
             service.cancel()
-        self._held.close()
+            self._held.close()

@@ -105,7 +105,9 @@ class Replica:
     def close(self) -> None:
         self._models[""].close()
 
-    __del__ = close
+    def __del__(self) -> None:
+        if hasattr(self, "_models"):  # else its model could not be opened
+            self.close()
 
     def _ended(self, outcome: Event | LinnetError) -> bool:
         if isinstance(outcome, Done):
