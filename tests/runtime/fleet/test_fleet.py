@@ -369,6 +369,15 @@ def test_a_second_server_is_asked_where_the_first_says_nothing(servers: list[Any
     assert (model.servers()[0]["overtaken"], states(model)[0]) == (1, "closed")
 
 
+def test_one_that_hangs_is_found_though_another_answers_for_it(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(hedge=0.2)
+    servers[0].replies.append(Reply(silent=True))
+    servers[0].health = 500
+    assert complete(model, ASK).text == "from 1"
+    until(lambda: states(model)[0] == "open")
+    assert servers[0].looked and not servers[1].looked
+
+
 def test_a_first_that_is_fast_is_the_only_one(servers: list[Any], fleet: Fleet) -> None:
     done = complete(fleet(hedge=30.0), ASK)
     assert (done.text, told(done)["hedges"]) == ("from 0", 0)

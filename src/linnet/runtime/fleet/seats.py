@@ -102,9 +102,11 @@ class Seats:
         with self._changed:
             server.outstanding -= 1
             server.overtaken += overtaken
+            if overtaken:  # no failure, and perhaps it hangs: only a look at its health can tell
+                server.suspect = True
             if error is not None:
                 server.failed(error, self._clock(), begun)
-                self._watch()
+            self._watch()
             self._changed.notify_all()
 
     def describe(self) -> tuple[dict[str, Any], ...]:
