@@ -149,5 +149,10 @@ class Seats:
             if not doubtful or self._closed.is_set():
                 self._prober = None
                 return None
-            now = self._clock()
-            return min(doubtful, key=lambda server: server.circuit.wait(now))
+            return min(doubtful, key=_due)
+
+
+def _due(server: Server) -> float:
+    """When its probe is due. Not how long that is still to wait: 0 for all that are late, and then the first of the
+    list would always be the next."""
+    return server.circuit.until if server.circuit.state == "open" else 0.0
