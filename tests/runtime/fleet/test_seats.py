@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
-from linnet.errors import RemoteUnreachable
+from linnet.errors import RemoteDown, RemoteUnreachable
 from linnet.runtime.fleet.seats import Seats
 from linnet.runtime.fleet.server import Server
 from linnet.runtime.remote import RemoteModel
@@ -17,8 +18,8 @@ Make = Callable[..., Seats]
 GONE = RemoteUnreachable("nobody is there")
 
 
-def some(count: int, at_once: int = 4) -> list[Server]:
-    return [Server(RemoteModel(f"http://127.0.0.1:{n}/v1", "m"), at_once, f"s{n}") for n in range(1, count + 1)]
+def some(many: int, at_once: int = 4) -> list[Server]:
+    return [Server(RemoteModel(f"http://127.0.0.1:{n}/v1", "m"), at_once, f"s{n}") for n in range(1, many + 1)]
 
 
 @pytest.fixture
@@ -34,6 +35,12 @@ def seats() -> Iterator[Make]:
     yield make
     for one in made:
         one.close()
+
+
+def hours() -> Callable[[], float]:
+    """A clock on which an hour passes between two looks, so that all that is to be waited for is due."""
+    passed = count()
+    return lambda: 3_600.0 * next(passed)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -66,3 +73,37 @@ def test_the_last_of_many_is_probed_though_those_before_it_are_always_due(seats:
     release.set()
     until(lambda: len(seen) >= 9)
     assert seen[:9] == [server.name for server in servers]
+
+
+def test_a_probe_that_breaks_in_an_unknown_way_is_one_that_failed(seats: Make) -> None:
+    (server,) = some(1)
+    seen: list[str] = []
+
+    def probe(server: Server) -> None:
+        seen.append(server.name)
+        if len(seen) == 1:
+            raise OSError(24, "too many open files")
+
+    made = seats([server], probe, hours())
+    lose(made, server)
+    until(lambda: server.circuit.state == "half-open")
+    assert len(seen) == 2
+
+
+def test_where_no_thread_can_be_started_the_next_request_tries_again(
+    seats: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server,) = some(1)
+    made = seats([server], lambda server: None, hours())
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", start)
+        lose(made, server)
+    assert server.outstanding == 0 and server.circuit.state == "open"
+    with pytest.raises(RemoteDown):
+        made.take()
+    until(lambda: server.circuit.state == "half-open")
+    assert made.take() is server
