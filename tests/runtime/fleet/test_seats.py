@@ -107,3 +107,32 @@ def test_where_no_thread_can_be_started_the_next_request_tries_again(
         made.take()
     until(lambda: server.circuit.state == "half-open")
     assert made.take() is server
+
+
+def half_open_with(older: int, at_once: int) -> Server:
+    """One that was given up and answered a probe, while so many requests from before ran on."""
+    (server,) = some(1, at_once)
+    server.outstanding = older
+    server.failed(GONE, 0.0, False)
+    server.probed(100.0, None)
+    assert server.circuit.state == "half-open"
+    return server
+
+
+def test_one_that_is_back_is_tried_beside_the_answers_from_before(seats: Make) -> None:
+    server = half_open_with(older=2, at_once=4)
+    made = seats([server], lambda server: None)
+    assert made.take() is server
+    assert made.take() is None, "by one at a time"
+    made.left(server)
+    assert made.take() is None, "whichever of them it was that left"
+    made.began(server)
+    assert [made.take(), made.take(), made.take()] == [server, server, None], "and then as any other"
+
+
+def test_a_trial_too_needs_a_seat(seats: Make) -> None:
+    server = half_open_with(older=2, at_once=2)
+    made = seats([server], lambda server: None)
+    assert made.take() is None
+    made.left(server)
+    assert made.take() is server

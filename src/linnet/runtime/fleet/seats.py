@@ -102,7 +102,7 @@ class Seats:
     ) -> None:
         """A request is no longer there: it ended, was dropped, was overtaken by another server's, or failed."""
         with self._changed:
-            server.outstanding -= 1
+            server.left()
             server.overtaken += overtaken
             if overtaken:  # no failure, and perhaps it hangs: only a look at its health can tell
                 server.suspect = True
