@@ -439,9 +439,10 @@ def test_each_can_be_looked_at(servers: list[Any], fleet: Fleet) -> None:
     seen = fleet(servers[0].url, servers[1].url, nobody()).look(30.0)
     assert [one["well"] for one in seen] == [True, False, False]
     assert [one["error"] and one["error"]["code"] for one in seen] == [None, "remote_failed", "remote_unreachable"]
-    servers[0].health = 404  # it has no such path, and a list of models
-    assert fleet(servers[0].url).look(30.0)[0]["well"]
-    assert servers[0].looked[-2:] == ["/health", "/v1/models"]
+    for status in (404, 501):  # it has no such path, and a list of models
+        servers[0].health = status
+        assert fleet(servers[0].url).look(30.0)[0]["well"]
+        assert servers[0].looked[-2:] == ["/health", "/v1/models"]
 
 
 def test_a_look_has_a_time() -> None:
