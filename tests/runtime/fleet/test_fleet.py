@@ -409,6 +409,20 @@ def test_a_failure_goes_elsewhere_with_hedging_too(servers: list[Any], fleet: Fl
     assert (done.text, told(done)["retries"], told(done)["hedges"]) == ("from 1", 1, 0)
 
 
+def test_a_hedge_for_which_nobody_was_free_is_none(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(servers[0].url, servers[1].url, hedge=0.1, at_once=1)
+    seat = model._seats.take()  # of another request: the only one of server 0
+    assert seat is not None
+    servers[1].replies.append(Reply([b": not yet\n\n"], pause=0.5, cut=True))
+    came: list[Done] = []
+    waiting = threading.Thread(target=lambda: came.append(complete(model, ASK)))
+    waiting.start()
+    until(lambda: bool(model.servers()[1]["failures"]))
+    model._seats.left(seat)
+    waiting.join(60)
+    assert (came[0].text, told(came[0])["retries"], told(came[0])["hedges"]) == ("from 0", 1, 0)
+
+
 # --- what a fleet is -----------------------------------------------------------------------------
 
 
