@@ -266,6 +266,17 @@ def test_all_of_them_down_is_one_error_with_a_time(fleet: Fleet) -> None:
     assert down.value.retryable
 
 
+def test_who_was_tried_is_told_also_where_no_seat_came_after_it(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(servers[0].url, servers[1].url, at_once=1)
+    first, second = model._seats.take(), model._seats.take()
+    assert first is not None and second is not None, "the other has no seat left"
+    model._seats.left(first)
+    servers[0].replies.append(Reply(status=500))
+    with pytest.raises(DeadlineExceeded, match="waited for a server") as late:
+        complete(model, replace(ASK, deadline=3.0))
+    assert [(one["server"], one["error"]) for one in late.value.details["tried"]] == [(first.name, "remote_failed")]
+
+
 def test_a_server_that_asks_for_time_has_it(servers: list[Any], fleet: Fleet) -> None:
     model = fleet()
     servers[0].replies.append(Reply(status=429, headers={"Retry-After": "30"}))

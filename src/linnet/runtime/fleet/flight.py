@@ -122,8 +122,7 @@ class Flight:
     def _soonest(self) -> tuple[_Attempt, Event | BaseException]:
         """The next that a server says or fails with. Sends where nothing is on its way."""
         if not self._running:
-            allowed = self._request.deadline
-            self._send(self._seats.wait(self._asked, self._started + allowed, allowed, self._wanted))
+            self._send(self._seat())
         first = next(iter(self._running), None)
         if first is not None and self._hedge is None:
             return first, _outcome(first)
@@ -136,6 +135,16 @@ class Flight:
                 return self._firsts.get(timeout=patience)
             except queue.Empty:
                 self._second()
+
+    def _seat(self) -> Server:
+        """Waited for. What is raised instead tells who was tried before."""
+        allowed = self._request.deadline
+        try:
+            return self._seats.wait(self._asked, self._started + allowed, allowed, self._wanted)
+        except LinnetError as error:
+            if self._tried:
+                error.details["tried"] = [asdict(one) for one in self._tried]
+            raise
 
     def _second(self) -> None:
         """Once, and only where a server is free: a hedge must not make others wait."""
