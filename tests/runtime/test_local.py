@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from linnet.errors import (
     ContextOverflow,
+    DeadlineExceeded,
     EmptyRequest,
     ModelError,
     RequestError,
@@ -102,6 +105,19 @@ def test_its_children_may_be_killed(model: LocalModel) -> None:
     os.kill(model._renderer._child.pid, signal.SIGKILL)
     os.kill(model.supervisor.pid, signal.SIGKILL)
     assert legs(complete(model, question).text)
+
+
+def test_the_deadline_counts_the_rendering(model: LocalModel) -> None:
+    busy = model._renderer._lock
+    with busy, pytest.raises(DeadlineExceeded, match="not rendered"):
+        complete(model, Generate(SPIDER, deadline=0.3))
+    busy.acquire()
+    threading.Timer(2.0, busy.release).start()
+    asked = time.monotonic()
+    stream: Any = model.stream(Generate(SPIDER, max_tokens=2, deadline=60))
+    assert time.monotonic() - asked > 1.5
+    assert stream._events._deadline - asked < 61.0
+    stream.close()
 
 
 def test_dropping_what_stream_returns_cancels(model: LocalModel) -> None:

@@ -7,13 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linnet.errors import RequestError, TemplateFailed, ToolsUnsupported, WorkerHung
+from linnet.errors import DeadlineExceeded, RequestError, TemplateFailed, ToolsUnsupported, WorkerHung
 from linnet.limits import LIMITS, Sandbox
 from linnet.messages import Message, ToolCall, ToolSpec
 from linnet.protocol import Rendered
@@ -159,6 +160,46 @@ def test_a_child_without_a_processor_is_waited_for_but_not_for_ever(
     with pytest.raises(WorkerHung, match="no processor"):
         one.render(HI)
     assert text(one.render(HI)) == "<user>hi </s></s>"
+
+
+def test_a_deadline_ends_a_rendering_and_is_no_fault_of_the_template(
+    renderer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a child that waits for a processor, and while it starts."""
+    monkeypatch.setattr(silence, "threads", lambda pid, **_: {pid: silence.Strand(1.0, 0.0, runnable=True)})
+    one = renderer()
+    one.warm()
+    pid = one._child.pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(DeadlineExceeded, match=r"rendered within the request's 0\.3 s"):
+        one.render(HI, "late", deadline=0.3)
+    os.kill(pid, signal.SIGCONT)
+    assert text(one.render(HI)) == "<user>hi </s></s>", "not what the first asked for"
+    assert one._child.pid == pid, "a child that starts is not begun anew for it"
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(DeadlineExceeded):
+        one.render(HI, deadline=0.3)
+    assert text(one.render(HI)) == "<user>hi </s></s>" and one._child.pid != pid
+
+
+def test_the_wait_for_other_renderings_has_the_deadline_too(renderer: Any) -> None:
+    one = renderer()
+    with one._lock, pytest.raises(DeadlineExceeded):
+        one.render(HI, deadline=0.2)
+    assert text(one.render(HI, deadline=60)) == "<user>hi </s></s>"
+
+
+def test_a_child_that_never_starts_is_found_by_many_short_waits(
+    renderer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, start_seconds=1.0))
+    one = renderer()
+    one.warm()
+    os.kill(one._child.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHung):
+        for _ in range(60):
+            with suppress(DeadlineExceeded):
+                one.render(HI, deadline=0.5)
 
 
 def test_a_child_that_was_killed_while_idle_costs_no_request(renderer: Any) -> None:

@@ -731,6 +731,11 @@ def test_a_deadline_counts_from_submission(scripted: Any, outcome: Any) -> None:
     assert engine._tickets == {}
 
 
+def test_a_deadline_counts_from_before_if_it_is_told_to(scripted: Any, outcome: Any) -> None:
+    got = outcome(scripted(say("a")).stream(ask(deadline=60.0), since=time.monotonic() - 61.0))
+    assert isinstance(got.error, DeadlineExceeded) and got.error.details == {"seconds": 60.0}
+
+
 def test_a_deadline_holds_while_the_worker_hangs(scripted: Any, outcome: Any) -> None:
     got = outcome(scripted(say("a"), Die(int(signal.SIGSTOP))).stream(ask(deadline=3.0)))
     assert isinstance(got.error, DeadlineExceeded) and got.text == "a"

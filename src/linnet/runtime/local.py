@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -276,10 +277,11 @@ class LocalModel:
         if isinstance(request, Spell):
             check_size((request.text,))
             return _Noted(self.supervisor.stream(request), lambda: self.notes)
+        since = time.monotonic()
         self._check(request)
         self.supervisor.warm()
         rendered, notes = self._rendered(request)
-        return _Noted(self.supervisor.stream(rendered, self._adapter, begun), lambda: (*self.notes, *notes))
+        return _Noted(self.supervisor.stream(rendered, self._adapter, begun, since), lambda: (*self.notes, *notes))
 
     def _embedded(self, request: Embed) -> Iterator[Event]:
         can = self.capabilities
@@ -324,6 +326,7 @@ class LocalModel:
                 tools=request.tools,
                 options={**self.configuration.options, **request.template_options},
                 continues=request.continues,
+                deadline=request.deadline,
             )
             prompt, notes = made.segments, made.notes
         elif request.tools or request.template_options or request.continues:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import math
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from linnet.errors import ProtocolBroken, RequestError, TemplateFailed
+from linnet.errors import DeadlineExceeded, ProtocolBroken, RequestError, TemplateFailed
 from linnet.limits import LIMITS, MIB, Sandbox
 from linnet.messages import Message, ToolSpec
 from linnet.protocol import Failed, Load, Ready, Render, Rendered, Stop
@@ -33,6 +37,7 @@ class Renderer:
         """What of the sandbox the last child could not enforce."""
         self._child: child.Child | None = None
         self._ready = False
+        self._silence = Silence()
         self._ids = count(1)
         self._lock = threading.Lock()
 
@@ -54,16 +59,18 @@ class Renderer:
         tools: tuple[ToolSpec, ...] = (),
         options: Mapping[str, Any] | None = None,
         continues: bool = False,
+        deadline: float = math.inf,
     ) -> Rendered:
         """The prompt, trusted markup apart from untrusted text, and notes on what the template could not say.
 
-        With `continues` the last message is the beginning of the answer. Raises TemplateFailed;
-        ToolsUnsupported if the template has no place for tools; RequestError for options or a beginning that
-        cannot be.
+        With `continues` the last message is the beginning of the answer. `deadline` is in seconds from now, the wait
+        for other renderings included. Raises TemplateFailed; DeadlineExceeded; ToolsUnsupported if the template has
+        no place for tools; RequestError for options or a beginning that cannot be.
         """
         options = dict(options or {})
         _check(messages, tools, options)
-        with self._lock:
+        due = _Due(deadline, time.monotonic() + deadline)
+        with self._turn(due):
             request = Render(
                 id=next(self._ids),
                 template=self._template,
@@ -80,7 +87,7 @@ class Renderer:
                 running = self._ensure()
                 try:
                     running.post(request)
-                    return self._await(running, request.id)
+                    return self._await(running, request.id, due)
                 except ValueError as error:  # nothing of it has left
                     raise RequestError(f"the conversation cannot be written as JSON: {str(error)[:300]}") from error
                 except (OSError, EOFError, ProtocolBroken) as error:
@@ -99,17 +106,28 @@ class Renderer:
                 self._child.reap()
                 self._child = None
 
+    @contextmanager
+    def _turn(self, due: _Due) -> Iterator[None]:
+        if not self._lock.acquire(timeout=min(due.left, threading.TIMEOUT_MAX)):
+            raise due.error()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _ensure(self) -> child.Child:
         if self._child is None:
-            self._ready = False
+            self._ready, self._silence = False, Silence()
             self._child = child.start("linnet.worker.render")
             self._child.post(Load(sandbox=self._sandbox))
         return self._child
 
-    def _await(self, running: child.Child, id: int) -> Rendered:
-        silence = Silence()
+    def _await(self, running: child.Child, id: int, due: _Due) -> Rendered:
+        if self._ready:  # else it starts still, however many have given up to wait for it
+            self._silence = Silence()
+        silence = self._silence
         while True:
-            arrived = running.channel.wait(LOOK_SECONDS)
+            arrived = running.channel.wait(min(LOOK_SECONDS, due.left))
             match running.channel.pending() if arrived else None:
                 case Ready(missing=missing) if not self._ready:
                     self.missing = missing
@@ -117,11 +135,15 @@ class Renderer:
                     silence.broken()
                 case Rendered(id=answered) as rendered if answered == id:
                     return rendered
-                case Failed() as failure:
-                    if not failure.id:  # it could not start, and has left
+                case Failed(id=answered) as failure if answered in (0, id):
+                    if not answered:  # it could not start, and has left
                         self._forget(running)
                     raise failure.error()
             self._check_time(running, silence.look(running.pid, running.hands))
+            if not due.left:
+                if self._ready:  # nobody waits for what it does, and the next one must not either
+                    self._forget(running)
+                raise due.error()
 
     def _check_time(self, running: child.Child, silence: Silence) -> None:
         """End a child that takes too long: the template's fault only where it could have run, and did render."""
@@ -138,6 +160,23 @@ class Renderer:
         running.kill()
         self._child = None
         return running.reap()
+
+
+@dataclass(frozen=True)
+class _Due:
+    """`until` is when what was `allowed`, in seconds, is over."""
+
+    allowed: float
+    until: float
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.until - time.monotonic())
+
+    def error(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"the prompt was not rendered within the request's {self.allowed:g} s", seconds=self.allowed
+        )
 
 
 _OURS = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "strftime_now"})

@@ -89,11 +89,15 @@ class Supervisor:
 
     # --- what the caller sees --------------------------------------------------------------------
 
-    def stream(self, request: Request, adapter: str = "", begun: Begun | None = None) -> Stream:
+    def stream(
+        self, request: Request, adapter: str = "", begun: Begun | None = None, since: float | None = None
+    ) -> Stream:
         """Submit a request and return its events. Closing the stream early cancels it. An answer that was `begun` by
-        another supervisor's worker goes on behind what was sent of it. Raises QueueFull where `LIMITS.queue` requests
-        have not ended, and PoisonRefused for an input that has ended workers lately."""
-        return Stream(self.drop, self._accept(request, adapter, begun), time.monotonic() + request.deadline)
+        another supervisor's worker goes on behind what was sent of it. The deadline runs from `since`. Raises
+        QueueFull where `LIMITS.queue` requests have not ended, PoisonRefused for an input that ended workers lately.
+        """
+        since = time.monotonic() if since is None else since
+        return Stream(self.drop, self._accept(request, adapter, begun), since + request.deadline)
 
     def warm(self) -> None:
         """Start the worker now, without waiting for it."""
