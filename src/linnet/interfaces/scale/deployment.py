@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from linnet.errors import EngineError
+from linnet.errors import EngineError, SettingsInvalid
 from linnet.interfaces.http.service import DEFAULT
 from linnet.interfaces.scale.ingress import Front, Ingress
 from linnet.interfaces.scale.replica import Replica, Resuming
@@ -58,12 +58,18 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
     return {name: split_adapter(meant) for name, meant in names.items()}
 
 
-def start(host: str, port: int) -> None:
-    """Ray's HTTP proxy, on this node. It may not listen yet: on a busy machine Serve does not wait long enough."""
+def start(host: str, port: int) -> bool:
+    """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
+    busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already."""
     from ray import serve
 
+    before = _running()
+    if before is not None and APP in serve.status().applications:
+        hint = "End that server first, or what it left: `serve.delete('linnet')` of Ray Serve."
+        raise SettingsInvalid("this cluster serves an application named 'linnet' already", hint=hint)
     with contextlib.suppress(TimeoutError):
         serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port}, logging_config=_LOGGING)
+    return before is None
 
 
 def deploy(plan: Plan) -> None:
@@ -83,11 +89,22 @@ def deploy(plan: Plan) -> None:
         raise EngineError(f"Ray could not deploy it: {str(error)[:500]}", hint=hint) from error
 
 
-def stop() -> None:
-    """End all deployments; calls that run have the time to end that a server gives them."""
+def stop(begun: bool = True) -> None:
+    """End what was deployed; calls that run have the time to end that a server gives them. Serve itself ends where it
+    was `begun` here, unless somebody else has an application in it by now."""
     from ray import serve
 
-    serve.shutdown()
+    if begun and set(serve.status().applications) <= {APP}:
+        serve.shutdown()
+    else:
+        serve.delete(APP)
+
+
+def _running() -> Any:
+    """Serve's client where the cluster has Serve, else None."""
+    from ray.serve.context import _get_global_client
+
+    return _get_global_client(raise_if_no_controller_running=False)
 
 
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:

@@ -55,12 +55,11 @@ def serve(
     now = settings()
     if wanted.address is None:
         _check(wanted, now)
-    with bound(wanted.door, wanted.port) as listening:  # what is wrong with the address is told before Ray starts
-        host, port = listening.getsockname()[:2]
+    host, port = _place(wanted)
     with cluster(wanted.address), _signals() as signals:
         from linnet.interfaces.scale import deployment
 
-        deployment.start(host, port)
+        begun = deployment.start(host, port)
         try:
             deployment.deploy(_plan(wanted, now, bounds))
             _reachable(host, port)
@@ -68,7 +67,7 @@ def serve(
             while signals.get() == signal.SIGHUP:
                 _renew(wanted, settings, lambda renewed: deployment.deploy(_plan(wanted, renewed, bounds)), told)
         finally:
-            deployment.stop()
+            deployment.stop(begun)
 
 
 def read_bounds(text: str) -> tuple[int, int]:
@@ -89,6 +88,15 @@ def _check(wanted: Wanted, settings: Settings) -> None:
                 model.with_adapter(meant[1])
         finally:
             model.close()
+
+
+def _place(wanted: Wanted) -> tuple[str, int]:
+    """Where Ray's proxy is to listen. What is wrong with it is told before Ray starts; but at a cluster that is there
+    a proxy may listen already."""
+    asked = wanted.port if wanted.address is None else 0
+    with bound(wanted.door, asked) as listening:
+        host, port = listening.getsockname()[:2]
+    return host, port if wanted.address is None else wanted.port or port
 
 
 def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:

@@ -1,0 +1,66 @@
+"""What is deployed where others have deployed, with Serve itself played: no cluster is begun."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from linnet.errors import SettingsInvalid
+from linnet.interfaces.scale import deployment
+
+
+class Serve(ModuleType):
+    """As much of `ray.serve` as starts and ends. `client` is None where the cluster has no Serve."""
+
+    def __init__(self) -> None:
+        super().__init__("ray.serve")
+        self.applications: dict[str, Any] = {}
+        self.client: Any = None
+        self.done: list[Any] = []
+
+    def start(self, **named: Any) -> None:
+        self.done.append("start")
+
+    def status(self) -> Any:
+        return SimpleNamespace(applications=self.applications)
+
+    def shutdown(self) -> None:
+        self.done.append("shutdown")
+
+    def delete(self, name: str) -> None:
+        self.done.append(f"delete {name}")
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    serve, ray = Serve(), ModuleType("ray")
+    ray.serve = serve  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.serve", serve)
+    monkeypatch.setattr(deployment, "_running", lambda: serve.client)
+    yield serve
+
+
+def test_what_was_begun_here_ends_whole(serve: Serve) -> None:
+    assert deployment.start("127.0.0.1", 8000)
+    serve.applications = {"linnet": "RUNNING"}
+    deployment.stop(begun=True)
+    assert serve.done == ["start", "shutdown"]
+
+
+@pytest.mark.parametrize(("begun", "names"), [(True, ("linnet", "theirs")), (False, ("linnet",)), (False, ())])
+def test_nothing_of_others_ends(serve: Serve, begun: bool, names: tuple[str, ...]) -> None:
+    serve.applications = dict.fromkeys(names, "RUNNING")
+    deployment.stop(begun)
+    assert serve.done == ["delete linnet"]
+
+
+def test_a_cluster_that_serves_a_linnet_is_left_alone(serve: Serve) -> None:
+    serve.client, serve.applications = SimpleNamespace(), {"linnet": "RUNNING"}
+    with pytest.raises(SettingsInvalid) as caught:
+        deployment.start("127.0.0.1", 8000)
+    assert "serve.delete" in caught.value.hint and not serve.done
