@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from linnet.errors import SettingsInvalid
+from linnet.app import open_model
+from linnet.errors import EngineError, LinnetError, ModelNotFound, SettingsInvalid
+from linnet.interfaces.http.guard import Door
 from linnet.interfaces.scale import deployment
+from linnet.interfaces.scale.deployment import Plan
+from linnet.interfaces.scale.ingress import Front
+from linnet.settings import Settings
 
 
 class Serve(ModuleType):
@@ -21,12 +26,16 @@ class Serve(ModuleType):
         self.applications: dict[str, Any] = {}
         self.client: Any = None
         self.done: list[Any] = []
+        self.fault: Exception = RuntimeError()
 
     def start(self, **named: Any) -> None:
         self.done.append("start")
 
     def status(self) -> Any:
         return SimpleNamespace(applications=self.applications)
+
+    def run(self, *_: Any, **named: Any) -> Any:
+        raise self.fault
 
     def shutdown(self) -> None:
         self.done.append("shutdown")
@@ -64,3 +73,26 @@ def test_a_cluster_that_serves_a_linnet_is_left_alone(serve: Serve) -> None:
     with pytest.raises(SettingsInvalid) as caught:
         deployment.start("127.0.0.1", 8000)
     assert "serve.delete" in caught.value.hint and not serve.done
+
+
+class Foreign(Exception):
+    """As Ray's are: of no kind that is ours, nor of Python's own."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "told"),
+    [
+        (Foreign("no controller"), EngineError, "no controller"),
+        (Foreign(), EngineError, "Foreign"),
+        (TimeoutError("late"), EngineError, "late"),
+        (ModelNotFound("none"), ModelNotFound, "none"),
+    ],
+)
+def test_whatever_ray_raises_is_told_as_ours(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, fault: Exception, kind: type[LinnetError], told: str
+) -> None:
+    monkeypatch.setattr(deployment, "_model", lambda *_: None)
+    monkeypatch.setattr(deployment, "_ingress", lambda *_: None)
+    serve.fault = fault
+    with pytest.raises(kind, match=told):
+        deployment.deploy(Plan(Front(Settings(), Door(), 1, 1), open_model))

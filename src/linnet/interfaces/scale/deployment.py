@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from linnet.errors import EngineError, SettingsInvalid
+from linnet.errors import EngineError, LinnetError, SettingsInvalid
 from linnet.interfaces.http.service import DEFAULT
 from linnet.interfaces.scale.ingress import Front, Ingress
 from linnet.interfaces.scale.replica import Replica, Resuming
@@ -73,20 +73,24 @@ def start(host: str, port: int) -> bool:
 
 
 def deploy(plan: Plan) -> None:
-    """Returns once all of it runs. Raises EngineError where it does not come up: what ran before goes on, then."""
+    """Returns once all of it runs. Raises EngineError where it does not come up, whatever Ray says of it: what ran
+    before goes on, as far as it was not replaced by then."""
     from ray import serve
 
     names = offered(plan.front.settings)
     adapters: dict[str, list[str]] = {}
     for model, adapter in names.values():
         adapters.setdefault(model, []).extend([adapter] if adapter else [])
-    models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
     try:
+        models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
-    except (RuntimeError, TimeoutError) as error:
+    except LinnetError:
+        raise
+    except Exception as error:  # Ray's own kinds, and bare ones
         hint = "See Ray's logs, in /tmp/ray/session_latest/logs/serve."
-        raise EngineError(f"Ray could not deploy it: {str(error)[:500]}", hint=hint) from error
+        why = str(error)[:500] or type(error).__name__
+        raise EngineError(f"Ray could not deploy it: {why}", hint=hint) from error
 
 
 def stop(begun: bool = True) -> None:
