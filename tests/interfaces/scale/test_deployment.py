@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from linnet.app import open_model
-from linnet.errors import EngineError, LinnetError, ModelNotFound, SettingsInvalid
+from linnet.errors import EngineError, LinnetError, ModelNotFound, OutOfMemory, SettingsInvalid
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.scale import deployment
-from linnet.interfaces.scale.deployment import Plan
+from linnet.interfaces.scale.deployment import Bounds, Plan
 from linnet.interfaces.scale.ingress import Front
 from linnet.settings import Settings
 
@@ -51,6 +51,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setitem(sys.modules, "ray.serve", serve)
     monkeypatch.setattr(deployment, "_running", lambda: serve.client)
+    monkeypatch.setattr(deployment, "_cores", lambda: [2.0])
     yield serve
 
 
@@ -96,3 +97,15 @@ def test_whatever_ray_raises_is_told_as_ours(
     serve.fault = fault
     with pytest.raises(kind, match=told):
         deployment.deploy(Plan(Front(Settings(), Door(), 1, 1), open_model))
+
+
+def test_more_replicas_than_cores_are_refused_before_anything_is_deployed(serve: Serve) -> None:
+    with pytest.raises(OutOfMemory) as caught:
+        deployment.deploy(Plan(Front(Settings(), Door(), 1, 1), open_model, Bounds(3, 4)))
+    assert caught.value.details["largest"] == 2 and "--replicas" in caught.value.hint and not serve.done
+
+
+def test_each_model_takes_its_cores(serve: Serve) -> None:
+    settings = Settings(preload=("one.gguf", "two.gguf", "one.gguf+home"))
+    with pytest.raises(OutOfMemory, match="3 replicas of 1 cores"):
+        deployment.deploy(Plan(Front(settings, Door(), 1, 1), open_model))

@@ -16,6 +16,7 @@ from linnet.errors import EngineError, LinnetError, SettingsInvalid
 from linnet.interfaces.http.service import DEFAULT
 from linnet.interfaces.scale.ingress import Front, Ingress
 from linnet.interfaces.scale.replica import Replica, Resuming
+from linnet.interfaces.scale.shares import check_room
 from linnet.limits import LIMITS
 from linnet.models.naming import split_adapter
 from linnet.settings import Settings
@@ -73,8 +74,8 @@ def start(host: str, port: int) -> bool:
 
 
 def deploy(plan: Plan) -> None:
-    """Returns once all of it runs. Raises EngineError where it does not come up, whatever Ray says of it: what ran
-    before goes on, as far as it was not replaced by then."""
+    """Returns once all of it runs. Raises OutOfMemory where the cluster has too few cores, and EngineError where it
+    does not come up, whatever Ray says of it: what ran before goes on, as far as it was not replaced by then."""
     from ray import serve
 
     names = offered(plan.front.settings)
@@ -82,6 +83,7 @@ def deploy(plan: Plan) -> None:
     for model, adapter in names.values():
         adapters.setdefault(model, []).extend([adapter] if adapter else [])
     try:
+        check_room(_cores(), plan.cpus, len(adapters) * plan.bounds.least)
         models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
@@ -109,6 +111,13 @@ def _running() -> Any:
     from ray.serve.context import _get_global_client
 
     return _get_global_client(raise_if_no_controller_running=False)
+
+
+def _cores() -> list[float]:
+    """Of each machine of the cluster."""
+    import ray
+
+    return [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
 
 
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
