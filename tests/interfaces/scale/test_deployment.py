@@ -44,6 +44,10 @@ class Serve(ModuleType):
         self.done.append(f"delete {name}")
 
 
+def listening(port: int) -> Any:
+    return SimpleNamespace(http_config=SimpleNamespace(host="127.0.0.1", port=port))
+
+
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     serve, ray = Serve(), ModuleType("ray")
@@ -70,7 +74,7 @@ def test_nothing_of_others_ends(serve: Serve, begun: bool, names: tuple[str, ...
 
 
 def test_a_cluster_that_serves_a_linnet_is_left_alone(serve: Serve) -> None:
-    serve.client, serve.applications = SimpleNamespace(), {"linnet": "RUNNING"}
+    serve.client, serve.applications = listening(8000), {"linnet": "RUNNING"}
     with pytest.raises(SettingsInvalid) as caught:
         deployment.start("127.0.0.1", 8000)
     assert "serve.delete" in caught.value.hint and not serve.done
@@ -109,3 +113,11 @@ def test_each_model_takes_its_cores(serve: Serve) -> None:
     settings = Settings(preload=("one.gguf", "two.gguf", "one.gguf+home"))
     with pytest.raises(OutOfMemory, match="3 replicas of 1 cores"):
         deployment.deploy(Plan(Front(settings, Door(), 1, 1), open_model))
+
+
+def test_a_serve_that_listens_elsewhere_is_not_waited_for(serve: Serve) -> None:
+    serve.client = listening(9000)
+    with pytest.raises(SettingsInvalid) as caught:
+        deployment.start("127.0.0.1", 8000)
+    assert "--port 9000" in caught.value.hint and not serve.done
+    assert deployment.start("127.0.0.1", 9000) is False

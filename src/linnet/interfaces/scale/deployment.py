@@ -61,10 +61,13 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
 
 def start(host: str, port: int) -> bool:
     """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
-    busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already."""
+    busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already,
+    and where its Serve listens elsewhere: it has one place to listen."""
     from ray import serve
 
     before = _running()
+    if before is not None:
+        _check_place(before.http_config.host, before.http_config.port, host, port)
     if before is not None and APP in serve.status().applications:
         hint = "End that server first, or what it left: `serve.delete('linnet')` of Ray Serve."
         raise SettingsInvalid("this cluster serves an application named 'linnet' already", hint=hint)
@@ -104,6 +107,14 @@ def stop(begun: bool = True) -> None:
         serve.shutdown()
     else:
         serve.delete(APP)
+
+
+def _check_place(there: str, its: int, host: str, port: int) -> None:
+    if (there, its) != (host, port):
+        message = f"Ray Serve of this cluster listens on {there} port {its}, and not on {host} port {port}"
+        raise SettingsInvalid(
+            message, hint=f"Give --host {there} --port {its}, or end Serve there: `serve shutdown`."
+        )
 
 
 def _running() -> Any:
