@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from linnet.errors import EngineError, LinnetError, ModelNotFound, OutOfMemory, 
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.scale import deployment
 from linnet.interfaces.scale.deployment import Bounds, Plan
-from linnet.interfaces.scale.ingress import Front
+from linnet.interfaces.scale.ingress import Front, Ingress
 from linnet.settings import Settings
 
 
@@ -121,3 +122,19 @@ def test_a_serve_that_listens_elsewhere_is_not_waited_for(serve: Serve) -> None:
         deployment.start("127.0.0.1", 8000)
     assert "--port 9000" in caught.value.hint and not serve.done
     assert deployment.start("127.0.0.1", 9000) is False
+
+
+def test_relative_paths_begin_where_the_command_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, rays = tmp_path / "given", tmp_path / "rays"
+    given.mkdir(), rays.mkdir()
+    monkeypatch.chdir(given)
+    front = Front(Settings(root="files"), Door(), 1, 1)
+    monkeypatch.chdir(rays)
+    opened: Any = deployment.opened_in(front.folder, lambda: Path("model.gguf").absolute())  # type: ignore[arg-type]
+    assert opened == given / "model.gguf"
+    monkeypatch.chdir(rays)
+    monkeypatch.setattr(Ingress, "_open", lambda *_: pytest.fail(str(Path.cwd())))
+    with pytest.raises(pytest.fail.Exception, match=str(given)):  # by then it is there
+        Ingress(front, {"default": SimpleNamespace()})
+    deployment.opened_in(tmp_path / "gone", lambda: None)  # type: ignore[arg-type, return-value]
+    assert Path.cwd() == given

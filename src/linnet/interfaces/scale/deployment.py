@@ -10,11 +10,12 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from linnet.errors import EngineError, LinnetError, SettingsInvalid
 from linnet.interfaces.http.service import DEFAULT
-from linnet.interfaces.scale.ingress import Front, Ingress
+from linnet.interfaces.scale.ingress import Front, Ingress, go_to
 from linnet.interfaces.scale.replica import Replica, Resuming
 from linnet.interfaces.scale.shares import check_room
 from linnet.limits import LIMITS
@@ -134,7 +135,7 @@ def _cores() -> list[float]:
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
     from ray import serve
 
-    opener = partial(plan.opener, plan.front.settings, model)
+    opener = partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model))
     most = plan.bounds.most
     scaled: dict[str, Any] = (
         {"num_replicas": most}
@@ -179,6 +180,12 @@ def _ingress(plan: Plan, names: Mapping[str, tuple[str, str]], models: Mapping[s
         graceful_shutdown_wait_loop_s=0.5,
     )
     return deployed.bind(plan.front, dict(models))
+
+
+def opened_in(folder: Path, opener: Callable[[], Resuming]) -> Resuming:
+    """In a replica: relative paths begin where the command was given, wherever Ray has begun the process."""
+    go_to(folder)
+    return opener()
 
 
 def replica_id() -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -30,7 +32,7 @@ from linnet.settings import Settings
 @dataclass(frozen=True)
 class Front:
     """What an ingress is told. `tools` and `standard` are as on the command line, `at_once` the requests that run
-    together."""
+    together, `folder` is where relative paths begin."""
 
     settings: Settings
     door: Door
@@ -38,6 +40,13 @@ class Front:
     room: int
     tools: tuple[str, ...] = ()
     standard: tuple[str, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+
+
+def go_to(folder: Path) -> None:
+    """For a process of Ray's: its working folder from now on, where it is there."""
+    with contextlib.suppress(OSError):  # another machine need not have it
+        os.chdir(folder)
 
 
 class Ingress:
@@ -46,6 +55,7 @@ class Ingress:
     def __init__(self, front: Front, handles: Mapping[str, Any]) -> None:
         self._replicas = {name: HandledReplicas(handle) for name, handle in handles.items()}
         self._held = contextlib.ExitStack()
+        go_to(front.folder)
         base = self._model(*split_adapter(front.settings.model))
         served = self._open(front, base)
         self._service = Service(
