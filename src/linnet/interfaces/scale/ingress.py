@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
 
-from linnet.app import Served, served_over
+from linnet.app import Served, open_servers, served_over
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
 from linnet.interfaces.http.app import application
@@ -25,6 +25,7 @@ from linnet.interfaces.scale.figures import page
 from linnet.interfaces.scale.handles import HandledReplicas
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.models.naming import split_adapter
+from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.pool.resident import Resident
 from linnet.settings import Settings
 
@@ -65,6 +66,7 @@ class Ingress:
             room=front.room,
             telemetry=served.telemetry,
             residents=self._residents,
+            servers=served.servers,
             beside=self._figures,
         )
         self._app = application(self._service, front.door, agent=served.agent)
@@ -74,8 +76,13 @@ class Ingress:
 
     def _open(self, front: Front, base: ClusterModel) -> Served:
         export(front.settings)
-        opened = served_over(front.settings, {DEFAULT: base}, *sorted_out(front.tools, front.standard))
-        return self._held.enter_context(opened)
+        servers = open_servers(front.settings) if front.settings.allow_remote else None
+        fleet = servers if isinstance(servers, FleetModel) else None
+        if fleet:  # one for all turns: what it has learnt of its servers is kept
+            self._held.callback(fleet.close)
+        tools = sorted_out(front.tools, front.standard)
+        opened = served_over(front.settings, {DEFAULT: base}, *tools, servers=servers)
+        return replace(self._held.enter_context(opened), servers=fleet.servers if fleet else tuple)
 
     async def reconfigure(self, offered: Mapping[str, tuple[str, str]]) -> None:
         """The models on offer from now on: each name that a client may say, with the model and adapter it means."""
