@@ -1,7 +1,7 @@
 """A server as deployments of Ray Serve: one for each model, and the ingress before them.
 
-Deploying again replaces all of it, one replica after the other: the new ones take what comes, the old ones finish
-what they have.
+Deploying again replaces all of it. A new ingress begins before the old one ends, for it takes no core; of a model's
+replicas an old one ends first, after what it has, and a new one gets its cores.
 """
 
 from __future__ import annotations
@@ -176,6 +176,7 @@ def _ingress(plan: Plan, names: Mapping[str, tuple[str, str]], models: Mapping[s
         ray_actor_options={"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}},
         max_ongoing_requests=plan.front.at_once + plan.front.room + LIMITS.http_queue,
         user_config=dict(names),
+        max_surge_percent=100,
         graceful_shutdown_timeout_s=LIMITS.http_grace_seconds,
         graceful_shutdown_wait_loop_s=0.5,
     )
