@@ -24,7 +24,7 @@ from linnet.agent.batch.lines import Asked
 from linnet.agent.events import TurnEvent
 from linnet.agent.result import Result
 from linnet.app import open_agent
-from linnet.errors import LinnetError, SettingsInvalid, WorkerCrashed
+from linnet.errors import LinnetError, WorkerCrashed
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
 from linnet.interfaces.scale.cluster import check_installed, cluster
@@ -108,15 +108,7 @@ def _needed(model: Model) -> int:
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected: to the cluster at the address, or to one on this machine that ends with the block."""
-    with contextlib.ExitStack() as opened:
-        try:
-            opened.enter_context(cluster(address, None if address else _cores()))
-        except LinnetError:
-            raise
-        except Exception as error:  # of its own kinds, and bare ones
-            message = f"Ray cannot be started or joined: {' '.join(str(error).split())[:300]}"
-            hint = "See that the cluster runs (`ray status`), or leave --address out."
-            raise SettingsInvalid(message, hint=hint, address=address) from error
+    with cluster(address, None if address else _cores()):
         import ray
         import ray.data
 
