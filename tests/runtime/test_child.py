@@ -155,6 +155,21 @@ def test_posting_never_waits_and_keeps_the_order(started: Any) -> None:
     one.post(Stop())  # to nobody, and no harm
 
 
+def test_it_may_wait_for_its_postman_or_for_all_of_us_while_something_is_to_be_sent(started: Any) -> None:
+    one = started()
+    assert one.hands == (), "nothing was posted yet"
+    one.post(Stop())
+    until = time.monotonic() + 60
+    while one.hands is None:
+        assert time.monotonic() < until
+    assert one.hands == (one._postman.native_id,)
+    stopped = started()
+    os.kill(stopped.pid, signal.SIGSTOP)
+    for _ in range(40):
+        stopped.post(Load(script=Script(poison="x" * 100_000)))
+    assert stopped.hands is None
+
+
 def test_starting_from_a_thread_that_ends_does_not_end_the_child() -> None:
     """The parent-death signal is tied to the thread that started it."""
     made: list[child.Child] = []

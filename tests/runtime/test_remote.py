@@ -453,6 +453,22 @@ def test_dropping_a_stream_hangs_up(server: ChatServer, model: RemoteModel, repl
     assert server.gone.wait(60)
 
 
+def test_who_hangs_up_takes_the_end_from_nobody(server: ChatServer) -> None:
+    """Another thread does, just as the reader has seen that it is open and waits for what comes: the end had come."""
+    server.replies.append(Reply(status=500))
+    one = exchange.Exchange(exchange.Post(f"{server.url}/chat/completions", b"{}", {}), 30.0)
+    try:
+        until = time.monotonic() + 60
+        while one._line.blocks.empty():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        one._line.hang_up()
+        with pytest.raises(RemoteCut, match="hung up"):
+            next(one)
+    finally:
+        one.close()
+
+
 def test_a_reader_that_goes_away_leaves_no_thread(server: ChatServer, model: RemoteModel) -> None:
     server.replies.append(Reply([delta(content="word ")] * 3_000, hold=True))
     stream = model.stream(ASK)

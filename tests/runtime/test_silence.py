@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from linnet.runtime.silence import AWAY_SECONDS, Silence, Strand, threads, usable
+from linnet.runtime.silence import AWAY_SECONDS, LOOK_SECONDS, Silence, Strand, threads, usable
 
 SLEEPS = Strand(5.0, 1.0)
 
@@ -110,6 +111,27 @@ def test_a_wait_for_a_processor_is_seen_and_a_stop_is_none(spinners: list[int]) 
     time.sleep(0.5)
     passed, left = between(spinners[0], 0.5)
     assert left > 0.9 * passed
+
+
+def test_of_this_process_only_the_hands_of_the_child_count() -> None:
+    """A host with a thread that is busy, or waits for a processor, has not fed its child any later for it."""
+    over = threading.Event()
+    hand, other = (threading.Thread(target=over.wait) for _ in range(2))
+    hand.start()
+    other.start()
+    silent, seen = Silence(), []
+    try:
+        silent.look(os.getpid())
+        silent.seen = lambda now, strands: seen.append(strands)  # type: ignore[method-assign]
+        time.sleep(2 * LOOK_SECONDS)
+        assert hand.native_id is not None and other.native_id is not None
+        silent.look(1, [hand.native_id])
+        silent.look(1, None)
+    finally:
+        over.set()
+    few, all_of_them = ({id for id, strand in strands.items() if strand.ours} for strands in seen)
+    assert few == {threading.get_native_id(), hand.native_id}
+    assert all_of_them >= few | {other.native_id}, "one of them may hold the interpreter"
 
 
 def test_where_nobody_tells_all_time_counts(tmp_path: Path) -> None:

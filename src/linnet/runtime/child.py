@@ -73,6 +73,15 @@ class Child:
     def pid(self) -> int:
         return self.process.pid
 
+    @property
+    def hands(self) -> tuple[int, ...] | None:
+        """Native ids of the threads here that it may wait for, beside the one that reads from it. None for all: while
+        something is to be sent, the postman may wait for whichever of them holds the interpreter."""
+        if not self._outbox.empty():
+            return None
+        postman = self._postman.native_id if self._postman is not None else None
+        return () if postman is None else (postman,)
+
     def post(self, record: Record) -> None:
         """Send a record, in order, without waiting. Not to be mixed with `channel.send`.
 
@@ -118,7 +127,7 @@ class Child:
         while not silence.verdict(LIMITS.leaving_seconds, 10 * LIMITS.leaving_seconds):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self.process.wait(timeout=LOOK_SECONDS)
-            silence.look(self.pid)
+            silence.look(self.pid, self.hands)
         return None
 
     def _killer(self, lingered: bool) -> str:

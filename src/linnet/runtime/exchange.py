@@ -155,6 +155,8 @@ class _Line:
         with contextlib.suppress(queue.Empty):
             while True:  # so that the thread is not left waiting for room
                 self.blocks.get_nowait()
+        with contextlib.suppress(queue.Full):  # the end may have been among them, and somebody wait for it
+            self.blocks.put_nowait(RemoteCut("it was hung up on"))
 
     def run(self) -> None:
         end: LinnetError | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from linnet.errors import RemoteRefused
+from linnet.errors import RemoteFailed, RemoteRefused
 from linnet.runtime.exchange import Exchange, Post
 
 _NO_SUCH_PATH = (404, 405, 501)
@@ -19,7 +19,7 @@ def check(address: str, post: Callable[[str], Post], seconds: float) -> None:
     """`address` as it is configured, `post` makes what is sent to a URL. Raises a RemoteError or DeadlineExceeded."""
     try:
         _get(post(f"{address.removesuffix('/v1')}/health"), seconds)
-    except RemoteRefused as error:
+    except (RemoteRefused, RemoteFailed) as error:
         if error.details.get("status") not in _NO_SUCH_PATH:
             raise
         _get(post(f"{address}/models"), seconds)

@@ -121,7 +121,7 @@ class Renderer:
                     if not failure.id:  # it could not start, and has left
                         self._forget(running)
                     raise failure.error()
-            self._check_time(running, silence.look(running.pid))
+            self._check_time(running, silence.look(running.pid, running.hands))
 
     def _check_time(self, running: child.Child, silence: Silence) -> None:
         """End a child that takes too long: the template's fault only where it could have run, and did render."""

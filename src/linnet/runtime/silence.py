@@ -1,16 +1,18 @@
 """How long a child has been without progress, counted in time that it could have used.
 
 On a machine that is short of processors honest work looks like a hang. So what the child's threads waited for a
-processor does not count, nor what those of this process waited: a child may sleep because what it is to do has not
-been sent yet. One that sleeps, spins or was stopped while we ran had all the time there was. Hides how the kernel
-tells the one from the other (`/proc/PID/task/*/schedstat`). Where it does not tell, all time counts.
+processor does not count, nor what those of this process waited that it may wait for: a child may sleep because what
+it is to do has not been sent yet. What else is busy here hides no hang. One that sleeps, spins or was stopped while
+we ran had all the time there was. Hides how the kernel tells the one from the other (`/proc/PID/task/*/schedstat`).
+Where it does not tell, all time counts.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from linnet.hardware import reading
 from linnet.runtime.postmortem import Stopped
 
 Threads = Mapping[int, "Strand"]
-"""The threads of a child and of this process by their ids; empty where nobody tells of them."""
+"""The threads of a child, and of this process, by their ids; empty where nobody tells of them."""
 
 LOOK_SECONDS = 0.2
 """Least time between two looks at the threads; the limits are tens of times longer."""
@@ -77,15 +79,17 @@ class Silence:
         """The child made progress. From any thread; it counts from the next look."""
         self._moved = True
 
-    def look(self, pid: int) -> Silence:
-        """As often as one likes; the threads are read only when it is time to, and nothing has come since. Returns
-        itself."""
+    def look(self, pid: int, hands: Collection[int] | None = ()) -> Silence:
+        """As often as one likes, by the thread that reads from the child; `hands` are the native ids of the others
+        here that it may wait for, None for all. Threads are read only when it is time to, and nothing has come since.
+        Returns itself."""
         now = time.monotonic()
         if self._moved:
             self._moved = False
             self.used, self.clock, self._at, self._before = 0.0, 0.0, now, {}
         elif now - self._at >= LOOK_SECONDS:
-            self.seen(now, {**threads(os.getpid(), ours=True), **threads(pid)})
+            only = None if hands is None else {threading.get_native_id(), *hands}
+            self.seen(now, {**threads(os.getpid(), ours=True, only=only), **threads(pid)})
         return self
 
     def seen(self, now: float, strands: Threads) -> None:
@@ -102,13 +106,16 @@ class Silence:
         return "starved" if self.clock > by_the_clock * ALL_BUT else ""
 
 
-def threads(pid: int, proc: Path = Path("/proc"), *, ours: bool = False) -> dict[int, Strand]:
-    """The threads of a process just now; empty where the kernel does not tell."""
+def threads(
+    pid: int, proc: Path = Path("/proc"), *, ours: bool = False, only: Collection[int] | None = None
+) -> dict[int, Strand]:
+    """The threads of a process just now, or `only` these of them; empty where the kernel does not tell."""
     try:
         folders = list((proc / str(pid) / "task").iterdir())
     except OSError:
         return {}
-    found = {int(folder.name): _strand(folder, ours) for folder in folders}
+    wanted = [folder for folder in folders if only is None or int(folder.name) in only]
+    found = {int(folder.name): _strand(folder, ours) for folder in wanted}
     known = {id: strand for id, strand in found.items() if strand is not None}
     return known if any(strand.ran for strand in known.values()) else {}  # a kernel that does not count says 0
 

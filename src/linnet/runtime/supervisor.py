@@ -290,7 +290,7 @@ class Supervisor:
 
     def _stuck(self, running: child.Child) -> postmortem.Stopped:
         limit = LIMITS.progress_seconds if self._ready else LIMITS.start_seconds
-        return self._silence.look(running.pid).verdict(limit, LIMITS.starved_seconds)
+        return self._silence.look(running.pid, running.hands).verdict(limit, LIMITS.starved_seconds)
 
     def _phase(self) -> str:
         """What the worker was at, from what it was given and what came back: its beats may be late."""

@@ -369,6 +369,15 @@ def test_a_second_server_is_asked_where_the_first_says_nothing(servers: list[Any
     assert (model.servers()[0]["overtaken"], states(model)[0]) == (1, "closed")
 
 
+def test_one_that_hangs_is_found_though_another_answers_for_it(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(hedge=0.2)
+    servers[0].replies.append(Reply(silent=True))
+    servers[0].health = 500
+    assert complete(model, ASK).text == "from 1"
+    until(lambda: states(model)[0] == "open")
+    assert servers[0].looked and not servers[1].looked
+
+
 def test_a_first_that_is_fast_is_the_only_one(servers: list[Any], fleet: Fleet) -> None:
     done = complete(fleet(hedge=30.0), ASK)
     assert (done.text, told(done)["hedges"]) == ("from 0", 0)
@@ -430,9 +439,10 @@ def test_each_can_be_looked_at(servers: list[Any], fleet: Fleet) -> None:
     seen = fleet(servers[0].url, servers[1].url, nobody()).look(30.0)
     assert [one["well"] for one in seen] == [True, False, False]
     assert [one["error"] and one["error"]["code"] for one in seen] == [None, "remote_failed", "remote_unreachable"]
-    servers[0].health = 404  # it has no such path, and a list of models
-    assert fleet(servers[0].url).look(30.0)[0]["well"]
-    assert servers[0].looked[-2:] == ["/health", "/v1/models"]
+    for status in (404, 501):  # it has no such path, and a list of models
+        servers[0].health = status
+        assert fleet(servers[0].url).look(30.0)[0]["well"]
+        assert servers[0].looked[-2:] == ["/health", "/v1/models"]
 
 
 def test_a_look_has_a_time() -> None:

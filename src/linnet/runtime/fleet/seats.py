@@ -6,12 +6,13 @@ long as there is such a one, so that a fleet which is well sends nothing but wha
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from linnet.errors import DeadlineExceeded, LinnetError, QueueFull, RemoteDown
+from linnet.errors import DeadlineExceeded, LinnetError, QueueFull, RemoteDown, RemoteUnreachable
 from linnet.limits import LIMITS
 from linnet.runtime.fleet.balance import least_outstanding
 from linnet.runtime.fleet.server import Server
@@ -69,6 +70,7 @@ class Seats:
         turns = self._servers[self._turn :] + self._servers[: self._turn]
         left = [server for server in turns if server not in tried]
         if all(server.circuit.state == "open" for server in left):
+            self._watch()
             raise self._down()
         free = [server for server in left if server.free and not any(server not in one for one in before)]
         if not free:
@@ -100,11 +102,13 @@ class Seats:
     ) -> None:
         """A request is no longer there: it ended, was dropped, was overtaken by another server's, or failed."""
         with self._changed:
-            server.outstanding -= 1
+            server.left()
             server.overtaken += overtaken
+            if overtaken:  # no failure, and perhaps it hangs: only a look at its health can tell
+                server.suspect = True
             if error is not None:
                 server.failed(error, self._clock(), begun)
-                self._watch()
+            self._watch()
             self._changed.notify_all()
 
     def describe(self) -> tuple[dict[str, Any], ...]:
@@ -120,9 +124,11 @@ class Seats:
 
     def _watch(self) -> None:
         doubtful = any(server.to_probe for server in self._servers)
-        if doubtful and self._prober is None and not self._closed.is_set():
+        alive = self._prober is not None and self._prober.is_alive()
+        if doubtful and not alive and not self._closed.is_set():
             self._prober = threading.Thread(target=self._probes, name="linnet-fleet", daemon=True)
-            self._prober.start()
+            with contextlib.suppress(RuntimeError):  # no room for a thread just now: the next request tries again
+                self._prober.start()
 
     def _probes(self) -> None:
         while (server := self._next_due()) is not None:
@@ -136,6 +142,8 @@ class Seats:
                 self._probe(server)
             except LinnetError as found:
                 error = found
+            except Exception as found:  # whatever it is: without this thread none would ever be asked again
+                error = RemoteUnreachable(f"its health could not be asked for: {found!r}")
             with self._changed:
                 server.probed(self._clock(), error)
                 self._changed.notify_all()
@@ -147,5 +155,10 @@ class Seats:
             if not doubtful or self._closed.is_set():
                 self._prober = None
                 return None
-            now = self._clock()
-            return min(doubtful, key=lambda server: server.circuit.wait(now))
+            return min(doubtful, key=_due)
+
+
+def _due(server: Server) -> float:
+    """When its probe is due. Not how long that is still to wait: 0 for all that are late, and then the first of the
+    list would always be the next."""
+    return server.circuit.until if server.circuit.state == "open" else 0.0

@@ -20,15 +20,23 @@ class Server:
         self.circuit = Circuit()
         self.outstanding = self.answered = self.overtaken = 0
         self.suspect = False
+        self._older = 0  # of those under way, the requests from before it became half open
         self.failures: Counter[str] = Counter()
         self._at_once = at_once
         self._last = ""
 
     @property
     def free(self) -> bool:
-        """One that was given up is tried by one request at a time."""
-        room = {"closed": self._at_once, "half-open": 1, "open": 0}[self.circuit.state]
-        return self.outstanding < room
+        """One that was given up is tried by one request at a time, beside the long answers from before."""
+        if self.outstanding >= self._at_once or self.circuit.state == "open":
+            return False
+        return self.circuit.state == "closed" or self.outstanding <= self._older
+
+    def left(self) -> None:
+        """A request is no longer there. Which one is not known: it counts as an older one, so that there are too few
+        trials rather than too many."""
+        self.outstanding -= 1
+        self._older = max(0, self._older - 1)
 
     def failed(self, error: LinnetError, now: float, begun: bool) -> None:
         found = verdict(error, begun)
@@ -49,6 +57,8 @@ class Server:
         if self.suspect and error is not None:
             self.circuit, self._last = self.circuit.failed(now, gone=True), error.message
         else:
+            if self.circuit.state == "open" and error is None:
+                self._older = self.outstanding
             self.circuit = self.circuit.probed(now, error is None)
         self.suspect = False
 
