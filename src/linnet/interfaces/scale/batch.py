@@ -32,6 +32,7 @@ from linnet.interfaces.scale.shares import Node, Share, crew, shares
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.requests import Model
+from linnet.runtime import sandbox
 from linnet.settings import Settings
 
 _READERS = 2
@@ -230,6 +231,8 @@ class Replica:
             os.chdir(plan.folder)
         with self._desk.telling():
             export(plan.settings)
+            if plan.settings.require_sandbox:
+                sandbox.demand()  # what the command demanded of its own process holds for this one's children too
             files, names = sorted_out(*plan.named)
             self._agent = open_agent(plan.settings, files, names)
 

@@ -25,6 +25,7 @@ from linnet.interfaces.scale.figures import page
 from linnet.interfaces.scale.handles import HandledReplicas
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.models.naming import split_adapter
+from linnet.runtime import sandbox
 from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.pool.resident import Resident
 from linnet.settings import Settings
@@ -76,6 +77,8 @@ class Ingress:
 
     def _open(self, front: Front, base: ClusterModel) -> Served:
         export(front.settings)
+        if front.settings.require_sandbox:
+            sandbox.demand()  # what the command demanded of its own process holds for this one's children too
         servers = open_servers(front.settings) if front.settings.allow_remote else None
         fleet = servers if isinstance(servers, FleetModel) else None
         if fleet:  # one for all turns: what it has learnt of its servers is kept
