@@ -266,6 +266,17 @@ def test_all_of_them_down_is_one_error_with_a_time(fleet: Fleet) -> None:
     assert down.value.retryable
 
 
+def test_who_was_tried_is_told_also_where_no_seat_came_after_it(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(servers[0].url, servers[1].url, at_once=1)
+    first, second = model._seats.take(), model._seats.take()
+    assert first is not None and second is not None, "the other has no seat left"
+    model._seats.left(first)
+    servers[0].replies.append(Reply(status=500))
+    with pytest.raises(DeadlineExceeded, match="waited for a server") as late:
+        complete(model, replace(ASK, deadline=3.0))
+    assert [(one["server"], one["error"]) for one in late.value.details["tried"]] == [(first.name, "remote_failed")]
+
+
 def test_a_server_that_asks_for_time_has_it(servers: list[Any], fleet: Fleet) -> None:
     model = fleet()
     servers[0].replies.append(Reply(status=429, headers={"Retry-After": "30"}))
@@ -407,6 +418,20 @@ def test_a_failure_goes_elsewhere_with_hedging_too(servers: list[Any], fleet: Fl
     servers[0].replies.append(Reply(status=500))
     done = complete(model, ASK)
     assert (done.text, told(done)["retries"], told(done)["hedges"]) == ("from 1", 1, 0)
+
+
+def test_a_hedge_for_which_nobody_was_free_is_none(servers: list[Any], fleet: Fleet) -> None:
+    model = fleet(servers[0].url, servers[1].url, hedge=0.1, at_once=1)
+    seat = model._seats.take()  # of another request: the only one of server 0
+    assert seat is not None
+    servers[1].replies.append(Reply([b": not yet\n\n"], pause=0.5, cut=True))
+    came: list[Done] = []
+    waiting = threading.Thread(target=lambda: came.append(complete(model, ASK)))
+    waiting.start()
+    until(lambda: bool(model.servers()[1]["failures"]))
+    model._seats.left(seat)
+    waiting.join(60)
+    assert (came[0].text, told(came[0])["retries"], told(came[0])["hedges"]) == ("from 0", 1, 0)
 
 
 # --- what a fleet is -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from linnet.errors import RemoteDown, RemoteUnreachable
+from linnet.errors import RemoteBusy, RemoteDown, RemoteUnreachable
 from linnet.runtime.fleet.seats import Seats
 from linnet.runtime.fleet.server import Server
 from linnet.runtime.remote import RemoteModel
@@ -136,3 +136,17 @@ def test_a_trial_too_needs_a_seat(seats: Make) -> None:
     assert made.take() is None
     made.left(server)
     assert made.take() is server
+
+
+def test_how_long_to_wait_is_told_of_those_that_are_left(seats: Make) -> None:
+    servers = some(2)
+    made = seats(servers, lambda server: None, lambda: 0.0)
+    lose(made, servers[0])
+    servers[1].outstanding += 1
+    made.left(servers[1], RemoteBusy("not now", retry_after=30.0))
+    for tried, after in (((), 1.0), (servers[:1], 30.0)):
+        with pytest.raises(RemoteDown) as down:
+            made.take(tried)
+        assert down.value.details["retry_after"] == after
+        assert len(down.value.details["servers"]) == 2
+    assert "none of 1 servers" in down.value.message

@@ -60,7 +60,8 @@ class Flight:
         self._asked: list[Server] = []
         self._tried: list[Tried] = []
         self._winner: _Attempt | None = None
-        self._hedged = self._over = False
+        self._hedged = self._over = False  # hedged: it was tried to, also in vain
+        self._hedges = 0
         self._firsts: queue.Queue[tuple[_Attempt, Event | BaseException]] = queue.Queue()
         self._lock = threading.Lock()
         if (server := seats.take()) is not None:
@@ -121,8 +122,7 @@ class Flight:
     def _soonest(self) -> tuple[_Attempt, Event | BaseException]:
         """The next that a server says or fails with. Sends where nothing is on its way."""
         if not self._running:
-            allowed = self._request.deadline
-            self._send(self._seats.wait(self._asked, self._started + allowed, allowed, self._wanted))
+            self._send(self._seat())
         first = next(iter(self._running), None)
         if first is not None and self._hedge is None:
             return first, _outcome(first)
@@ -136,6 +136,16 @@ class Flight:
             except queue.Empty:
                 self._second()
 
+    def _seat(self) -> Server:
+        """Waited for. What is raised instead tells who was tried before."""
+        allowed = self._request.deadline
+        try:
+            return self._seats.wait(self._asked, self._started + allowed, allowed, self._wanted)
+        except LinnetError as error:
+            if self._tried:
+                error.details["tried"] = [asdict(one) for one in self._tried]
+            raise
+
     def _second(self) -> None:
         """Once, and only where a server is free: a hedge must not make others wait."""
         self._hedged = True
@@ -144,6 +154,7 @@ class Flight:
         except LinnetError:
             server = None
         if server is not None:
+            self._hedges += 1
             self._send(server)
 
     def _watch(self) -> None:
@@ -236,12 +247,12 @@ class Flight:
             else f"{one.server} failed before its first word ({one.error}): another server was asked"
             for one in self._tried
         ]
-        hedges = len([one for one in self._tried if one.error == "overtaken"])
+        overtaken = len([one for one in self._tried if one.error == "overtaken"])
         data = {
             "server": name,
             "tried": [asdict(one) for one in self._tried],
-            "retries": len(self._tried) - hedges,
-            "hedges": int(self._hedged and len(self._asked) > 1),
+            "retries": len(self._tried) - overtaken,
+            "hedges": self._hedges,
             "waited": round(self._winner.began - self._started, 3),
         }
         step = Step("fleet", f"answered by {name}", time.monotonic() - self._started, data)

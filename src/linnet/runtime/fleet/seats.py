@@ -71,7 +71,7 @@ class Seats:
         left = [server for server in turns if server not in tried]
         if all(server.circuit.state == "open" for server in left):
             self._watch()
-            raise self._down()
+            raise self._down(left)
         free = [server for server in left if server.free and not any(server not in one for one in before)]
         if not free:
             return None
@@ -80,12 +80,13 @@ class Seats:
         server.outstanding += 1
         return server
 
-    def _down(self) -> RemoteDown:
+    def _down(self, left: Sequence[Server]) -> RemoteDown:
+        """Of those that the request has not been to, for it goes to none twice."""
         now = self._clock()
-        after = min((server.circuit.wait(now) for server in self._servers), default=0.0)
+        after = min((server.circuit.wait(now) for server in left), default=0.0)
+        told = "; ".join(f"{server.name}: {server.describe(now)['last_error'] or 'open'}" for server in left[:8])
+        message = f"none of {len(left)} servers may be asked for {after:.1f} s: {told}"
         states = [server.describe(now) for server in self._servers]
-        told = "; ".join(f"{one['server']}: {one['last_error'] or one['state']}" for one in states[:8])
-        message = f"none of {len(self._servers)} servers may be asked for {after:.1f} s: {told}"
         return RemoteDown(message, retry_after=round(after, 1), servers=states)
 
     # --- what came of it -------------------------------------------------------------------------
