@@ -177,6 +177,40 @@ def test_the_oldest_beyond_runs_kept_are_gone(machine, shorter) -> None:
     assert runs.run("old-0", "x")._number > numbers[2], "it was begun anew"
 
 
+def test_asking_again_forgets_nobody(machine, shorter) -> None:
+    shorter(runs_kept=2)
+    runs = machine()
+    kept = runs.run("kept", "x")._number
+    for _ in range(5):
+        runs.run("asked", "x")
+    assert runs.run("kept", "x")._number == kept
+
+
+def test_a_run_that_is_under_way_is_kept_beyond_runs_kept(machine, shorter) -> None:
+    shorter(runs_kept=2)
+    runs = machine()
+    run = runs.run("long", "x")
+    with run.alone():
+        for i in range(4):
+            runs.run(f"new-{i}", "x")
+        run.enter(CALL)
+        run.end(Result("done", "rule"))
+        assert run.degraded == ()
+
+
+def test_an_answer_of_a_turn_that_was_overtaken_is_told_not_to_be_kept(machine, shorter) -> None:
+    shorter(journal_lease_seconds=1.0)
+    silent, next_one = machine().run("overtaken", "x"), machine().run("overtaken", "x")
+    silent._keep = lambda over: None  # its machine sleeps
+    with silent.alone():
+        time.sleep(1.5)
+        with next_one.alone():
+            silent.end(Result("late", "rule"))
+            assert silent.degraded == ("another turn has taken the run over: this answer is not kept",)
+            next_one.end(Result("kept", "rule"))
+    assert machine().run("overtaken", "x")._number and next_one.degraded == ()
+
+
 @pytest.fixture
 def gone(address: str) -> Callable[[float], None]:
     """The server and all its sessions are stopped for so many seconds, and go on."""

@@ -32,7 +32,16 @@ _TABLES = (
     " REFERENCES linnet_runs ON DELETE CASCADE, id TEXT NOT NULL, call TEXT NOT NULL, outcome TEXT,"
     " mark TEXT NOT NULL, PRIMARY KEY (run, id))",
 )
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7316004219)"
+"""Of the first starts of many machines: two that make a table at once would disturb each other."""
 _ROW = "SELECT number, request, result FROM linnet_runs WHERE id = :id"
+_BEGIN = "INSERT INTO linnet_runs (id, request) VALUES (:id, :request) ON CONFLICT DO NOTHING RETURNING number"
+_FORGET = (
+    "DELETE FROM linnet_runs WHERE number <="
+    " (SELECT number FROM linnet_runs ORDER BY number DESC OFFSET :kept LIMIT 1)"
+    " AND (holder IS NULL OR seen < clock_timestamp() - :lease * interval '1 second')"
+)
+"""Runs are counted, not their numbers, which asks in vain use up; one that is under way stays."""
 _CLAIM = (
     "UPDATE linnet_runs SET holder = :holder, claim = claim + 1, seen = clock_timestamp() WHERE number = :run"
     " AND (holder IS NULL OR holder = :holder OR seen < clock_timestamp() - :lease * interval '1 second')"
@@ -54,7 +63,7 @@ class SharedRuns(Runs):
         """Raises SettingsInvalid for an address that is none, and StoreUnavailable."""
         self._server = _Server(url)
         try:
-            self._server.do(lambda connection: [_run(connection, table) for table in _TABLES])
+            self._server.do(lambda connection: [_run(connection, sql) for sql in (_ONE_AT_A_TIME, *_TABLES)])
         except BaseException:
             self.close()
             raise
@@ -67,14 +76,11 @@ class SharedRuns(Runs):
         digest = sha256(request.encode(errors="surrogatepass")).hexdigest()
 
         def found(connection: Connection) -> tuple[int, str, str | None]:
-            told = {"id": id, "request": digest, "kept": LIMITS.runs_kept}
-            sql = (
-                "INSERT INTO linnet_runs (id, request) VALUES (:id, :request) ON CONFLICT DO NOTHING RETURNING number"
-            )
-            if _run(connection, sql, **told).first():
-                oldest = "(SELECT max(number) FROM linnet_runs) - :kept"
-                _run(connection, f"DELETE FROM linnet_runs WHERE number <= {oldest}", **told)
-            row = _run(connection, _ROW, id=id).one()
+            row = _run(connection, _ROW, id=id).first()
+            if row is None:
+                if _run(connection, _BEGIN, id=id, request=digest).first():
+                    _run(connection, _FORGET, kept=LIMITS.runs_kept, lease=LIMITS.journal_lease_seconds)
+                row = _run(connection, _ROW, id=id).one()
             return row[0], request if row[1] == digest else "", row[2]
 
         return self._server.do(found)
@@ -154,8 +160,14 @@ class SharedRun(Run):
         self._server.do(lambda connection: _run(connection, sql, **given))
 
     def _over(self, result: str) -> None:
-        sql = "UPDATE linnet_runs SET result = :result WHERE number = :run AND claim = :claim AND result IS NULL"
-        self._server.do(lambda connection: _run(connection, sql, result=result, **self._own()))
+        """Raises StoreUnavailable where another turn has taken the run over: its answer is the one that is kept."""
+        sql = (
+            "UPDATE linnet_runs SET result = :result WHERE number = :run AND claim = :claim"
+            " AND (result IS NULL OR result = :result)"
+        )
+        kept = self._server.do(lambda connection: _run(connection, sql, result=result, **self._own()).rowcount)
+        if not kept:
+            raise StoreUnavailable("another turn has taken the run over: this answer is not kept")
 
 
 class _Server:
@@ -175,16 +187,23 @@ class _Server:
             try:
                 with self._engine.begin() as connection:
                     return work(connection)
-            except sqlalchemy.exc.DBAPIError as error:
-                gone = isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
-                if not (gone or error.connection_invalidated) or time.monotonic() + pause > until:
-                    told = " ".join(str(error.orig).split())[:200]
+            except (sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError) as error:
+                if not _gone(error) or time.monotonic() + pause > until:
+                    told = " ".join(str(getattr(error, "orig", error)).split())[:200]
                     raise StoreUnavailable(f"the journal of runs cannot be reached: {told}") from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _gone(error: Exception) -> bool:
+    """Whether it may be otherwise soon: the server is away, or all connections are taken."""
+    import sqlalchemy.exc
+
+    away = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
+    return isinstance(error, away) or bool(getattr(error, "connection_invalidated", False))
 
 
 def _engine(url: str) -> Engine:

@@ -137,7 +137,8 @@ class _Writer:
         if not union:
             return {}
         if not self._model.capabilities.scores:
-            return {p: self._picks(p, way, union, weights) for p, way in ways.items()}
+            picked = {p: self._picks(p, way, union, weights) for p, way in ways.items()}
+            return {p: way for p, way in picked.items() if way is not ways[p]}
         labels = [*map(_label, ways), "\ntext:"]
         requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)

@@ -21,14 +21,15 @@ _TOKENS = 64
 
 def picked_tool(model: Model, introductions: Sequence[str], names: Sequence[str], request: str) -> tuple[int, Usage]:
     """The place of the tool that the request needs, -1 for none."""
+    none = next(name for name in (NONE, "no function") if name not in names)
     told = [
         "Which function does the request need? Answer with the name of one that does exactly what is asked,",
-        f"or with {NONE!r} if none of them does.",
+        f"or with {none!r} if none of them does.",
         "",
         *introductions,
     ]
-    done = _picked(model, "\n".join(told), request, (*names, NONE))
-    return (-1 if done.text == NONE else names.index(done.text)), done.usage
+    done = _picked(model, "\n".join(told), request, (*names, none))
+    return (-1 if done.text == none else names.index(done.text)), done.usage
 
 
 def picked_value(model: Model, introduction: str, label: str, text: str, options: Sequence[str]) -> tuple[str, Usage]:

@@ -36,6 +36,8 @@ from linnet.calling.evidence.quantities import Places, Quantity, numbers
         ("5x^2 - 7x - 3 = 0", [5, -7, -3, 0]),
         ("3x² + 4y − 1", [3, 4, -1]),
         ("10 - 5 m, max - 5", [10, 5, 5]),
+        ("axis X - 20 degrees, iPhone x - 2", [20, 2]),
+        ("x^2 - 4, 3x - 1", [-4, 3, -1]),
         ("two hundred and fifty", [250]),
         ("one thousand two hundred thirty-four", [1234]),
         ("a dozen eggs, half a cup", [12, 0.5]),

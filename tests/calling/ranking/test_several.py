@@ -88,6 +88,12 @@ def test_one_call_is_one() -> None:
 # --- one after the other -------------------------------------------------------------------------
 
 
+def test_nobody_asks_for_nothing_but_the_same_again() -> None:
+    text = "Take 3, then take 3."
+    assert [{"n": 3}, {"n": 3}] not in enumerated(sheet(text, n=NUMBER))
+    assert [{"n": 3}, {"n": 3}, {"n": 5}] in enumerated(sheet(text[:-1] + ", and take 5.", n=NUMBER))
+
+
 def test_each_stretch_is_read_by_itself() -> None:
     made = sheet("Ann has 3, then Bob has 4, and Eve has 5.", who=TEXT, n=NUMBER)
     assert calls(made) == [{"who": "Ann", "n": 3}, {"who": "Bob", "n": 4}, {"who": "Eve", "n": 5}]

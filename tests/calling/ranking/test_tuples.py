@@ -90,6 +90,23 @@ def test_the_fitted_weights_take_each_group_for_a_call(text: str) -> None:
     assert calls == [{"num1": 45, "num2": 60}, {"num1": 81, "num2": 27}]
 
 
+@pytest.mark.parametrize("text", ["(1, 2) ", "[1]", "1 and 2, "])
+def test_long_texts_are_read_in_linear_time(text: str) -> None:
+    """Counted in quantities that are looked at, not in seconds."""
+
+    class Counted(tuple):  # type: ignore[type-arg]
+        looks = 0
+
+        def __iter__(self) -> Any:
+            Counted.looks += len(self)
+            return super().__iter__()
+
+    reading = Reading(text * 2_000)
+    reading.__dict__["quantities"] = Counted(reading.quantities)
+    tuples(reading, takers(2))
+    assert Counted.looks <= 4 * len(reading.quantities)
+
+
 @given(st.text(alphabet="0123456789(),[]; andx$&", max_size=80), st.integers(1, 3))
 def test_positions_are_those_of_whole_groups(text: str, size: int) -> None:
     positions = list(tuples(Reading(text), takers(size)).values())

@@ -133,6 +133,16 @@ def test_another_thread_may_close_it(here) -> None:
     assert there.idle()
 
 
+def test_closed_between_two_replicas_it_runs_on_neither(here, monkeypatch) -> None:
+    there = here(SAID, seconds_per_token=0.2)
+    there.fails = [1]
+    stream = ClusterModel(there).stream(ASKED)
+    monkeypatch.setattr(module.log, "note", lambda *_, **__: stream.close())
+    with pytest.raises(Cancelled):
+        next(stream)
+    assert there.idle()
+
+
 def test_a_dropped_stream_is_cancelled_too(here) -> None:
     there = here(SAID, seconds_per_token=0.2)
     next(ClusterModel(there).stream(ASKED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from linnet.errors import EngineError, InputInvalid, ProtocolBroken, QueueFull
 from linnet.interfaces.scale import wire
 from linnet.interfaces.scale.deployment import offered
 from linnet.interfaces.scale.figures import page
-from linnet.interfaces.scale.serve import read_bounds
+from linnet.interfaces.scale.serve import Signals, read_bounds
 from linnet.messages import Message
 from linnet.requests import Begun, Done, Generate, Piece, Usage
 from linnet.settings import Settings
@@ -48,7 +49,7 @@ def test_calls_and_replies_are_what_they_were() -> None:
     piece, done, error = wire.read_replies(wire.write_replies(outcomes))
     assert (piece, done) == tuple(outcomes[:2])
     assert isinstance(error, QueueFull) and error.describe() == outcomes[2].describe()
-    assert wire.read_replies(wire.BEAT) == []
+    assert wire.read_replies(b"[]") == []
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'[{"piece": 1}]', b"[{}]", b'[{"failure": {"code": "no_such"}}]'])
@@ -81,3 +82,30 @@ def test_what_ray_raises_is_told_apart() -> None:
     assert isinstance(translated(ValueError("x")), EngineError)
     ours = QueueFull("full")
     assert translated(ours) is ours
+
+
+def test_a_signal_ends_what_ray_lets_wait_and_what_is_cleaned_up_then_is_not_ended() -> None:
+    signals = Signals()
+    with pytest.raises(KeyboardInterrupt), signals.interrupting():
+        signals.note(signal.SIGHUP)  # it may wait
+        try:
+            signals.note(signal.SIGTERM)
+        finally:
+            signals.note(signal.SIGINT)
+    assert [signals.next() for _ in range(3)] == [signal.SIGHUP, signal.SIGTERM, signal.SIGINT]
+
+
+def test_a_signal_that_came_between_is_not_forgotten() -> None:
+    signals = Signals()
+    signals.note(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), signals.interrupting():
+        pytest.fail("it waits for ever")
+
+
+def test_while_it_serves_signals_are_read_in_turn() -> None:
+    signals = Signals()
+    with signals.interrupting():
+        pass
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signals.note(number)
+    assert [signals.next(), signals.next()] == [signal.SIGHUP, signal.SIGINT]

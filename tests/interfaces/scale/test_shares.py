@@ -9,7 +9,7 @@ import pytest
 
 from linnet.agent.batch import lines
 from linnet.errors import OutOfMemory
-from linnet.interfaces.scale.shares import Crew, Node, crew, shares
+from linnet.interfaces.scale.shares import Crew, Node, check_room, crew, shares
 from linnet.limits import LIMITS, MIB
 
 GIB = 1024 * MIB
@@ -76,3 +76,10 @@ def test_a_share_has_few_bytes(tmp_path: Path, length: int, each: int) -> None:
     file = tmp_path / "r.jsonl"
     file.write_text(("x" * (LIMITS.batch_line_bytes // 2 + length) + "\n") * 6)
     assert {len(part) for part in numbers(file, 600, 1, at_once=8)} == {each}
+
+
+def test_room_is_counted_machine_by_machine() -> None:
+    check_room([3.0, 3.0, 0.0], cores=2.0, replicas=2)
+    with pytest.raises(OutOfMemory) as caught:
+        check_room([3.0, 3.0, 0.0], cores=2.0, replicas=3)  # six cores, and no machine has two left
+    assert caught.value.details["largest"] == 2

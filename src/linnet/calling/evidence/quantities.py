@@ -22,7 +22,9 @@ _NUMBER_WORD = r"\b(?:" + "|".join([*SMALL, *SCALES, *SPECIAL]) + r")\b"
 _SPELLED = rf"{_NUMBER_WORD}(?:(?:[\s-]+|\s+and\s+)(?!half|quarter){_NUMBER_WORD})*"
 _FRACTION = re.compile(r"\s+and\s+(?:a\s+)?(half|quarter)\b", re.IGNORECASE)
 _BELOW_ZERO = re.compile(r"\b(?:minus|negative)\s+\Z", re.IGNORECASE)
-_TAKEN_AWAY = re.compile(r"(?<![^\W\d])[xyz](?:\^\d+|\*\*\d+|[²³])?\s*[-−]\s+\Z", re.IGNORECASE)
+_TERM = r"(?:\d[xyz](?:\^\d+|\*\*\d+|[²³])?|(?<![^\W\d])[xyz](?:\^\d+|\*\*\d+|[²³]))"
+_TAKEN_AWAY = re.compile(rf"{_TERM}\s*[-−]\s+\Z", re.IGNORECASE)
+"""Behind a term of a polynomial, which a letter alone is not: `axis X - 20 degrees`."""
 _TEN_TO = re.compile(r"\s?[x×*·]\s?10\D*?([-+]?\d+)\)?\Z", re.IGNORECASE)
 _SCALED = re.compile(r"[a-z]{4,}\Z", re.IGNORECASE)
 _SHORT_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "bn": 1e9}

@@ -10,7 +10,6 @@ from linnet.calling.ranking.joints import joined
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Split
 from linnet.calling.ranking.tables import LISTABLE
-from linnet.calling.ranking.tuples import tuples
 
 _KEYWORDS = (
     "respectively each both two three four also then another second first lastly finally compare difference between "
@@ -132,7 +131,7 @@ def _numbers(sheet: Sheet, count: int, kind: str) -> Features:
 
 def _tuples(sheet: Sheet, count: int) -> Features:
     """Whether there are as many calls as groups of numbers."""
-    groups = sum(position == 0 for position in tuples(sheet.reading, sheet.parameters).values())
+    groups = sum(position == 0 for position in sheet.tuples.values())
     return {f"tuples equal={groups == count}": 1.0} if groups else {}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.reading import Reading
@@ -48,7 +47,7 @@ def drafts(sheet: Sheet) -> list[Draft]:
 
 
 def splits(sheet: Sheet) -> list[Split]:
-    """The likely hypotheses, of every kind and count; nobody asks for the very same call twice."""
+    """The likely hypotheses, of every kind and count; nobody asks for nothing but the very same call again."""
     found = [split for split in tables(sheet) if not _repeats(split)]
     best: dict[int, float] = {}
     for split in found:
@@ -58,9 +57,9 @@ def splits(sheet: Sheet) -> list[Split]:
 
 
 def _repeats(split: Split) -> bool:
-    """Whether two of the calls take the same values."""
+    """Whether all of several calls take the same values."""
     said = [{p: str(c.value).lower() for p, c in call.items()} for call in split.calls]
-    return any(one == other for one, other in combinations(said, 2))
+    return len(said) > 1 and all(one == said[0] for one in said)
 
 
 # --- drafts --------------------------------------------------------------------------------------

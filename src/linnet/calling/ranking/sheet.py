@@ -11,6 +11,7 @@ from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import Candidate, candidates
 from linnet.calling.ranking.features import Scene
 from linnet.calling.ranking.ranker import Weights, ranked, weigh
+from linnet.calling.ranking.tuples import tuples
 from linnet.tools import Tool
 
 WORST = 8.0
@@ -71,6 +72,11 @@ class Sheet:
     def ways(self) -> dict[Parameter, Ranked]:
         """Each parameter's candidates with their log-probabilities, best first."""
         return {p: ranked(found, self.logits[p]) for p, found in self.found.items()}
+
+    @cached_property
+    def tuples(self) -> Mapping[tuple[int, int], int]:
+        """For each number that is told in a group of as many as a call takes, its position there."""
+        return tuples(self.reading, self.parameters)
 
     @cached_property
     def costs(self) -> Mapping[Parameter, list[tuple[Candidate, float]]]:

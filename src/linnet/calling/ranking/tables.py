@@ -21,7 +21,6 @@ from linnet.calling.ranking.looks import look, unlikeness
 from linnet.calling.ranking.rows import rows, side_by_side
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import ELSEWHERE, Split, assigned, considered
-from linnet.calling.ranking.tuples import tuples
 from linnet.limits import LIMITS
 
 _LISTS, _SINGLES, _BEAM = 12, 6, 48
@@ -64,7 +63,7 @@ def tables(sheet: Sheet) -> Iterator[Split]:
 def _lists(sheet: Sheet, parameter: Parameter) -> dict[int, list[_List]]:
     """By their count, the likeliest lists of values that stand one behind the other."""
     chosen = sheet.mentions[parameter]
-    positions = tuples(sheet.reading, sheet.parameters) if parameter.type == "number" else {}
+    positions = sheet.tuples if parameter.type == "number" else {}
     looks = [look(sheet.reading, c, positions) for c, _ in chosen]
     ending: list[dict[int, list[_End]]] = []
     for j, (candidate, cost) in enumerate(chosen):

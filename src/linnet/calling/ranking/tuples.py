@@ -6,6 +6,7 @@ Where a number stands in its group says which argument it is, and the groups say
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -37,15 +38,15 @@ def _size(parameters: Sequence[Parameter]) -> int:
 
 
 def _bracketed(reading: Reading) -> list[list[Place]]:
-    return [
-        places
-        for match in _BRACKETED.finditer(reading.text)
-        if (places := _places(reading, *match.span(1))) and _only_numbers(reading, places, *match.span(1))
-    ]
-
-
-def _places(reading: Reading, start: int, end: int) -> list[Place]:
-    return [(q.start, q.end) for q in reading.quantities if start <= q.start and q.end <= end]
+    starts = [quantity.start for quantity in reading.quantities]
+    found = []
+    for match in _BRACKETED.finditer(reading.text):
+        start, end = match.span(1)
+        inner = reading.quantities[bisect_left(starts, start) : bisect_left(starts, end)]
+        places = [(quantity.start, quantity.end) for quantity in inner if quantity.end <= end]
+        if places and _only_numbers(reading, places, start, end):
+            found.append(places)
+    return found
 
 
 def _only_numbers(reading: Reading, places: Sequence[Place], start: int, end: int) -> bool:

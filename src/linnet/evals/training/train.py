@@ -281,7 +281,7 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
 
 
 def _write_card(done: Trained, wish: Wish, source: _Source, watch: Watch) -> None:
-    """Whether the adapter is kept or not: it says why."""
+    """Whether the adapter is kept or not."""
     sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.judge))
     day, stopped = datetime.date.today().isoformat(), done.learned.stopped
     making = card.Making(wish.name, wish.base, source.sha256, wish.recipe, sizes, stopped, day)

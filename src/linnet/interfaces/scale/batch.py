@@ -24,7 +24,7 @@ from linnet.agent.batch.lines import Asked
 from linnet.agent.events import TurnEvent
 from linnet.agent.result import Result
 from linnet.app import open_agent
-from linnet.errors import LinnetError, SettingsInvalid, WorkerCrashed
+from linnet.errors import LinnetError, WorkerCrashed
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
 from linnet.interfaces.scale.cluster import check_installed, cluster
@@ -32,6 +32,7 @@ from linnet.interfaces.scale.shares import Node, Share, crew, shares
 from linnet.limits import LIMITS
 from linnet.messages import ToolCall
 from linnet.requests import Model
+from linnet.runtime import sandbox
 from linnet.settings import Settings
 
 _READERS = 2
@@ -108,15 +109,7 @@ def _needed(model: Model) -> int:
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected: to the cluster at the address, or to one on this machine that ends with the block."""
-    with contextlib.ExitStack() as opened:
-        try:
-            opened.enter_context(cluster(address, None if address else _cores()))
-        except LinnetError:
-            raise
-        except Exception as error:  # of its own kinds, and bare ones
-            message = f"Ray cannot be started or joined: {' '.join(str(error).split())[:300]}"
-            hint = "See that the cluster runs (`ray status`), or leave --address out."
-            raise SettingsInvalid(message, hint=hint, address=address) from error
+    with cluster(address, None if address else _cores()):
         import ray
         import ray.data
 
@@ -238,6 +231,8 @@ class Replica:
             os.chdir(plan.folder)
         with self._desk.telling():
             export(plan.settings)
+            if plan.settings.require_sandbox:
+                sandbox.demand()  # what the command demanded of its own process holds for this one's children too
             files, names = sorted_out(*plan.named)
             self._agent = open_agent(plan.settings, files, names)
 

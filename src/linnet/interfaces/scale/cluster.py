@@ -38,7 +38,7 @@ def check_installed() -> None:
 @contextlib.contextmanager
 def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
     """Within it this process belongs to a cluster: that of `address`, or one of its own with so many cores (None: as
-    many as there are). Raises SettingsInvalid where Ray is not installed."""
+    many as there are). Raises SettingsInvalid where Ray is not installed, cannot be started, or is not there."""
     check_installed()
     alone = address is None
     for name, value in (_ENVIRONMENT | (_ALONE if alone else {})).items():
@@ -48,7 +48,12 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Non
     import ray
 
     own = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECTS} if alone else {}
-    ray.init(address="local" if alone else address, log_to_driver=False, configure_logging=False, **own)
+    try:
+        ray.init(address="local" if alone else address, log_to_driver=False, configure_logging=False, **own)
+    except Exception as error:  # of its own kinds, and bare ones
+        message = f"Ray cannot be started or joined: {' '.join(str(error).split())[:300]}"
+        hint = "See that the cluster runs (`ray status`) and RAY_AUTH_TOKEN is its own, or leave the address out."
+        raise SettingsInvalid(message, hint=hint, address=address) from error
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
 """A server as deployments of Ray Serve: one for each model, and the ingress before them.
 
-Deploying again replaces all of it, one replica after the other: the new ones take what comes, the old ones finish
-what they have.
+Deploying again replaces all of it. A new ingress begins before the old one ends, for it takes no core; of a model's
+replicas an old one ends first, after what it has, and a new one gets its cores.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from linnet.errors import EngineError
+from linnet.errors import EngineError, LinnetError, SettingsInvalid
 from linnet.interfaces.http.service import DEFAULT
-from linnet.interfaces.scale.ingress import Front, Ingress
+from linnet.interfaces.scale.ingress import Front, Ingress, go_to
 from linnet.interfaces.scale.replica import Replica, Resuming
+from linnet.interfaces.scale.shares import check_room
 from linnet.limits import LIMITS
 from linnet.models.naming import split_adapter
 from linnet.settings import Settings
@@ -58,42 +60,82 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
     return {name: split_adapter(meant) for name, meant in names.items()}
 
 
-def start(host: str, port: int) -> None:
-    """Ray's HTTP proxy, on this node. It may not listen yet: on a busy machine Serve does not wait long enough."""
+def start(host: str, port: int) -> bool:
+    """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
+    busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already,
+    and where its Serve listens elsewhere: it has one place to listen."""
     from ray import serve
 
+    before = _running()
+    if before is not None:
+        _check_place(before.http_config.host, before.http_config.port, host, port)
+    if before is not None and APP in serve.status().applications:
+        hint = "End that server first, or what it left: `serve.delete('linnet')` of Ray Serve."
+        raise SettingsInvalid("this cluster serves an application named 'linnet' already", hint=hint)
     with contextlib.suppress(TimeoutError):
         serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port}, logging_config=_LOGGING)
+    return before is None
 
 
 def deploy(plan: Plan) -> None:
-    """Returns once all of it runs. Raises EngineError where it does not come up: what ran before goes on, then."""
+    """Returns once all of it runs. Raises OutOfMemory where the cluster has too few cores, and EngineError where it
+    does not come up, whatever Ray says of it: what ran before goes on, as far as it was not replaced by then."""
     from ray import serve
 
     names = offered(plan.front.settings)
     adapters: dict[str, list[str]] = {}
     for model, adapter in names.values():
         adapters.setdefault(model, []).extend([adapter] if adapter else [])
-    models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
     try:
+        check_room(_cores(), plan.cpus, len(adapters) * plan.bounds.least)
+        models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
-    except (RuntimeError, TimeoutError) as error:
+    except LinnetError:
+        raise
+    except Exception as error:  # Ray's own kinds, and bare ones
         hint = "See Ray's logs, in /tmp/ray/session_latest/logs/serve."
-        raise EngineError(f"Ray could not deploy it: {str(error)[:500]}", hint=hint) from error
+        why = str(error)[:500] or type(error).__name__
+        raise EngineError(f"Ray could not deploy it: {why}", hint=hint) from error
 
 
-def stop() -> None:
-    """End all deployments; calls that run have the time to end that a server gives them."""
+def stop(begun: bool = True) -> None:
+    """End what was deployed; calls that run have the time to end that a server gives them. Serve itself ends where it
+    was `begun` here, unless somebody else has an application in it by now."""
     from ray import serve
 
-    serve.shutdown()
+    if begun and set(serve.status().applications) <= {APP}:
+        serve.shutdown()
+    else:
+        serve.delete(APP)
+
+
+def _check_place(there: str, its: int, host: str, port: int) -> None:
+    if (there, its) != (host, port):
+        message = f"Ray Serve of this cluster listens on {there} port {its}, and not on {host} port {port}"
+        raise SettingsInvalid(
+            message, hint=f"Give --host {there} --port {its}, or end Serve there: `serve shutdown`."
+        )
+
+
+def _running() -> Any:
+    """Serve's client where the cluster has Serve, else None."""
+    from ray.serve.context import _get_global_client
+
+    return _get_global_client(raise_if_no_controller_running=False)
+
+
+def _cores() -> list[float]:
+    """Of each machine of the cluster."""
+    import ray
+
+    return [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
 
 
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
     from ray import serve
 
-    opener = partial(plan.opener, plan.front.settings, model)
+    opener = partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model))
     most = plan.bounds.most
     scaled: dict[str, Any] = (
         {"num_replicas": most}
@@ -134,10 +176,17 @@ def _ingress(plan: Plan, names: Mapping[str, tuple[str, str]], models: Mapping[s
         ray_actor_options={"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}},
         max_ongoing_requests=plan.front.at_once + plan.front.room + LIMITS.http_queue,
         user_config=dict(names),
+        max_surge_percent=100,
         graceful_shutdown_timeout_s=LIMITS.http_grace_seconds,
         graceful_shutdown_wait_loop_s=0.5,
     )
     return deployed.bind(plan.front, dict(models))
+
+
+def opened_in(folder: Path, opener: Callable[[], Resuming]) -> Resuming:
+    """In a replica: relative paths begin where the command was given, wherever Ray has begun the process."""
+    go_to(folder)
+    return opener()
 
 
 def replica_id() -> str:

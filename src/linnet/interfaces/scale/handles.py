@@ -7,8 +7,9 @@ import threading
 from collections.abc import AsyncGenerator, Collection
 from typing import Any
 
+from linnet import log
 from linnet.errors import EngineError, LinnetError, QueueFull
-from linnet.interfaces.scale.flow import Flow, Lost
+from linnet.interfaces.scale.flow import Flow, Lost, Silent
 from linnet.interfaces.scale.routing import AVOIDED
 from linnet.interfaces.scale.wire import Facts, read_facts
 from linnet.limits import LIMITS
@@ -46,20 +47,28 @@ class HandledReplicas:
         self._facts = self._asked()
 
     async def stands(self) -> list[dict[str, Any]]:
-        """Numbers of each replica that answers in time."""
-        asked = self._handle.broadcast("stands").results_async(
-            timeout_s=LIMITS.replica_beat_seconds, return_exceptions=True
-        )
+        """Numbers of each replica; none at all where one of them does not answer in time, or none can be asked. A
+        replica that fails is left out."""
         try:
-            return [one for one in await asked if isinstance(one, dict)]
-        except TimeoutError:
+            asked = self._handle.broadcast("stands")
+            found = await asked.results_async(timeout_s=LIMITS.replica_beat_seconds, return_exceptions=True)
+        except Exception as error:  # the page has other numbers, and is asked for again
+            log.note("replicas_unasked", why=type(error).__name__)
             return []
+        return [one for one in found if isinstance(one, dict)]
 
     def _asked(self) -> Facts:
+        """Raises EngineError where no replica answers."""
         flow = Flow(self._told)
-        data = flow.next(LIMITS.start_seconds)
+        try:
+            data = flow.next(LIMITS.start_seconds)
+        except (Silent, Lost) as error:
+            why = str(error) or f"nothing came for {LIMITS.start_seconds:g} s"
+            raise EngineError(f"no replica said what it has: {why}") from error
+        finally:
+            flow.close()
         if data is None:
-            raise EngineError("a replica did not say what it has")
+            raise EngineError("no replica said what it has")
         return read_facts(data)
 
     async def _told(self) -> AsyncGenerator[bytes, None]:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
 
-from linnet.app import Served, served_over
+from linnet.app import Served, open_servers, served_over
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
 from linnet.interfaces.http.app import application
@@ -23,6 +25,8 @@ from linnet.interfaces.scale.figures import page
 from linnet.interfaces.scale.handles import HandledReplicas
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.models.naming import split_adapter
+from linnet.runtime import sandbox
+from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.pool.resident import Resident
 from linnet.settings import Settings
 
@@ -30,7 +34,7 @@ from linnet.settings import Settings
 @dataclass(frozen=True)
 class Front:
     """What an ingress is told. `tools` and `standard` are as on the command line, `at_once` the requests that run
-    together."""
+    together, `folder` is where relative paths begin."""
 
     settings: Settings
     door: Door
@@ -38,6 +42,13 @@ class Front:
     room: int
     tools: tuple[str, ...] = ()
     standard: tuple[str, ...] = ()
+    folder: Path = field(default_factory=Path.cwd)
+
+
+def go_to(folder: Path) -> None:
+    """For a process of Ray's: its working folder from now on, where it is there."""
+    with contextlib.suppress(OSError):  # another machine need not have it
+        os.chdir(folder)
 
 
 class Ingress:
@@ -46,6 +57,7 @@ class Ingress:
     def __init__(self, front: Front, handles: Mapping[str, Any]) -> None:
         self._replicas = {name: HandledReplicas(handle) for name, handle in handles.items()}
         self._held = contextlib.ExitStack()
+        go_to(front.folder)
         base = self._model(*split_adapter(front.settings.model))
         served = self._open(front, base)
         self._service = Service(
@@ -55,6 +67,7 @@ class Ingress:
             room=front.room,
             telemetry=served.telemetry,
             residents=self._residents,
+            servers=served.servers,
             beside=self._figures,
         )
         self._app = application(self._service, front.door, agent=served.agent)
@@ -64,8 +77,15 @@ class Ingress:
 
     def _open(self, front: Front, base: ClusterModel) -> Served:
         export(front.settings)
-        opened = served_over(front.settings, {DEFAULT: base}, *sorted_out(front.tools, front.standard))
-        return self._held.enter_context(opened)
+        if front.settings.require_sandbox:
+            sandbox.demand()  # what the command demanded of its own process holds for this one's children too
+        servers = open_servers(front.settings) if front.settings.allow_remote else None
+        fleet = servers if isinstance(servers, FleetModel) else None
+        if fleet:  # one for all turns: what it has learnt of its servers is kept
+            self._held.callback(fleet.close)
+        tools = sorted_out(front.tools, front.standard)
+        opened = served_over(front.settings, {DEFAULT: base}, *tools, servers=servers)
+        return replace(self._held.enter_context(opened), servers=fleet.servers if fleet else tuple)
 
     async def reconfigure(self, offered: Mapping[str, tuple[str, str]]) -> None:
         """The models on offer from now on: each name that a client may say, with the model and adapter it means."""

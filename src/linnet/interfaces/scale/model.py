@@ -136,6 +136,9 @@ class _Answer:
         if self._replica:
             self._avoid = (*self._avoid, self._replica)[-LIMITS.replica_losses :]
         self._begin()
+        if self._over:  # closed meanwhile, and it was the flow before that was ended
+            self._flow.close()
+            raise Cancelled("the stream was closed")
         return []
 
     def _take(self, piece: Piece) -> None:

@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -50,25 +50,28 @@ def serve(
     told: Callable[[str], None] = lambda note: None,
 ) -> None:
     """Serve until a signal says otherwise. `ready` is called with the address and the names of the models once all
-    of it answers. Raises a LinnetError for what cannot be used."""
+    of it answers. Raises a LinnetError for what cannot be used, and KeyboardInterrupt for a signal before that."""
     bounds = read_bounds(wanted.replicas or "1")
     now = settings()
     if wanted.address is None:
         _check(wanted, now)
-    with bound(wanted.door, wanted.port) as listening:  # what is wrong with the address is told before Ray starts
-        host, port = listening.getsockname()[:2]
+    host, port = _place(wanted)
     with cluster(wanted.address), _signals() as signals:
         from linnet.interfaces.scale import deployment
 
-        deployment.start(host, port)
+        with signals.interrupting():
+            begun = deployment.start(host, port)
         try:
-            deployment.deploy(_plan(wanted, now, bounds))
-            _reachable(host, port)
+            with signals.interrupting():
+                deployment.deploy(_plan(wanted, now, bounds))
+                _reachable(host, port)
             ready(f"http://{_written(host)}:{port}", list(offered(now)))
-            while signals.get() == signal.SIGHUP:
-                _renew(wanted, settings, lambda renewed: deployment.deploy(_plan(wanted, renewed, bounds)), told)
+            with suppress(KeyboardInterrupt):  # told to end while it renews itself
+                while signals.next() == signal.SIGHUP:
+                    with signals.interrupting():
+                        _renew(wanted, settings, lambda new: deployment.deploy(_plan(wanted, new, bounds)), told)
         finally:
-            deployment.stop()
+            deployment.stop(begun)
 
 
 def read_bounds(text: str) -> tuple[int, int]:
@@ -89,6 +92,15 @@ def _check(wanted: Wanted, settings: Settings) -> None:
                 model.with_adapter(meant[1])
         finally:
             model.close()
+
+
+def _place(wanted: Wanted) -> tuple[str, int]:
+    """Where Ray's proxy is to listen. What is wrong with it is told before Ray starts; but at a cluster that is there
+    a proxy may listen already."""
+    asked = wanted.port if wanted.address is None else 0
+    with bound(wanted.door, asked) as listening:
+        host, port = listening.getsockname()[:2]
+    return host, port if wanted.address is None else wanted.port or port
 
 
 def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:
@@ -112,17 +124,44 @@ def _renew(
         told(f"Not deployed: {error.message}. {error.hint}")
 
 
+class Signals:
+    """Those that end or renew the server, as they arrive."""
+
+    def __init__(self) -> None:
+        self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._ends = self._interrupts = False
+
+    def note(self, number: int, frame: FrameType | None = None) -> None:
+        """The handler. Raises KeyboardInterrupt within `interrupting`, once: what is cleaned up then is not left."""
+        self._arrived.put(number)
+        self._ends = self._ends or number != signal.SIGHUP
+        if self._ends and self._interrupts:
+            self._interrupts = False
+            raise KeyboardInterrupt
+
+    def next(self) -> int:
+        """Waits for it."""
+        return self._arrived.get()
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Ray may let the block wait for ever: a signal that ends the server ends it, as KeyboardInterrupt."""
+        self._interrupts = True
+        try:
+            if self._ends:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interrupts = False
+
+
 @contextmanager
-def _signals() -> Iterator[queue.SimpleQueue[int]]:
-    """Those that end or renew the server, as they arrive. Ray has handlers of its own until now."""
-    arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        arrived.put(number)
-
-    before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+def _signals() -> Iterator[Signals]:
+    """Ray has handlers of its own until now."""
+    signals = Signals()
+    before = {one: signal.signal(one, signals.note) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
-        yield arrived
+        yield signals
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -1,4 +1,5 @@
-"""How many replicas a batch has, and which part of the file each is given at a time: arithmetic, without Ray."""
+"""How many replicas there is room for, and which part of its file each of a batch is given at a time: arithmetic,
+without Ray."""
 
 from __future__ import annotations
 
@@ -62,6 +63,15 @@ def crew(nodes: Sequence[Node], need: int, wanted: int | None, requests: int, at
         message = f"{replicas} replicas were asked for, and {most} find a core and {size(need)} each"
         raise OutOfMemory(message, hint=f"Use --replicas {most}.", largest=most, needed_bytes=need)
     return Crew(replicas, cores)
+
+
+def check_room(machines: Iterable[float], cores: float, replicas: int) -> None:
+    """`machines` are the cores that each has. Raises OutOfMemory where so many replicas, of `cores` each, would wait
+    for room for ever."""
+    most = sum(int(has // cores) for has in machines)
+    if replicas > most:
+        message = f"{replicas} replicas of {cores:g} cores each are asked for, and the cluster has room for {most}"
+        raise OutOfMemory(message, hint="Use fewer --replicas, fewer --threads, or more machines.", largest=most)
 
 
 def _seats(nodes: Iterable[Node], need: int, cores: int) -> int:

@@ -57,9 +57,6 @@ class Facts:
     bytes: int = 0
 
 
-BEAT = b"[]"
-"""Replies that are none: the call is alive."""
-
 _CALL: TypeAdapter[Call] = TypeAdapter(Call)
 _REPLIES: TypeAdapter[tuple[Reply, ...]] = TypeAdapter(Annotated[tuple[Reply, ...], Field()])
 _FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
@@ -80,7 +77,7 @@ def write_replies(outcomes: Sequence[Event | LinnetError]) -> bytes:
 
 
 def read_replies(data: bytes) -> list[Event | LinnetError]:
-    """Raises ProtocolBroken."""
+    """None where the call is merely alive. Raises ProtocolBroken."""
     return [_outcome(reply) for reply in _read(_REPLIES, data)]
 
 
