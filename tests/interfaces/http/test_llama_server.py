@@ -31,7 +31,7 @@ VIM = {
     "stream": False,
     "cache_prompt": True,
     "t_max_prompt_ms": 500,
-    "t_max_predict_ms": 1000,
+    "t_max_predict_ms": 60_000,
     "response_fields": FIELDS,
 }
 """As llama.vim sends it."""
@@ -129,6 +129,8 @@ def test_time_that_is_up_ends_it_at_a_line(serving: Any, says: Says) -> None:
     told = httpx.post(f"{running.url}/infill", json=body, timeout=60).json()
     assert told["content"].startswith("one\n") and len(told["content"]) < 100 and told["stop_type"] == "limit"
     assert any("time that the client gave" in note for note in told["linnet"]["degraded"]) and running.idle()
+    assert any("no tokens for filling gaps" in note for note in told["linnet"]["degraded"])
+    assert told["linnet"]["how"] == "fallback:continuation"
 
 
 @pytest.mark.parametrize("most", [-1, 0])

@@ -120,8 +120,12 @@ def complete(model: Model, gap: Gap, own: Generate) -> Iterator[Event]:
         yield Ended("length" if event.finish == "length" else "stop", choice)
     assert usage is not None
     notes += (NONE,) if own.alternatives is not None and any(one.bare for one in telling) else ()
-    filled = "fallback:continuation" if WITHOUT in notes else "model"
-    yield Whole(how or filled, usage, model.capabilities.name, notes, tuple(steps), dropped=gap.dropped)
+    yield Whole(how or how_filled(notes), usage, model.capabilities.name, notes, tuple(steps), dropped=gap.dropped)
+
+
+def how_filled(notes: Sequence[str]) -> str:
+    """How an answer came about, by what is told of it."""
+    return "fallback:continuation" if WITHOUT in notes else "model"
 
 
 def prompt_of(model: Model, gap: Gap) -> tuple[Prompt, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from linnet import __version__, requests
 from linnet.errors import LinnetError
 from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.body import received
-from linnet.interfaces.http.completing import Gap, complete, fitted, prompt_of
+from linnet.interfaces.http.completing import Gap, complete, fitted, how_filled, prompt_of
 from linnet.interfaces.http.documented import documented
 from linnet.interfaces.http.errors import openai_body
 from linnet.interfaces.http.llama_shapes import (
@@ -99,10 +99,11 @@ def timely(events: Iterator[Event], milliseconds: float, model: Model, gap: Gap)
             continue
         said, lines = said + 1, lines or "\n" in event.text
         if lines and time.monotonic() > until:
-            usage = Usage(requests.complete(model, Count(prompt_of(model, gap)[0])).count, 0, said)
-            notes = ("ended at the time that the client gave; tokens are estimated",)
+            prompt, known = prompt_of(model, gap)
+            usage = Usage(requests.complete(model, Count(prompt)).count, 0, said)
+            notes = (*gap.notes, *known, "ended at the time that the client gave; tokens are estimated")
             yield Ended("length")
-            yield Whole("model", usage, model.capabilities.name, notes, dropped=gap.dropped)
+            yield Whole(how_filled(notes), usage, model.capabilities.name, notes, dropped=gap.dropped)
             return
 
 
