@@ -1,7 +1,6 @@
 """How much two values look like one argument's: the same words before them, the same unit behind them, all quoted.
 
-Who names several values of an argument names them in the same manner. That holds for the rows of a table and for
-calls that are told one after the other.
+Who names several values of an argument names them in the same manner, from one row of a table to the next.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ def look(reading: Reading, candidate: Candidate, positions: Mapping[tuple[int, i
 
 def unlikeness(reading: Reading, left: Look, right: Look) -> float:
     """Nats against two values as one argument's, next to each other in the table."""
-    nats = 0.3 * min(4, abs(left.words - right.words))
-    nats += 1.5 * (left.kind != right.kind)
     if left.position >= 0 and right.position >= 0:
         return 0.0 if left.position == right.position else _MISPLACED
+    nats = 0.3 * min(4, abs(left.words - right.words))
+    nats += 1.5 * (left.kind != right.kind)
     if only_joints(reading, left.candidate, right.candidate):
         return nats + (0.0 if joined(reading, left.candidate, right.candidate) else 1.5)
     nats += 0.0 if left.before == right.before else 1.0

@@ -120,9 +120,11 @@ def _for_all(owner: Draft, taken: Taken, candidate: Candidate, first: bool, last
     """Whether a value that one call's words name goes for all: the words before it say so, or it stands before
     anything that the first call needs, or in a clause of its own behind all that the last one needs."""
     reading = Reading(owner.text)
+    if for_all(reading, candidate):
+        return True
     needed = [c for p, c in taken.items() if p.required and c.covers]
-    if for_all(reading, candidate) or not (candidate.covers and needed):
-        return for_all(reading, candidate)
+    if not (candidate.covers and needed):
+        return False
     begin, end = min(c.first for c in needed), max(c.last for c in needed)
     behind = any(end < start <= candidate.first for start in reading.clause_starts)
     return (first and candidate.last < begin) or (last and behind)

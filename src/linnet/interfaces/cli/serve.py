@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -79,14 +80,8 @@ def _serve_scaled(
     check_installed()
     from linnet.interfaces.scale.serve import Wanted, serve
 
-    def ready(url: str, models: list[str]) -> None:
-        if as_json:
-            output.say_json({"url": url, "page": f"{url}/", "models": models, "pid": os.getpid()})
-        else:
-            output.complain(f"Listening on {url} with {', '.join(models)}. Its page: {url}/ . {_SHOWN}")
-
     wanted = Wanted(door, port, *named, at_once=at_once, replicas=asked[1], address=asked[2])
-    serve(wanted, lambda: options.settings(**chosen), ready, output.complain)
+    serve(wanted, lambda: options.settings(**chosen), partial(_listening, as_json), output.complain)
 
 
 def _serve(
@@ -117,12 +112,13 @@ def _serve(
             residents=served.residents,
             servers=served.servers,
         )
-        url = doors.url(listening.getsockname())
-
-        def ready() -> None:
-            if as_json:
-                output.say_json({"url": url, "page": f"{url}/", "models": list(served.models), "pid": os.getpid()})
-            else:
-                output.complain(f"Listening on {url} with {', '.join(served.models)}. Its page: {url}/ . {_SHOWN}")
-
+        ready = partial(_listening, as_json, doors.url(listening.getsockname()), list(served.models))
         server.serve(application(service, door, agent=served.agent), service, listening, ready)
+
+
+def _listening(as_json: bool, url: str, models: list[str]) -> None:
+    """Tell where the server is, once it can be asked."""
+    if as_json:
+        output.say_json({"url": url, "page": f"{url}/", "models": models, "pid": os.getpid()})
+    else:
+        output.complain(f"Listening on {url} with {', '.join(models)}. Its page: {url}/ . {_SHOWN}")
