@@ -46,14 +46,14 @@ def test_never_more_than_it_asked_for() -> None:
 
 def test_less_with_each_request_and_none_at_the_end() -> None:
     model = Listening()
-    within = Within(model, 0.05)
+    within = Within(model, 0.5)
     complete(within, COUNT)
     complete(within, COUNT)
     assert model.heard[1].deadline < model.heard[0].deadline
-    time.sleep(0.05)
-    with pytest.raises(DeadlineExceeded, match=r"the turn did not end within its 0\.05 s") as caught:
+    time.sleep(0.5)
+    with pytest.raises(DeadlineExceeded, match=r"the turn did not end within its 0\.5 s") as caught:
         within.stream(COUNT)
-    assert caught.value.details == {"seconds": 0.05}
+    assert caught.value.details == {"seconds": 0.5}
     assert len(model.heard) == 2
 
 
@@ -69,6 +69,19 @@ def test_a_request_that_notices_first_tells_of_the_turn() -> None:
 
     with pytest.raises(DeadlineExceeded, match="the turn did not end within its 5 s"):
         complete(Within(Late(), 5.0), COUNT)
+
+
+def test_a_request_that_is_refused_for_its_time_tells_of_the_turn() -> None:
+    class Busy(Listening):
+        """Notices it before there is anything to hear, as where a prompt is not rendered in time."""
+
+        def stream(self, request: Request) -> Iterator[Event]:
+            raise DeadlineExceeded("the prompt was not rendered within the request's 0.0123 s", seconds=0.0123)
+
+    within = Within(Busy(), 5.0)
+    with pytest.raises(DeadlineExceeded, match="the turn did not end within its 5 s"):
+        complete(within, COUNT)
+    assert [question.error for question in within.questions] == ["deadline_exceeded"]
 
 
 def test_what_is_not_as_it_should_be_is_told_once() -> None:

@@ -40,9 +40,13 @@ class Within:
         try:
             events = self._model.stream(replace(request, deadline=min(left, request.deadline)))
         except LinnetError as error:
-            clocked.failed(error)
-            raise
+            raise self.failed(error, clocked) from error
         return _Watched(self, events, clocked)
+
+    def failed(self, error: LinnetError, clocked: Clocked) -> LinnetError:
+        """What a request ended with as the turn tells it: whoever noticed it, and when, the time is the turn's."""
+        clocked.failed(error)
+        return self.over() if isinstance(error, DeadlineExceeded) else error
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -67,10 +71,7 @@ class _Watched:
         try:
             event = next(self._events)
         except LinnetError as error:
-            self._clocked.failed(error)
-            if isinstance(error, DeadlineExceeded):
-                raise self._within.over() from error
-            raise
+            raise self._within.failed(error, self._clocked) from error
         self._clocked.event(event)
         if isinstance(event, Done):
             fresh = (told for told in event.degraded if told not in self._within.degraded)
