@@ -24,6 +24,7 @@ from linnet.calling.evidence.moments import moments
         ("quarter past nine tonight", ["quarter past nine tonight"]),
         ("next week, and this evening", ["next week", "this evening"]),
         ("7 o'clock", ["7 o'clock"]),
+        ("on Wednesday, today is Monday 5 May", ["Wednesday", "Monday 5 May"]),
         ("two days before", ["two days before"]),
         ("TOMORROW MORNING", ["TOMORROW MORNING"]),
         ("buy 5 eggs", []),

@@ -16,6 +16,8 @@ from linnet.calling.evidence.parameters import Parameter
 
 _HOURS = r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?"
 _DAYS = r"(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}"
+_IN_WORDS = re.compile(r"\b(?:(?:year|month|day)(?:[-/., ]+(?=year|month|day)|\b)){3}", re.IGNORECASE)
+"""`month-day-year`: a form whose letters are whole words."""
 _PATTERN = re.compile(rf"(?<![A-Za-z])(?:{_DAYS}(?:[T ,]*(?:at )?{_HOURS}Z?)?|{_HOURS})(?![A-Za-z])")
 _MONTH = r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EXAMPLES = (
@@ -48,6 +50,7 @@ def forms(parameter: Parameter) -> tuple[str, ...]:
     if known := _FORMATS.get(str(parameter.schema.get("format"))):
         return (known,)
     found = [_strftime(m.group()) for m in _PATTERN.finditer(parameter.description)]
+    found = found or [_in_words(m.group()) for m in _IN_WORDS.finditer(parameter.description)]
     if not found:
         for pattern, form in _EXAMPLES:
             if match := pattern.search(parameter.description):
@@ -61,11 +64,17 @@ def forms(parameter: Parameter) -> tuple[str, ...]:
 def asked(parameter: Parameter) -> bool:
     """Whether a parameter says in which form it wants a time."""
     told = parameter.description
-    return bool(parameter.schema.get("format") or _PATTERN.search(told) or any(p.search(told) for p, _ in _EXAMPLES))
+    patterns = (_PATTERN, _IN_WORDS, *(pattern for pattern, _ in _EXAMPLES))
+    return bool(parameter.schema.get("format") or any(pattern.search(told) for pattern in patterns))
 
 
 def _iso(example: str) -> str:
     return f"%Y-%m-%d{example[10]}%H:%M:%S{'Z' if example.endswith('Z') else ''}"
+
+
+def _in_words(pattern: str) -> str:
+    codes = {"year": "%Y", "month": "%m", "day": "%d"}
+    return re.sub("year|month|day", lambda match: codes[match.group().lower()], pattern, flags=re.IGNORECASE)
 
 
 def _strftime(pattern: str) -> str:

@@ -33,7 +33,7 @@ _ELEMENT = "|".join(
         rf"{_COUNT}\s+{_UNIT}\s+(?:from\s+now|before|after|later)",
         rf"(?:(?:next|this|coming|upcoming|following)\s+)*{_WEEKDAY}(?:\s+{_PART})?",
         r"(?:next|this)\s+(?:week|month|year|weekend|spring|summer|autumn|fall|winter)",
-        rf"(?:today|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
+        rf"(?:today(?!['’]s|\s+(?:is|being)\b)|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
         rf"(?:this|in\s+the)\s+{_PART}",
         r"(?:half\s+past|quarter\s+(?:past|to))\s+\w+",
         r"\d{1,2}(?:[:.]\d{2})?\s*(?:a\.?m\.?|p\.?m\.?|o'?clock)(?!\w)",
