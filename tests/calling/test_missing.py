@@ -126,6 +126,11 @@ def test_a_tool_that_is_only_named_lacks_all_that_it_needs(request_text: str, sa
     assert found is not None and found[1].message == said and said.startswith(found[0].name)
 
 
+def test_a_name_of_one_word_may_be_said_by_the_way() -> None:
+    weather = Tool.from_schema("get_weather", "Tells.", {"properties": {"n": {"type": "number"}}, "required": ["n"]})
+    assert named("Weather", [weather]) and not named("Weather was fine", [weather])
+
+
 @pytest.mark.parametrize(
     "request_text",
     [

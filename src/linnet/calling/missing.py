@@ -24,7 +24,8 @@ from linnet.tools import Tool
 _QUESTIONS = frozenset("how why what when where which who whose should is are do does did was were".split())
 _POLITE = frozenset(("can", "could", "will", "would"))
 _BESIDE = 1
-"""Content words that a request may have beside those of a tool's name, and still be about nothing else."""
+"""Content words that a request may have beside those of a tool's name, and still be about nothing else; none where
+the name has but one, which may well be said by the way."""
 
 
 def check(tool: Tool, arguments: Mapping[str, Any], request: str) -> None:
@@ -60,7 +61,7 @@ def named(request: str, tools: Iterable[Tool]) -> tuple[Tool, ToolArgumentsInval
     for tool in tools:
         verb, *rest = words(tool.name) or ("",)
         beside = [one for one in said if one not in (verb, *rest)]
-        if said[0] == verb and set(rest) <= set(said) and len(beside) <= _BESIDE:
+        if said[0] == verb and set(rest) <= set(said) and len(beside) <= (_BESIDE if rest else 0):
             name = {verb, *rest}
             lacking = [p.name for p in parameters(tool) if p.required and not _given(p, reading, name)]
             if lacking:
