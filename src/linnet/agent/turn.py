@@ -20,6 +20,7 @@ from linnet.agent.result import Result
 from linnet.agent.router import Decision, Router
 from linnet.agent.taint import Taint
 from linnet.agent.within import Within
+from linnet.calling.evidence.placeholders import placeholders
 from linnet.calling.evidence.quotations import quoted
 from linnet.calling.unheard import unheard
 from linnet.calling.way import Caller
@@ -118,6 +119,8 @@ class Turn:
         whole, halves = _HALVES.subn("\N{REPLACEMENT CHARACTER}", text)
         if halves:
             self._degraded += (f"{halves} lone surrogates of the request were replaced",)
+        if unfilled := placeholders(whole):
+            self._degraded += (f"the request has {', '.join(unfilled[:3])} in it, which nobody filled",)
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:

@@ -39,6 +39,9 @@ _DAY = re.compile(
     rf"|{_MONTH}",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(?:.*[^a-z])?(?:date|time|datetime|when|deadline|day|birthday)", re.IGNORECASE)
+_APART = frozenset(("zone", "timezone", "format", "frame", "period", "duration", "range", "series", "signature"))
+"""Words of the names of what goes with a time and is none."""
 _LONGEST = 100
 """Characters of a phrase of time that is worked out; `dateparser` takes more than linear time for long ones."""
 
@@ -66,6 +69,21 @@ def asked(parameter: Parameter) -> bool:
     told = parameter.description
     patterns = (_PATTERN, _IN_WORDS, *(pattern for pattern, _ in _EXAMPLES))
     return bool(parameter.schema.get("format") or any(pattern.search(told) for pattern in patterns))
+
+
+def wanted(parameter: Parameter) -> bool:
+    """Whether a parameter takes a moment and nothing else: by its schema's `format`, by the last word of its name, or
+    because what it is about is a date or a time, and its description has the form or an example of one."""
+    if parameter.type != "string":
+        return False
+    if str(parameter.schema.get("format")) in _FORMATS:
+        return True
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter.path[-1])
+    if _APART & set(name.lower().split("_")):
+        return False
+    about = "date" in parameter.senses or "time" in parameter.senses
+    shown = about and (asked(parameter) or bool(moments(parameter.description)))
+    return bool(_NAMED.fullmatch(name)) or shown
 
 
 def _iso(example: str) -> str:
