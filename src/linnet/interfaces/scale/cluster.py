@@ -27,7 +27,10 @@ _ENVIRONMENT = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "90",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
 }
-_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on Linux too it decides whether nodes have network addresses
+_ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too it decides whether nodes have network addresses
+    "RAY_worker_niceness": "0",  # Ray's own is 15: beside other work a server of that rank stands still
+}
 
 
 def check_installed() -> None:
