@@ -84,7 +84,8 @@ class Replica:
         original = {name: await asyncio.to_thread(model.original) for name, model in models.items()}
         needs: Sequence[Any] = getattr(models[""], "needs", tuple)()
         can = {name: model.capabilities for name, model in models.items()}
-        return wire.write_facts(Facts(can, original, max((need.size for need in needs), default=0)))
+        size = max((need.size for need in needs), default=0)
+        return wire.write_facts(Facts(can, original, size, getattr(models[""], "family", None)))
 
     async def stands(self) -> dict[str, Any]:
         """Numbers for the metrics page."""
