@@ -1,4 +1,4 @@
-"""What a replica says of its model, in this process and without Ray."""
+"""What a replica says of its model, and the adapters that it is given, in this process and without Ray."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from linnet.calling import profile as profiles
 from linnet.calling.native import Native
 from linnet.calling.profile import Profile, Way
 from linnet.calling.way import guide_for, stored_profile
+from linnet.errors import ModelNotFound
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.interfaces.scale.replica import Replica
 from linnet.interfaces.scale.wire import Facts, read_facts
@@ -97,3 +98,17 @@ def test_a_profile_is_followed_as_on_one_machine(
     assert not isinstance(guide_for(unknown, [weather], *stored_profile(unknown)), Native), (
         "its notation is not known"
     )
+
+
+def test_an_adapter_is_opened_anew_where_its_file_is_another() -> None:
+    played = Played()
+    replica = Replica(lambda: played, lambda: "r0")
+    replica.reconfigure({"adapters": {"home": "1", "work": "1"}})
+    replica.reconfigure({"adapters": {"home": "1", "work": "2"}})
+    assert played.opened == ["home", "work", "work"]
+    replica.reconfigure({"adapters": {"work": "2"}})
+    with pytest.raises(ModelNotFound):
+        replica.reconfigure({"adapters": {"work": "3", "none": "1"}})
+    replica.reconfigure({"adapters": {"work": "2"}})
+    assert played.opened == ["home", "work", "work", "work"], "one that failed changes nothing"
+    assert set(replica._models) == {"", "work"}
