@@ -281,10 +281,11 @@ def kill_node(served: Served, rng: random.Random) -> Callable[[], None]:
 
 
 def restart_head(served: Served, rng: random.Random) -> Callable[[], None]:
+    """It is gone for a while, in which more chats begin."""
     served.ray.head_node.kill_gcs_server()
-    time.sleep(rng.uniform(0.5, 3.0))
-    served.ray.head_node.start_gcs_server()
-    return lambda: None
+    again = threading.Timer(rng.uniform(0.5, 3.0), served.ray.head_node.start_gcs_server)
+    again.start()
+    return again.join
 
 
 def _raylet(node: Any) -> int:

@@ -52,7 +52,7 @@ def _beat(seconds: float) -> None:
             warden = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
             _tell(warden, seconds / _BEATS)
         log.note("warden_lost", replica=os.getpid())
-        time.sleep(seconds / _BEATS)
+        time.sleep(seconds)
 
 
 def _tell(warden: subprocess.Popen[bytes], pause: float) -> None:
