@@ -21,6 +21,7 @@ from linnet.interfaces.scale import ingress
 from linnet.interfaces.scale.ingress import Front, Ingress, go_to
 from linnet.interfaces.scale.replica import Replica, Resuming
 from linnet.interfaces.scale.shares import check_room
+from linnet.interfaces.scale.warden import beside
 from linnet.interfaces.scale.wire import read_replies, write_replies
 from linnet.limits import LIMITS
 from linnet.models.naming import split_adapter
@@ -170,7 +171,7 @@ def _cores() -> list[float]:
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
     from ray import serve
 
-    opener = partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model))
+    opener = partial(beside, partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model)))
     most = plan.bounds.most
     scaled: dict[str, Any] = (
         {"num_replicas": most}
