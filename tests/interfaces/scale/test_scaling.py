@@ -1,5 +1,4 @@
-"""`--replicas 1:2` on a cluster of this machine: the second replica comes with the queue and goes with it, and no answer
-is lost."""
+"""`--replicas 1:2` on a cluster of this machine: a second replica comes and goes with the queue; nothing is lost."""
 
 from __future__ import annotations
 
