@@ -43,6 +43,7 @@ class Worker:
             from linnet.worker.engine import Engine
             from linnet.worker.snapshots import Snapshots
 
+            started = time.monotonic()  # the time of loading is told, not that of importing this
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
