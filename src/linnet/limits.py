@@ -125,6 +125,8 @@ class Limits:
     remote_event_bytes: int = _limit(MIB, "bytes", "one event of a remote answer")
     remote_error_bytes: int = _limit(4 * KIB, "bytes", "what is read of a remote server's refusal")
     remote_calls: int = _limit(128, "calls", "of tools in one remote answer")
+    remote_learn_seconds: float = _limit(5.0, "s", "finding out whether a remote server gives likelihoods")
+    remote_learn_again_seconds: float = _limit(60.0, "s", "until one that did not answer to that is asked again")
     fleet_servers: int = _limit(64, "servers", "of one fleet")
     fleet_tries: int = _limit(3, "servers", "of a fleet that one request is sent to")
     fleet_waiting: int = _limit(512, "requests", "that wait for a server of a fleet")

@@ -190,9 +190,9 @@ def _written(model: Model, asked: Asked, tool: Tool, guided: Guided) -> Guided:
     """A call that has to be made, though the request does not say all of it: the model writes the arguments."""
     said = tuple(message for message in asked.messages if message.role != "system")
     begun = model.capabilities.rendered
-    told = told_of((tool,)) if begun else f"{told_of((tool,))}\n\n{_ARGUMENTS.format(tool.name)}"
+    system = told_of((tool,)) if begun else f"{told_of((tool,))}\n\n{_ARGUMENTS.format(tool.name)}"
     request = Generate(
-        (Message("system", told), *said),
+        (Message("system", system), *said),
         answer_start=f'[{{"name": {json.dumps(tool.name)}, "arguments": ' if begun else "",
         constraint=Schema(dict(tool.parameters)),
         max_tokens=max(1, min(_ARGUMENT_TOKENS, model.capabilities.context // 2)),
