@@ -138,6 +138,8 @@ ONE_PAST = {
     "remote_event_bytes": "runtime/test_remote.py::test_one_event_has_a_limit",
     "remote_error_bytes": "test_limits_past.py::test_a_refusal_is_read_no_further_than_the_limit",
     "remote_calls": "runtime/test_remote.py::test_calls_have_a_limit",
+    "remote_learn_seconds": "runtime/likelihoods/test_likelihoods.py::test_finding_out_ends_after_remote_learn_seconds",  # noqa: E501
+    "remote_learn_again_seconds": "runtime/likelihoods/test_likelihoods.py::test_one_that_does_not_answer_is_asked_again_after_remote_learn_again_seconds",  # noqa: E501
     "fleet_servers": "runtime/fleet/test_fleet.py::test_what_no_fleet_can_be",
     "fleet_tries": "runtime/fleet/test_fleet.py::test_a_request_that_fails_everywhere_is_sent_to_so_many_and_no_more",
     "fleet_waiting": "runtime/fleet/test_fleet.py::test_one_more_than_may_wait_is_refused",

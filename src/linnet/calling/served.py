@@ -27,8 +27,8 @@ _NOT_TAKEN = (400, 422, 501)
 
 
 class Served:
-    """Makes calls by a Model that has no likelihoods, or takes no rendered prompts. One with a method `learn` is asked
-    by it what its server has, at the first call."""
+    """Makes calls by a Model that has no likelihoods, or takes no rendered prompts. One with a method `learn` is
+    asked by it what its server has, at the first call."""
 
     def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
         self._learn = getattr(model, "learn", None)
@@ -44,7 +44,7 @@ class Served:
         return served
 
     def call(self, request: str) -> Guided:
-        """The first steps say which way was gone, and which ones were tried. Raises what the server fails with, unless
+        """The first steps say which way was gone, and which were tried. Raises what the server fails with, unless
         it is the form of what it was asked."""
         steps: list[Step] = []
         for note, call in self._ways():

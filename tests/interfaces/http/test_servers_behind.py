@@ -73,6 +73,6 @@ def test_a_call_that_is_insisted_on_comes_of_a_server_too() -> None:
     arguments, whole, _ = asked('{"0_value": 7}')
     assert arguments == {"times": 7} and "asked to pick" in whole.steps[0].detail
     arguments, whole, told = asked("seven times", "[]", '{"times": 3}')
-    assert arguments == {"times": 3} and "asked for calls as JSON" in whole.steps[0].detail
+    assert arguments == {"times": 3} and "asked for calls as JSON" in whole.steps[1].detail
     assert any("written by the model" in repair for repair in whole.repairs)
     assert "the arguments of repeat, as one JSON object" in told[2]

@@ -5,8 +5,8 @@ text's own tokens it can write nothing else, and tells of each token the probabi
 grammar and sampling; their sum is the likelihood, of the same tokens that the engine here would make of the text. The
 prompt stays computed between the texts, as the server keeps it.
 
-Of a token that is a part of a character the server tells nothing, and its grammar may end it: a text with such a token
-is not sent.
+Of a token that is a part of a character the server tells nothing, and its grammar may end it: a text with such a
+token is not sent.
 """
 
 from __future__ import annotations
