@@ -40,6 +40,7 @@ ONE_PAST = {
     "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",
     "alternatives": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "spelled_tokens": "interfaces/http/test_spelling.py::test_one_token_too_many_is_refused",
+    "echoed_prompts": "interfaces/http/test_odds.py::test_what_no_echo_can_be_with_echoed_prompts_at_its_limit",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "training_examples": "evals/training/test_example.py::test_one_example_more_than_the_limit",

@@ -67,6 +67,7 @@ class Limits:
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
     alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
     spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
+    echoed_prompts: int = _limit(65, "texts", "whose own tokens one completion tells, with `echo` and `logprobs`")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")

@@ -157,7 +157,11 @@ class Generate:
 
 @dataclass(frozen=True, config=STRICT)
 class Score:
-    """Log-likelihood of each continuation under one shared prompt. Leading spaces belong to the continuations."""
+    """Log-likelihood of each continuation under one shared prompt. Leading spaces belong to the continuations.
+
+    With `alternatives` there are none, and the tokens of the prompt itself are scored, but for the first: Pieces
+    without text tell the `Odds` of each, with that many of the likeliest that could have stood there.
+    """
 
     prompt: tuple[Message, ...] | Prompt
     continuations: tuple[Annotated[str, Field(min_length=1)], ...] = Field(max_length=LIMITS.continuations)
@@ -168,6 +172,7 @@ class Score:
     continues: bool = False
     owner: Owner = ""
     stable: Stable = 0
+    alternatives: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     kind: Literal["score"] = Field(default="score", repr=False)
 
 

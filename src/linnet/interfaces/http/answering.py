@@ -24,7 +24,7 @@ from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
-from linnet.tokens import Odds
+from linnet.tokens import Odds, Token
 from linnet.tools import Tool, spoken
 
 _ALWAYS = -1e9
@@ -64,11 +64,13 @@ Finish = Literal["stop", "length", "tool_calls"]
 
 @dataclass(frozen=True)
 class Said:
-    """More of one of the answers; `odds` are those of its tokens, where they were asked for."""
+    """More of one of the answers; `odds` are those of its tokens, where they were asked for; `first` is a token
+    before those, of which there are none."""
 
     text: str
     choice: int = 0
     odds: tuple[Odds, ...] = ()
+    first: Token | None = None
 
 
 @dataclass(frozen=True)

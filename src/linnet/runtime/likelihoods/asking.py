@@ -74,7 +74,10 @@ class Likelihoods:
 
 
 def _text(request: Score) -> str:
-    """Raises RemoteUnsupported for a prompt in messages, which the server's own template would have to render."""
+    """Raises RemoteUnsupported for a prompt in messages, which the server's own template would have to render, and
+    for one that is to be scored itself."""
+    if request.alternatives is not None:
+        raise RemoteUnsupported("a server scores what follows a text, and not the text")
     texts = [part.text for part in request.prompt if isinstance(part, Segment) and not part.trusted]
     if len(texts) < len(request.prompt) or request.answer_start or request.continues or request.tools:
         raise RemoteUnsupported(
