@@ -102,6 +102,8 @@ ONE_PAST = {
     "turns_waiting": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501
     "replica_silence_seconds": "interfaces/scale/test_model.py::test_a_replica_that_goes_silent_is_left",
     "replica_beat_seconds": "interfaces/scale/test_model.py::test_one_that_says_that_it_lives_is_waited_for",
+    "cluster_seconds": "interfaces/scale/test_cluster.py::test_one_that_does_not_answer_is_given_up_after_cluster_seconds",  # noqa: E501
+    "replica_orders": "interfaces/scale/test_routing.py::test_orders_of_so_many_prefixes_are_remembered_and_no_more",
     "replica_stopped_seconds": "interfaces/scale/test_warden.py::test_what_stops_is_killed_and_what_runs_is_not",
     "replica_losses": "interfaces/scale/test_model.py::test_losses_one_past_replica_losses_are_given_up",
     "journal_seconds": "agent/test_shared_runs.py::test_one_that_does_not_come_back_within_journal_seconds_is_told",

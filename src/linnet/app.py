@@ -117,6 +117,10 @@ def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     log.write_to(settings.log, tuple(key.strip() for key in keys))
 
 
+MODEL_SETTINGS = ("context", "threads", "encoding", "require_sandbox", "models", "log")
+"""All of the settings that `open_model` looks at, beside the name."""
+
+
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
     """The model of that name (None: the settings' own) as the settings say; `special` goes to `open_local` as it is.
 

@@ -73,6 +73,8 @@ class Limits:
     # replicas on other machines
     replica_beat_seconds: float = _limit(1.0, "s", "after which a replica says that a call is alive")
     replica_silence_seconds: float = _limit(6.0, "s", "of a replica in mid-answer, after which another one goes on")
+    cluster_seconds: float = _limit(2.0, "s", "for an address of a cluster to take a connection, before Ray is asked")
+    replica_orders: int = _limit(512, "prefixes", "whose order of replicas a router remembers")
     replica_stopped_seconds: float = _limit(10.0, "s", "for which a replica that could run does not, and is ended")
     replica_losses: int = _limit(5, "replicas", "lost with one request without a new token, before it is given up")
 

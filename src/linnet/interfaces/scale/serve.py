@@ -12,17 +12,18 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from types import FrameType
-from typing import Any
 
-from linnet.app import open_model
+from linnet.app import MODEL_SETTINGS, open_model
 from linnet.errors import InputInvalid, LinnetError
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import bound
+from linnet.interfaces.scale import deployment, ingress
 from linnet.interfaces.scale.cluster import cluster
-from linnet.interfaces.scale.deployment import offered
+from linnet.interfaces.scale.deployment import Bounds, Plan, offered
 from linnet.interfaces.scale.ingress import Front
 from linnet.interfaces.scale.replica import Resuming
 from linnet.limits import LIMITS
@@ -52,24 +53,22 @@ def serve(
     """Serve until a signal says otherwise. `ready` is called with the address and the names of the models once all
     of it answers. Raises a LinnetError for what cannot be used, and KeyboardInterrupt for a signal before that."""
     bounds = read_bounds(wanted.replicas or "1")
-    now = settings()
+    plan = _plan(wanted, settings(), bounds)
     if wanted.address is None:
-        _check(wanted, now)
+        plan = _checked(wanted, plan)
     host, port = _place(wanted)
     with cluster(wanted.address), _signals() as signals:
-        from linnet.interfaces.scale import deployment
-
         with signals.interrupting():
             begun = deployment.start(host, port)
         try:
             with signals.interrupting():
-                deployment.deploy(_plan(wanted, now, bounds))
+                deployment.deploy(_checked(wanted, plan) if wanted.address else plan)
                 _reachable(host, port)
-            ready(f"http://{_written(host)}:{port}", list(offered(now)))
+            ready(f"http://{_written(host)}:{port}", list(offered(plan.front.settings)))
             with suppress(KeyboardInterrupt):  # told to end while it renews itself
                 while signals.next() == signal.SIGHUP:
                     with signals.interrupting():
-                        _renew(wanted, settings, lambda new: deployment.deploy(_plan(wanted, new, bounds)), told)
+                        _renew(wanted, lambda: _plan(wanted, settings(), bounds), told)
         finally:
             deployment.stop(begun)
 
@@ -83,15 +82,27 @@ def read_bounds(text: str) -> tuple[int, int]:
     return least, most
 
 
-def _check(wanted: Wanted, settings: Settings) -> None:
-    """Open and close each model and adapter here, where its faults can be told; no process is started for that."""
-    for meant in offered(settings).values():
-        model = wanted.opener(settings, meant[0])
-        try:
-            if meant[1]:
-                model.with_adapter(meant[1])
-        finally:
-            model.close()
+def _checked(wanted: Wanted, plan: Plan) -> Plan:
+    """The plan, once all that it opens was opened, and closed, where its faults can be told; no process is started
+    for that. What is there on the machines of a cluster that runs already is only known to them."""
+    if wanted.address is not None:
+        deployment.check(plan.front)
+        return plan
+    ingress.check(plan.front)
+    return replace(plan, known=_known(wanted, plan.front.settings))
+
+
+def _known(wanted: Wanted, settings: Settings) -> dict[tuple[str, str], str]:
+    """A digest of what each model and adapter is, by its files and settings: with the same, it answers the same."""
+    read = settings.model_dump_json(include=set(MODEL_SETTINGS) - {"models"})  # these only for their own model
+    found: dict[tuple[str, str], str] = {}
+    for name, adapter in offered(settings).values():
+        with closing(wanted.opener(settings, name)) as model:
+            for key in ("", adapter):
+                one = model.with_adapter(key) if key else model
+                said = getattr(one, "answers_as", one.original)()
+                found[name, key] = sha256(f"{read}{said}".encode()).hexdigest()
+    return found
 
 
 def _place(wanted: Wanted) -> tuple[str, int]:
@@ -103,22 +114,16 @@ def _place(wanted: Wanted) -> tuple[str, int]:
     return host, port if wanted.address is None else wanted.port or port
 
 
-def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Any:
-    from linnet.interfaces.scale.deployment import Bounds, Plan
-
+def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Plan:
     at_once = wanted.at_once or LIMITS.http_at_once * bounds[1]
     front = Front(settings, wanted.door, at_once, LIMITS.http_queue, tuple(wanted.tools), tuple(wanted.standard))
     return Plan(front, wanted.opener, Bounds(*bounds), cpus=settings.threads or 1)
 
 
-def _renew(
-    wanted: Wanted, settings: Callable[[], Settings], deploy: Callable[[Settings], None], told: Callable[[str], None]
-) -> None:
+def _renew(wanted: Wanted, plan: Callable[[], Plan], told: Callable[[str], None]) -> None:
     """What was served before is served on where the new is wrong."""
     try:
-        renewed = settings()
-        _check(wanted, renewed)
-        deploy(renewed)
+        deployment.deploy(_checked(wanted, plan()))
         told("Deployed what the settings say now.")
     except LinnetError as error:
         told(f"Not deployed: {error.message}. {error.hint}")
