@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -29,7 +30,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,22 +139,26 @@ def chat(url: str, about: str, most: int = len(TEXT)) -> Told:
     return told
 
 
+def together(url: str, names: list[str], most: int) -> list[Told]:
+    """As many chats at once, in threads."""
+    with ThreadPoolExecutor(len(names)) as threads:
+        return list(threads.map(lambda name: chat(url, name, most), names))
+
+
+@cache
+def outside() -> ProcessPoolExecutor:
+    """Clients are no part of the cluster: this process is Ray's driver, and busy while the head is away."""
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
 class Chats:
-    """Several at once, in threads."""
+    """Several at once, elsewhere."""
 
     def __init__(self, url: str, count: int, name: str, most: int) -> None:
-        self.told: list[Told] = []
-        self._threads = [
-            threading.Thread(target=lambda i=i: self.told.append(chat(url, f"{name} {i}", most)))
-            for i in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._told = outside().submit(together, url, [f"{name} {i}" for i in range(count)], most)
 
     def join(self) -> list[Told]:
-        for thread in self._threads:
-            thread.join()
-        return self.told
+        return self._told.result()
 
 
 class Served:
@@ -319,11 +326,14 @@ def faults(kind: str, tries: int, seed: int, nodes: int, most: int, seconds: flo
     seen: list[Attempt] = []
     with Served(nodes, pace=0.03) as served:
         print(f"up after {time.monotonic() - began:.0f} s", flush=True)
+        both = [Chats(served.url, nodes, f"begin {i}", 1) for i in range(2)]
+        [one.join() for one in both]
         undisturbed = Chats(served.url, 2 * nodes, "calm", most).join()
         print(f"undisturbed: longest gap {max(told.gap for told in undisturbed):.2f} s", flush=True)
         while len(seen) < tries and time.monotonic() - began < seconds:
             seen.append(attempt(served, kind, rng, f"{kind} {seed} {len(seen)}", most))
             print(f"{len(seen)}: {seen[-1]}", flush=True)
+        print("all replicas at the end" if served.whole() else "replicas missing at the end", flush=True)
     lost = [fault for one in seen for fault in one.lost]
     gaps, firsts = [one.gap for one in seen], [one.first for one in seen]
     print(json.dumps({
@@ -371,7 +381,7 @@ def attempt(served: Served, kind: str, rng: random.Random, name: str, most: int)
     struck.meanwhile()
     told, later = before.join(), behind.join()
     struck.after()
-    again = time.monotonic() - hit if served.whole() else None
+    again = time.monotonic() - hit if kind == "head" or served.whole() else None  # no replica goes with a head
     return Attempt(
         answers=len(told) + len(later),
         resumed=sum(any("lost while" in note for note in one.degraded) for one in [*told, *later]),
