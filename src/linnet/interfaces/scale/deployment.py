@@ -67,6 +67,14 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
     return {name: split_adapter(meant) for name, meant in names.items()}
 
 
+def adapters(settings: Settings) -> dict[str, list[str]]:
+    """The models behind these names, each with the adapters that are on offer with it."""
+    found: dict[str, list[str]] = {}
+    for model, adapter in offered(settings).values():
+        found.setdefault(model, []).extend([adapter] if adapter else [])
+    return found
+
+
 def start(host: str, port: int) -> bool:
     """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
     busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already,
@@ -102,13 +110,10 @@ def deploy(plan: Plan) -> None:
     does not come up, whatever Ray says of it: what ran before goes on, as far as it was not replaced by then."""
     from ray import serve
 
-    names = offered(plan.front.settings)
-    adapters: dict[str, list[str]] = {}
-    for model, adapter in names.values():
-        adapters.setdefault(model, []).extend([adapter] if adapter else [])
+    names, wanted = offered(plan.front.settings), adapters(plan.front.settings)
     with _translated():
-        check_room(_cores(), plan.cpus, len(adapters) * plan.bounds.least)
-        models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
+        check_room(_cores(), plan.cpus, len(wanted) * plan.bounds.least)
+        models = {model: _model(plan, model, with_these) for model, with_these in wanted.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
 
