@@ -301,6 +301,8 @@ class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
     `answers` is false for a model that embeds and does nothing else; `embeds` is None for one that does not.
+    `rendered` is false for one that is asked in messages only, not in segments, and goes on from nothing the caller has
+    begun.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
     file as it is. `infill` is None for a model that was not taught to fill gaps.
@@ -314,6 +316,7 @@ class Capabilities:
     infill: Infill | None = None
     answers: bool = True
     embeds: Embeds | None = None
+    rendered: bool = True
 
 
 def check_size(texts: Iterable[str]) -> int:

@@ -75,7 +75,9 @@ class RemoteModel:
         self._silence = LIMITS.remote_silence_seconds if silence is None else silence
         self.host = parts.netloc
         embeds = Embeds(0, "the server, if it has such a model", True)
-        self._capabilities = Capabilities(f"{model}@{self.host}", context, scores=False, embeds=embeds)
+        self._capabilities = Capabilities(
+            f"{model}@{self.host}", context, scores=False, embeds=embeds, rendered=False
+        )
 
     @property
     def capabilities(self) -> Capabilities:
