@@ -8,6 +8,7 @@ new one gets its cores.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,6 +82,7 @@ def start(host: str, port: int) -> bool:
     and where its Serve listens elsewhere: it has one place to listen."""
     from ray import serve
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # else it talks between what the command says
     before = _running()
     if before is not None:
         _check_place(before.http_config.host, before.http_config.port, host, port)
