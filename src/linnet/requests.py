@@ -301,7 +301,7 @@ class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
     `answers` is false for a model that embeds and does nothing else; `embeds` is None for one that does not.
-    `rendered` is false for one that is asked in messages only, not in segments, and goes on from nothing the caller has
+    `rendered` is false for one that is asked in messages only, not in segments, and goes on from nothing that was
     begun.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the

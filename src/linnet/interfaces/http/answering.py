@@ -209,8 +209,8 @@ def _written(model: Model, asked: Asked, tool: Tool, guided: Guided) -> Guided:
         tool.validate(arguments)
     except ToolArgumentsInvalid as problem:
         return Guided((), usage, steps, tool, problem)
-    told = (*repairs, "the arguments were written by the model: the request does not give them")
-    return Guided((ToolCall(tool.name, arguments, repairs=told),), usage, steps)
+    notes = (*repairs, "the arguments were written by the model: the request does not give them")
+    return Guided((ToolCall(tool.name, arguments, repairs=notes),), usage, steps)
 
 
 def _object(done: Done, tool: Tool) -> dict[str, object]:
