@@ -22,7 +22,7 @@ from linnet.calling.ranking.candidates import Candidate
 from linnet.calling.ranking.features import Features
 
 SURE = 0.8
-"""Probability of a parameter's best candidate over which no model is asked about it, unless `Doubt` says otherwise."""
+"""Probability of a parameter's best candidate over which no model is asked about it, unless `Doubt` has another."""
 
 
 @dataclass(frozen=True)

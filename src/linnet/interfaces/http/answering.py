@@ -18,7 +18,7 @@ from linnet.agent.context.fit import SYSTEM
 from linnet.calling.guided import Guide, Guided
 from linnet.calling.native import told_of
 from linnet.calling.repair import repair
-from linnet.calling.way import Caller, guide_for, stored_profile
+from linnet.calling.way import Caller, guide_for, own_trust, stored_profile
 from linnet.errors import ConstraintInvalid, EmptyRequest, ToolArgumentsInvalid
 from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
@@ -131,20 +131,22 @@ def _plan(model: Model, asked: Asked, profiled: Model) -> Guided:
     if not text.strip() or asked.own.continues:
         return Guided((), Usage(), ())
     if asked.choice != "auto":
-        return _insisted(model, asked, " ".join([text, *(_in_words(m.content) for m in since if m.role == "tool")]))
+        return _insisted(
+            model, profiled, asked, " ".join([text, *(_in_words(m.content) for m in since if m.role == "tool")])
+        )
     if since and asked.parallel:
         return Guided((), Usage(), ())
     return _called_by(guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model), text)
 
 
-def _insisted(model: Model, asked: Asked, text: str) -> Guided:
+def _insisted(model: Model, profiled: Model, asked: Asked, text: str) -> Guided:
     """A call that has to be made, of another tool than before if there is one: what its results say is known now."""
     made = {call.name for message in _since(asked) for call in message.calls}
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
     tools = [tool for tool in tools if tool.name not in made] or tools
     guided = Guided((), Usage(), ())
     if model.capabilities.scores:
-        guided = _called_by(Guide(model, tools, margin=_ALWAYS), text)
+        guided = _called_by(Guide(model, tools, margin=_ALWAYS, trust=own_trust(profiled)), text)
     return guided if guided.calls else _written(model, asked, guided.wanted or tools[0], guided)
 
 
