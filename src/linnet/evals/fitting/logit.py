@@ -229,7 +229,7 @@ def binary(
     names = sorted({name for row in rows for name in row.features})
     x = np.array([[row.features.get(name, 0.0) for name in names] for row in rows], dtype=float)
     scale = x.std(axis=0) if names else np.zeros(0)
-    varies = (scale > 0) & (np.count_nonzero(x, axis=0) >= seen)
+    varies = (scale > 1e-9) & (np.count_nonzero(x, axis=0) >= seen)
     z = np.c_[x[:, varies] / scale[varies], np.ones(len(rows))]
     known = np.array([weigh(row.features, before) for row in rows])
     weights = _newton(z, np.array([row.right for row in rows], dtype=float), ridge, known)

@@ -81,7 +81,8 @@ def found(heard: Sequence[Heard], before: Weights) -> Weights:
         mine = [judged for each in heard for judged in each.judged if judged.type == kind]
         pair = _pair([judged.decision for judged in mine], before.model.get(kind, UNTRUSTED))
         if (reach := _sure(mine, pair, before, kind)) is not None:
-            model[kind], sure[kind] = pair, reach
+            model[kind] = pair
+            sure |= {kind: reach} if reach > SURE else {}
     return replace(weights, model=model, doubt=replace(_doubt(heard, weights), sure=sure))
 
 
