@@ -378,10 +378,11 @@ def choosing() -> str:
     loads = [place % 7 + 1 for place in range(1_000)]
     costs = {"least outstanding": _cost(lambda: least_outstanding(loads, 500), 2_000)}
     if ranked is not None:
-        from linnet.interfaces.scale.routing import placed
+        from linnet.interfaces.scale.routing import Orders, placed
 
+        rank = Orders().ranked
         named = {str(place): load for place, load in enumerate(loads)}
-        costs["prefix, bounded"] = _cost(lambda: placed("k", named), 20)
+        costs["prefix, bounded"] = _cost(lambda: placed("k", named, (), rank), 200)
     return "; ".join(f"{name} {1e6 * cost:,.0f} us" for name, cost in costs.items())
 
 

@@ -40,6 +40,7 @@ ONE_PAST = {
     "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",
     "alternatives": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "spelled_tokens": "interfaces/http/test_spelling.py::test_one_token_too_many_is_refused",
+    "echoed_prompts": "interfaces/http/test_odds.py::test_what_no_echo_can_be_with_echoed_prompts_at_its_limit",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "training_examples": "evals/training/test_example.py::test_one_example_more_than_the_limit",
@@ -102,6 +103,9 @@ ONE_PAST = {
     "turns_waiting": "agent/test_asynchronous.py::test_no_more_run_than_there_are_seats_and_no_more_wait_than_there_is_room",  # noqa: E501
     "replica_silence_seconds": "interfaces/scale/test_model.py::test_a_replica_that_goes_silent_is_left",
     "replica_beat_seconds": "interfaces/scale/test_model.py::test_one_that_says_that_it_lives_is_waited_for",
+    "cluster_seconds": "interfaces/scale/test_cluster.py::test_one_that_does_not_answer_is_given_up_after_cluster_seconds",  # noqa: E501
+    "replica_orders": "interfaces/scale/test_routing.py::test_orders_of_so_many_prefixes_are_remembered_and_no_more",
+    "replica_stopped_seconds": "interfaces/scale/test_warden.py::test_what_stops_is_killed_and_what_runs_is_not",
     "replica_losses": "interfaces/scale/test_model.py::test_losses_one_past_replica_losses_are_given_up",
     "journal_seconds": "agent/test_shared_runs.py::test_one_that_does_not_come_back_within_journal_seconds_is_told",
     "journal_lease_seconds": "agent/test_shared_runs.py::test_who_is_silent_for_journal_lease_seconds_is_taken_over_and_makes_no_call",  # noqa: E501
@@ -138,6 +142,8 @@ ONE_PAST = {
     "remote_event_bytes": "runtime/test_remote.py::test_one_event_has_a_limit",
     "remote_error_bytes": "test_limits_past.py::test_a_refusal_is_read_no_further_than_the_limit",
     "remote_calls": "runtime/test_remote.py::test_calls_have_a_limit",
+    "remote_learn_seconds": "runtime/likelihoods/test_likelihoods.py::test_finding_out_ends_after_remote_learn_seconds",  # noqa: E501
+    "remote_learn_again_seconds": "runtime/likelihoods/test_likelihoods.py::test_one_that_does_not_answer_is_asked_again_after_remote_learn_again_seconds",  # noqa: E501
     "fleet_servers": "runtime/fleet/test_fleet.py::test_what_no_fleet_can_be",
     "fleet_tries": "runtime/fleet/test_fleet.py::test_a_request_that_fails_everywhere_is_sent_to_so_many_and_no_more",
     "fleet_waiting": "runtime/fleet/test_fleet.py::test_one_more_than_may_wait_is_refused",

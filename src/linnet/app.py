@@ -32,7 +32,7 @@ from linnet.tool_settings import SEARCH_KEY
 from linnet.tools import Tool
 
 if TYPE_CHECKING:
-    from linnet.agent.runs import Runs
+    from linnet.agent.journal import Journal
     from linnet.agent.telemetry import Telemetry
 
 
@@ -115,6 +115,10 @@ def _start_log(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     names = (REMOTE_KEY, SEARCH_KEY, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
     keys = (*(environ.get(name, "") for name in names), *environ.get(API_KEYS, "").split(","))
     log.write_to(settings.log, tuple(key.strip() for key in keys))
+
+
+MODEL_SETTINGS = ("context", "threads", "encoding", "require_sandbox", "models", "log")
+"""All of the settings that `open_model` looks at, beside the name."""
 
 
 def open_model(settings: Settings, name: str | None = None, **special: Any) -> LocalModel:
@@ -227,7 +231,7 @@ def open_served(
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
         fleet = servers if isinstance(servers, FleetModel) else None
         try:
-            with served_over(settings, models, tools, named, told, servers) as served:
+            with _over(settings, models, tools, named, told, servers) as served:
                 yield replace(served, residents=pool.residents, servers=fleet.servers if fleet else tuple)
         finally:
             if fleet:
@@ -245,6 +249,19 @@ def served_over(
 ) -> Iterator[Served]:
     """As `open_served`, over models that are open already, `default` among them."""
     _start_log(settings)
+    with _over(settings, models, tools, named, told, servers) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _over(
+    settings: Settings,
+    models: Mapping[str, Model],
+    tools: Sequence[Tool],
+    named: Sequence[str],
+    told: Callable[[str], None],
+    servers: RemoteModel | FleetModel | None,
+) -> Iterator[Served]:
     with contextlib.closing(open_toolbox(settings, named, tools)) as toolbox, open_journal(settings) as runs:
         for note in toolbox.notes:
             told(note)
@@ -261,7 +278,7 @@ def _served_agent(
     router: Router | None,
     telemetry: Telemetry | None,
     servers: RemoteModel | FleetModel | None,
-    runs: Runs | None,
+    runs: Journal | None,
     model: Model,
     approve: Approve | None,
 ) -> Agent:
@@ -285,7 +302,7 @@ def _served_agent(
 
 
 @contextlib.contextmanager
-def open_journal(settings: Settings) -> Iterator[Runs | None]:
+def open_journal(settings: Settings) -> Iterator[Journal | None]:
     """The journal that the settings name; None is the file of this user, opened when it is needed. Raises
     SettingsInvalid, and StoreUnavailable."""
     if settings.journal is None:

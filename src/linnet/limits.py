@@ -67,12 +67,16 @@ class Limits:
     json_values: int = _limit(200_000, "values", "and names of fields in the JSON of an HTTP request")
     alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
     spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
+    echoed_prompts: int = _limit(65, "texts", "whose own tokens one completion tells, with `echo` and `logprobs`")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")
     # replicas on other machines
     replica_beat_seconds: float = _limit(1.0, "s", "after which a replica says that a call is alive")
     replica_silence_seconds: float = _limit(6.0, "s", "of a replica in mid-answer, after which another one goes on")
+    cluster_seconds: float = _limit(2.0, "s", "for an address of a cluster to take a connection, before Ray is asked")
+    replica_orders: int = _limit(512, "prefixes", "whose order of replicas a router remembers")
+    replica_stopped_seconds: float = _limit(10.0, "s", "for which a replica that could run does not, and is ended")
     replica_losses: int = _limit(5, "replicas", "lost with one request without a new token, before it is given up")
 
     # the pipe and the processes behind it
@@ -125,6 +129,8 @@ class Limits:
     remote_event_bytes: int = _limit(MIB, "bytes", "one event of a remote answer")
     remote_error_bytes: int = _limit(4 * KIB, "bytes", "what is read of a remote server's refusal")
     remote_calls: int = _limit(128, "calls", "of tools in one remote answer")
+    remote_learn_seconds: float = _limit(5.0, "s", "finding out whether a remote server gives likelihoods")
+    remote_learn_again_seconds: float = _limit(60.0, "s", "until one that did not answer to that is asked again")
     fleet_servers: int = _limit(64, "servers", "of one fleet")
     fleet_tries: int = _limit(3, "servers", "of a fleet that one request is sent to")
     fleet_waiting: int = _limit(512, "requests", "that wait for a server of a fleet")

@@ -150,6 +150,20 @@ def test_two_steps(agent: Agent) -> None:
     assert [done.call.how for done in result.calls] == ["rule", "evidence"]
 
 
+def test_the_other_half_of_a_request_is_done_or_told() -> None:
+    """A model that prefers no tool: evidence alone makes the calls, and what fits none is said."""
+    talk = without_model(TOOLS)
+    both = talk.run("Get the weather forecast for Oslo for 2 days and fetch the page news.txt")
+    assert [done.call.name for done in both.calls] == ["get_weather", "fetch"]
+    half = talk.run("Get the weather forecast for Oslo for 2 days and order a pizza with cheese")
+    assert [done.call.name for done in half.calls] == ["get_weather"]
+    assert half.degraded == ("nothing was done about 'order a pizza with cheese'",)
+    over = " and ".join(f"order pizza{i} now" for i in range(LIMITS.turn_steps + 1))
+    many = talk.run(f"Get the weather forecast for Oslo for 2 days and {over}")
+    assert len(many.degraded) == LIMITS.turn_steps + 1
+    assert len([step for step in many.steps if step.kind == "choose"]) == LIMITS.turn_steps + 1
+
+
 def test_more_steps_than_the_limit_and_the_same_twice(agent: Agent) -> None:
     over = agent.run(", then ".join(f"{i} + 1" for i in range(LIMITS.turn_steps + 1)))
     assert (len(over.calls), len(over.degraded)) == (LIMITS.turn_steps, 1)

@@ -119,3 +119,9 @@ def test_without_a_tools_result_a_model_may_know_numbers() -> None:
 @pytest.mark.parametrize("text", ["9" * 400, "1e999", "1" + ",000" * 200])
 def test_numbers_that_no_float_holds(text: str) -> None:
     checked(f"It is {text}.", (text,), [result("f", 1)])
+
+
+def test_a_placeholder_that_the_model_left_is_told() -> None:
+    found = checked("Dear {{name}}, about {{subject}} and {{name}}.", ["Write about {{subject}}."])
+    assert found.findings == ("the answer leaves {{name}} to be filled",)
+    assert found.text == "Dear {{name}}, about {{subject}} and {{name}}."

@@ -131,11 +131,18 @@ def test_arguments_that_are_missing_name_the_tool() -> None:
 
 def test_where_no_tool_fits_the_model_answers_itself() -> None:
     model = Canned("  own words \n")
-    result = turn("weather", get_weather, model=model, margin=NEVER)
+    result = turn("weather talk", get_weather, model=model, margin=NEVER)
     assert (result.answer, result.how, result.calls) == ("own words", "model", ())
     assert kinds(result) == ["route", "choose", "answer"]
     assert result.degraded == ("resumed",), "what the model says of its answer"
-    assert model.asked == [Message("user", "weather")]
+    assert model.asked == [Message("user", "weather talk")]
+
+
+def test_where_a_tool_is_merely_named_what_it_needs_is_asked_for() -> None:
+    model = Canned()
+    result = turn("weather", get_weather, model=model, margin=NEVER)
+    assert result.answer == "I would use get_weather, but city is missing; days is missing."
+    assert (result.how, kinds(result)) == ("abstained", ["route", "choose", "refuse"])
 
 
 def test_without_tools_nothing_is_chosen() -> None:
@@ -367,6 +374,11 @@ def test_lone_surrogates_are_replaced_and_told() -> None:
     asked = [model.messages(request)[-1].content for request in model.heard]
     assert asked == ["a \ufffd b \ufffd", "c \U0001f600"]
     assert result.degraded[-1] == "2 lone surrogates of the request were replaced"
+
+
+def test_a_placeholder_that_nobody_filled_is_told() -> None:
+    assert turn("write to {{name}}").degraded[-1] == "the request has {{name}} in it, which nobody filled"
+    assert "{{name}}" not in str(turn("what does `{{name}}` mean?").degraded)
 
 
 def test_an_error_of_the_model_is_raised() -> None:

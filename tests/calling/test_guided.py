@@ -99,6 +99,24 @@ def test_over_another_model_the_tools_are_the_same() -> None:
     assert guide.call("do it").calls == ()
 
 
+def test_a_moment_that_is_none_is_asked_back_for() -> None:
+    remind = made({"time": {"type": "string", "description": "When, such as 6 pm."}})
+    guided = Guide(Willing(), [remind], margin=-1e9).call("Remind me to call mum")
+    assert guided.calls == () and guided.wanted == remind and guided.problem is not None
+    assert guided.problem.message == "do_it: time is missing: 'call mum' is neither a date nor a time"
+    assert [step.kind for step in guided.steps] == ["choose", "fill", "refuse"]
+
+
+def test_a_tool_that_is_merely_named_is_wanted_though_nothing_is_called() -> None:
+    split = Tool.from_schema(
+        "split_bill", "Splits it.", {"properties": {"total": {"type": "number"}}, "required": ["total"]}
+    )
+    guided = Guide(Willing(), [split], margin=1e9).call("Split the bill")
+    assert guided.calls == () and guided.wanted == split and guided.problem is not None
+    assert guided.problem.message == "split_bill: total is missing"
+    assert [step.kind for step in guided.steps] == ["choose", "refuse"]
+
+
 @pytest.mark.parametrize(
     ("schema", "request_text", "said"),
     [

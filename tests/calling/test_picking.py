@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,9 @@ from linnet.calling import choose
 from linnet.calling import fill as filling
 from linnet.calling.choose import Chooser
 from linnet.calling.fill import fill
+from linnet.calling.picking import picked_value
 from linnet.calling.ranking.ranker import Doubt, fitted
+from linnet.errors import RemoteCut
 from linnet.requests import Capabilities, Choice, Done, Event, Generate, Holes, Request, Usage
 
 
@@ -88,3 +91,21 @@ def test_what_has_no_candidate_is_written_in_answer_to_a_message() -> None:
     count = tool("repeat", "Repeats.", times={"type": "number"})
     assert fill(model, count, "again and again").arguments == {"times": 7}
     assert isinstance(model.asked[0].constraint, Holes) and not model.asked[0].stable
+
+
+@pytest.mark.usefixtures("doubting")
+def test_a_long_option_has_room() -> None:
+    options = ["word " * 60, "another " * 60]
+    model = Picker(lambda given: given[0])
+    assert picked_value(model, "Function: f", "a (text):", "text", options)[0] == options[0]
+    assert model.asked[0].max_tokens > max(map(len, options))
+
+
+@pytest.mark.parametrize(("strayed", "kept"), [(True, True), (False, False)])
+def test_a_value_that_is_cut_stays_out_and_a_connection_that_is_cut_does_not(strayed: bool, kept: bool) -> None:
+    def cut(options: tuple[str, ...]) -> str:
+        raise RemoteCut("it was cut", strayed=strayed)
+
+    count = tool("repeat", "Repeats.", times={"type": "number"})
+    with contextlib.nullcontext() if kept else pytest.raises(RemoteCut):
+        assert fill(Picker(cut), count, "again and again").arguments == {}

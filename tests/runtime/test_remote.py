@@ -173,24 +173,74 @@ def test_an_end_without_its_mark_is_told(server: ChatServer, model: RemoteModel)
     assert done.degraded == ("the server's stream had no end mark",)
 
 
-def test_an_agent_has_it_call_tools_as_json(server: ChatServer, model: RemoteModel) -> None:
-    """Guiding takes likelihoods, which no server gives."""
+def picked(value: str) -> Reply:
+    return Reply(words(json.dumps({"answer": value})))
+
+
+@pytest.fixture
+def shouting(model: RemoteModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
+    """An agent over the server with one tool, of which evidence settles nothing."""
+    from linnet.calling import choose
+    from linnet.calling.ranking.ranker import Doubt, fitted
 
     @tool
     def shout(text: str) -> str:
         """Shouts a text."""
         return text.upper()
 
-    said = '[{"name": "shout", "arguments": {"text": "hello"}}]'
-    server.replies.append(Reply(words(said)))
+    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": (0.0, 1.0)})
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
     with Agent([shout], model, only="shout") as agent:
-        result = agent.run("Please shout hello")
-        assert (result.answer, [call.call.how for call in result.calls]) == ("HELLO", ["native"])
-        assert result.steps[1].detail == "it gives no likelihoods to be guided by"
-        assert "Shouts a text." in server.asked[0].body["messages"][0]["content"]
-        server.replies += [Reply(words("[]")), Reply(words("I am well."))]
-        result = agent.run("How are you?")
-        assert (result.answer, result.model) == ("I am well.", model.capabilities.name)
+        yield agent
+
+
+SHOUT = 'Shout the text "hello" for me'
+LISTED = '[{"name": "shout", "arguments": {"text": "hello"}}]'
+
+
+def test_an_agent_has_it_pick_where_evidence_leaves_doubt(server: ChatServer, shouting: Agent) -> None:
+    """Guiding takes likelihoods, which this server does not give."""
+    server.replies.append(picked("shout"))
+    result = shouting.run(SHOUT)
+    assert (result.answer, [call.call.how for call in result.calls]) == ("HELLO", ["model"])
+    assert [step.kind for step in result.steps] == ["route", "way", "choose", "fill", "tool"]
+    assert "asked to pick" in result.steps[1].detail and result.usage.prompt_tokens > 0
+    (asked,) = server.asked
+    assert asked.body["response_format"]["json_schema"]["schema"]["properties"]["answer"]["enum"] == ["shout", "none"]
+    server.replies += [picked("none"), Reply(words("I am well."))]
+    result = shouting.run("How are you?")
+    assert (result.answer, result.calls) == ("I am well.", ())
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        Reply([b'{"error": "response_format is not supported"}'], 400),
+        Reply([b"no such thing"], 501),
+        Reply(words("I would take shout.")),
+        Reply(words('{"answer": "sh', "length")),
+    ],
+    ids=["refused", "not built", "passed over", "cut"],
+)
+def test_a_server_that_cannot_be_held_is_asked_for_calls_as_json(
+    server: ChatServer, shouting: Agent, first: Reply
+) -> None:
+    server.replies += [first, Reply(words(LISTED))]
+    result = shouting.run(SHOUT)
+    assert (result.answer, [call.call.how for call in result.calls]) == ("HELLO", ["native"])
+    tried, way = result.steps[1:3]
+    assert (tried.kind, way.kind) == ("way", "way") and "asked for calls as JSON" in way.detail
+    assert "asked to pick" in tried.detail and "in no usage" in tried.detail
+    assert "response_format" not in server.asked[1].body
+    assert "Shouts a text." in server.asked[1].body["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_what_is_no_matter_of_form_is_not_asked_again(server: ChatServer, shouting: Agent, status: int) -> None:
+    server.replies.append(Reply([b"no"], status))
+    with pytest.raises(RemoteError):
+        shouting.run(SHOUT)
+    assert len(server.asked) == 1
 
 
 # --- what a server cannot do ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Claims: what a final text says was done, or gives as a number, held against what tools did and what was told.
 
-`I have saved the file` without a call that could have saved one, and `that makes 43` where no tool and no input said
-43. What is found is told in a note below the text, for words that were shown already do not change.
+`I have saved the file` or `I'll save it` without a call that could have saved one, and `that makes 43` where no tool
+and no input said 43. What is found is told in a note below the text, for words that were shown already do not change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from linnet.agent.deeds import Claim, claims, could, unquoted
+from linnet.agent.promises import promises
+from linnet.calling.evidence.placeholders import placeholders
 from linnet.calling.evidence.quantities import numbers
 from linnet.messages import ToolCall, ToolResult
 
@@ -37,15 +39,18 @@ def checked(
     told, done = tuple(told), (*results, *(ToolResult(call) for call in earlier))
     notes: list[str] = []
     findings: list[str] = []
-    for claim in claims(text):
+    said = [(claim, "claims") for claim in claims(text)] + [(promise, "promises") for promise in promises(text)]
+    for claim, way in said:
         note = _unfounded(claim, done, about or {})
         if note and note not in notes:
             notes.append(note)
-            findings.append(f"the answer claims what was not done in this turn: {claim.sentence[:80]!r}")
+            findings.append(f"the answer {way} what was not done in this turn: {claim.sentence[:80]!r}")
+    if unfilled := set(placeholders(text)).difference(*map(placeholders, told)):
+        findings.append(f"the answer leaves {', '.join(sorted(unfilled)[:3])} to be filled")
     if results:
-        for said in unsupplied(text, told, results):
-            findings.append(f"no tool and no input supplied the number {said} of the answer")
-            notes.append(_put_right(said, results))
+        for number in unsupplied(text, told, results):
+            findings.append(f"no tool and no input supplied the number {number} of the answer")
+            notes.append(_put_right(number, results))
     shown = "\n".join(f"({note})" for note in notes if note)
     return Checked(f"{text}\n\n{shown}" if shown else text, tuple(findings))
 

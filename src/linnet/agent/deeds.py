@@ -55,7 +55,7 @@ _THINGS = (
     "|order|payment|booking|reservation|ticket|tickets|light|lights|calendar|settings?|changes|contact|entry|record"
     "|backup|download|task|request|subscription|account|table"
 )
-_WORDING = (
+WORDING = (
     "poem|story|sentence|sentences|paragraph|summary|list|example|examples|code|function|script|draft|version|outline"
     "|translation|answer|response|explanation|essay|title|haiku|song|program|recipe|plan|query|letter|speech|joke"
     "|riddle|description|bullet|point|points|step|steps|comment|comments|regex|grammar|spelling|word|words|error|errors"
@@ -93,8 +93,8 @@ _ODD = {
 _STATE = re.compile(r"\b(?:is|are) now (?:turned |switched )?(?:on|off|in|at|set)\b", re.IGNORECASE)
 _TO_YOURS = re.compile(rf"^(?P<verb>{_VERB})\b(?P<rest>.{{1,60}}\b(?:to|from|in|on|with) your\b)", re.IGNORECASE)
 _NO_DEED = re.compile(r"^ (?:(?:this|it|that|them|him|her) (?:a|an|the)\b|to \w+|\w+ing\b|out\b)", re.IGNORECASE)
-_OBJECT = re.compile(r"^(?: \w+){0,3}? (?:" + _WORDING + r")\b", re.IGNORECASE)
-_OWN = re.compile(rf"\b(?:your|{_THINGS})\b", re.IGNORECASE)
+_OBJECT = re.compile(r"^(?: \w+){0,3}? (?:" + WORDING + r")\b", re.IGNORECASE)
+OWN = re.compile(rf"\b(?:your|{_THINGS})\b", re.IGNORECASE)
 _THING = re.compile(rf"\byour\b|\b(?:the|this|that|an?) (?:\w+ ){{0,3}}(?:{_THINGS})\b", re.IGNORECASE)
 _OF_OLD = re.compile(r"\b(?:by|in \d{3,4}|since|over the years|ago|every|usually|often|always)\b", re.IGNORECASE)
 
@@ -114,7 +114,7 @@ class Claim:
 
 def claims(text: str) -> tuple[Claim, ...]:
     """The sentences that say that the writer has done something to the world."""
-    return tuple(claim for sentence in _sentences(text) if (claim := _claim(sentence)) is not None)
+    return tuple(claim for sentence in sentences(text) if (claim := _claim(sentence)) is not None)
 
 
 def unquoted(text: str, instead: str) -> str:
@@ -122,7 +122,8 @@ def unquoted(text: str, instead: str) -> str:
     return _HIDDEN.sub(instead, text)
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a text outside of code and quotations that are no questions."""
     for found in _SENTENCE.finditer(unquoted(text, " it ")):
         sentence = found[0].strip(" \t*_-#•")
         if sentence and not sentence.endswith("?"):
@@ -146,7 +147,7 @@ def _odd(sentence: str, plain: str) -> Claim | None:
     for deed, pattern in _ODD.items():
         if (found := re.search(pattern, plain, re.IGNORECASE)) and not _UNSURE.search(plain[: found.start()]):
             return Claim(sentence, deed)
-    if (found := _STATE.search(plain)) and _OWN.search(plain) and not _UNSURE.search(plain):
+    if (found := _STATE.search(plain)) and OWN.search(plain) and not _UNSURE.search(plain):
         return Claim(sentence, "switch" if found[0].endswith(("on", "off")) and "your" not in plain else "create")
     return None
 
@@ -158,7 +159,7 @@ def _holds(found: re.Match[str]) -> bool:
 def _holds_past(found: re.Match[str]) -> bool:
     """`I opened the door` is a story as like as not; `I saved your file` is none."""
     near = " ".join(found["rest"].split()[:5])
-    mine = _OWN.search(near) or re.fullmatch("it|them|that|this|everything", near, re.IGNORECASE)
+    mine = OWN.search(near) or re.fullmatch("it|them|that|this|everything", near, re.IGNORECASE)
     return _holds(found) and bool(mine or "successfully" in found["adverbs"].lower())
 
 

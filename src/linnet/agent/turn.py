@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import count
@@ -20,7 +20,9 @@ from linnet.agent.result import Result
 from linnet.agent.router import Decision, Router
 from linnet.agent.taint import Taint
 from linnet.agent.within import Within
+from linnet.calling.evidence.placeholders import placeholders
 from linnet.calling.evidence.quotations import quoted
+from linnet.calling.unheard import unheard
 from linnet.calling.way import Caller
 from linnet.errors import LinnetError
 from linnet.limits import LIMITS
@@ -29,8 +31,8 @@ from linnet.requests import Done, Generate, Usage
 from linnet.tools import Permission, Tool, spoken
 
 if TYPE_CHECKING:
+    from linnet.agent.journal import Run
     from linnet.agent.memory import Memory
-    from linnet.agent.runs import Run
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""
@@ -117,6 +119,8 @@ class Turn:
         whole, halves = _HALVES.subn("\N{REPLACEMENT CHARACTER}", text)
         if halves:
             self._degraded += (f"{halves} lone surrogates of the request were replaced",)
+        if unfilled := placeholders(whole):
+            self._degraded += (f"the request has {', '.join(unfilled[:3])} in it, which nobody filled",)
         return whole
 
     def _answer(self, text: str, history: Sequence[Message]) -> tuple[str, str]:
@@ -137,12 +141,28 @@ class Turn:
         self._usage += guided.usage
         self._steps += (step.later(start) for step in guided.steps)
         if guided.calls:
-            by_code = all(call.how == "evidence" for call in guided.calls)
-            return "\n".join(map(self._do, guided.calls)), "rule" if by_code else "model"
+            calls = (*guided.calls, *self._rest(text, guided.calls))
+            by_code = all(call.how == "evidence" for call in calls)
+            return "\n".join(map(self._do, calls)), "rule" if by_code else "model"
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
         return self._say(text, history)
+
+    def _rest(self, text: str, calls: Sequence[ToolCall]) -> Iterator[ToolCall]:
+        """Calls for what the request orders beside those: each order is asked for by itself, once, and one that leads
+        to none is told."""
+        assert self._guide is not None
+        orders = unheard(text, calls, self._tools)
+        for order in orders[: LIMITS.turn_steps]:
+            start = self._now()
+            guided = self._guide.call(order)
+            self._usage += guided.usage
+            self._steps += (step.later(start) for step in guided.steps)
+            if not guided.calls:
+                self._degraded += (f"nothing was done about {order!r}",)
+            yield from guided.calls
+        self._degraded += tuple(f"nothing was done about {order!r}" for order in orders[LIMITS.turn_steps :])
 
     def _prompted(self, decision: Decision, prompt: str) -> tuple[str, str] | None:
         """The model's answer to an intent's prompt; where it fails a check what stands in, or None."""

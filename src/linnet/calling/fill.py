@@ -27,6 +27,7 @@ from linnet.calling.ranking.several import Draft, drafts
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Taken
 from linnet.calling.retrieve import introduce
+from linnet.errors import RemoteCut
 from linnet.limits import LIMITS
 from linnet.requests import (
     Done,
@@ -181,6 +182,10 @@ class _Writer:
             return json.loads(self._written(f"{_label(parameter)} ", constraint))
         except (ValueError, RecursionError):  # cut off, or nested beyond reason
             return None
+        except RemoteCut as cut:
+            if not cut.details.get("strayed"):  # the connection was cut, and not the value
+                raise
+            return None
 
     def _note(self, ends: Sequence[Done]) -> None:
         self.asked = True
@@ -193,7 +198,8 @@ class _Writer:
     def _written(self, label: str, constraint: Any) -> str:
         hole = Holes((Hole("value", constraint),))
         segments = self._prompt(label)
-        spoken = not self._model.capabilities.scores  # and so is asked in messages, or not at all
+        can = self._model.capabilities
+        spoken = not (can.scores and can.rendered)  # and so is asked in messages, or not at all
         prompt = written("".join(one.text for one in segments)) if spoken else segments
         end = complete(
             self._model,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from linnet.calling.choose import MARGIN, Chooser, Chosen
 from linnet.calling.fill import Filled, fill_all
+from linnet.calling.missing import check, named
 from linnet.calling.ranking.ranker import Weights, fitted, weighing
 from linnet.calling.repair import repair
 from linnet.calling.trust import Trust
@@ -27,7 +28,7 @@ _UNSAID = {
 @dataclass(frozen=True)
 class Guided:
     """What guiding led to: calls that their tools accept, in the request's order; or none, and with `wanted`
-    the tool whose arguments the request does not give, and `problem` what is wrong with them."""
+    the tool whose arguments the request does not give, or that it merely names, and `problem` what is wrong."""
 
     calls: tuple[ToolCall, ...]
     usage: Usage
@@ -69,7 +70,9 @@ class Guide:
         data = {"scores": ranking, "by": "model" if chosen.asked else "evidence", "usage": asdict(chosen.usage)}
         step = Step("choose", f"{names} fits best", time.monotonic() - started, data, usage=chosen.usage)
         if not chosen.picked:
-            return Guided((), chosen.usage, (step,))
+            lacking = named(request, [candidate.tool for candidate in chosen.ranked])
+            told = (Step("refuse", lacking[1].message, start=time.monotonic() - started),) if lacking else ()
+            return Guided((), chosen.usage, (step, *told), *(lacking or ()))
         return self._fill(request, chosen, step, started)
 
     def _fill(self, request: str, chosen: Chosen, chose: Step, began: float) -> Guided:
@@ -85,7 +88,8 @@ class Guide:
                 now, start = time.monotonic(), started - began
                 steps.append(Step("fill", f"arguments of {tool.name}", now - started, data, start, filled.usage))
                 try:
-                    calls.append(_call(tool, filled, "model" if chosen.asked or filled.asked else "evidence"))
+                    how = "model" if chosen.asked or filled.asked else "evidence"
+                    calls.append(_call(tool, filled, how, request))
                 except ToolArgumentsInvalid as problem:
                     refused = refused or (tool, problem)
                     steps.append(Step("refuse", problem.message, start=now - began))
@@ -95,8 +99,9 @@ class Guide:
         return Guided((), usage, tuple(steps), *refused)
 
 
-def _call(tool: Tool, filled: Filled, how: str) -> ToolCall:
+def _call(tool: Tool, filled: Filled, how: str, request: str) -> ToolCall:
     arguments, repairs = repair(tool, filled.arguments)
     tool.validate(arguments)
+    check(tool, arguments, request)
     notes = tuple(_UNSAID[by].format(name) for name, by in filled.told.items() if by in _UNSAID)
     return ToolCall(tool.name, arguments, how=how, repairs=(*repairs, *notes))

@@ -17,6 +17,7 @@ GAIN = 8.0
 
 NONE = "none"
 _TOKENS = 64
+"""Beside those of the longest option, of which none is less than a character."""
 
 
 def picked_tool(model: Model, introductions: Sequence[str], names: Sequence[str], request: str) -> tuple[int, Usage]:
@@ -46,4 +47,5 @@ def written(text: str) -> tuple[Message, ...]:
 
 def _picked(model: Model, told: str, said: str, options: Sequence[str]) -> Done:
     messages = (Message("system", told), Message("user", said))
-    return complete(model, Generate(messages, constraint=Choice(tuple(options)), max_tokens=_TOKENS))
+    room = _TOKENS + max(map(len, options))
+    return complete(model, Generate(messages, constraint=Choice(tuple(options)), max_tokens=room))

@@ -58,12 +58,8 @@ def guide_for(
     model: Model, tools: Sequence[Tool], profile: Profile | None, note: str = "", *, margin: float | None = None
 ) -> Caller:
     """The way that the profile says, guided without one. A note, or why the profile's way was not taken, is a step
-    of every result. A `margin` that was set means guided: there is nothing else that could keep it. A model that
-    gives no likelihoods, as on another machine, cannot be guided: it is asked for JSON."""
-    if profile is None and not model.capabilities.scores:
-        return _Noted(
-            caller_for(model, tools, Way("native", profiles.JSON)), "it gives no likelihoods to be guided by"
-        )
+    of every result. A `margin` that was set means guided: there is nothing else that could keep it. A model on
+    another machine is guided as far as its server can be, which is a step too."""
     way = profile.way if profile else Way()
     if way.by == "native":
         from linnet.calling.native import Native, speech_of, why_not  # 50 ms, for those who need it
@@ -73,8 +69,18 @@ def guide_for(
             return Native(model, tools, way)
         note = f"guided, though its profile says {way}: {reason}"
     trust, stale = trust_of(profile)
-    guide, note = Guide(model, tools, margin=margin, trust=trust), note or stale
+    guide, note = served(model, tools, margin) or Guide(model, tools, margin=margin, trust=trust), note or stale
     return _Noted(guide, note) if note else guide
+
+
+def served(model: Model, tools: Sequence[Tool], margin: float | None) -> Caller | None:
+    """None for a model that needs no server's help to be guided."""
+    can = model.capabilities
+    if can.scores and can.rendered:
+        return None
+    from linnet.calling.served import Served
+
+    return Served(model, tools, margin=margin)
 
 
 class _Noted:

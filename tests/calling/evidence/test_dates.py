@@ -33,6 +33,8 @@ def date(description: str = "", name: str = "date", **schema: Any) -> Parameter:
         ("such as 2026-01-02T10:00:00Z", "%Y-%m-%dT%H:%M:%SZ"),
         ("Month DD, YYYY", "%B %d, %Y"),
         ("YYYY", "%Y"),
+        ("The date (month-day-year) of birth", "%m-%d-%Y"),
+        ("in the format day/month/year", "%d/%m/%Y"),
     ],
 )
 def test_the_form_that_a_description_asks_for(description: str, expected: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.calling.evidence.moments import moments
+from linnet.calling.evidence.moments import hinted, moments
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from linnet.calling.evidence.moments import moments
         ("quarter past nine tonight", ["quarter past nine tonight"]),
         ("next week, and this evening", ["next week", "this evening"]),
         ("7 o'clock", ["7 o'clock"]),
+        ("on Wednesday, today is Monday 5 May", ["Wednesday", "Monday 5 May"]),
         ("two days before", ["two days before"]),
         ("TOMORROW MORNING", ["TOMORROW MORNING"]),
         ("buy 5 eggs", []),
@@ -50,6 +51,17 @@ def test_places_are_inside_and_in_order(text: str) -> None:
     flat = [edge for place in moments(text) for edge in place]
     assert flat == sorted(flat) and all(0 <= edge <= len(text) for edge in flat)
     assert all(text[start:end].strip() for start, end in moments(text))
+
+
+@given(st.text(max_size=100))
+def test_every_phrase_of_time_hints_at_one(text: str) -> None:
+    for start, end in moments(f"{text} tomorrow at 9 or Friday, in a few weeks, next summer {text}"):
+        assert hinted(f"{text} tomorrow at 9 or Friday, in a few weeks, next summer {text}"[start:end])
+
+
+@pytest.mark.parametrize("value", ["mum", "the car", "countryside", "Anna", "", "I", "available", "nowhere", "timer"])
+def test_what_says_no_time_hints_at_none(value: str) -> None:
+    assert not hinted(value)
 
 
 UNITS = [

@@ -45,6 +45,10 @@ def test_values_by_their_meaning() -> None:
     told = "1 for Bangkok, 2 for Chiang Mai"
     assert made("a hotel in Chiang Mai", type="integer", description=told) == [Candidate(2, "legend", 3, 4)]
     assert made("a hotel in Mai", type="integer", description=told) == []
+    cleaning = "1 for cleaning service, 2 for ironing service, 3 for big cleaning service"
+    assert made("someone for cleaning", type="integer", description=cleaning) == [Candidate(1, "legend", 2, 2)]
+    provinces = "'1' corresponds to Bangkok, '2' to Phuket"
+    assert made("in Phuket", type="integer", description=provinces) == [Candidate(2, "legend", 1, 1)]
     large = [c for c in made("a large one", type="string", description="'L' means large, 'S' means small")]
     assert Candidate("L", "legend", 1, 1) in large
 

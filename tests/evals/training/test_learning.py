@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ sys.path.append(str(Path(__file__).parent))
 import tiny
 
 from linnet.errors import InputInvalid
-from linnet.evals.training import export
+from linnet.evals.training import export, keeping
 from linnet.evals.training.agreement import agreements
 from linnet.evals.training.course import Course, split
 from linnet.evals.training.learning import Learned, Learning
@@ -42,6 +43,7 @@ pytest.importorskip("gguf", reason="the extra linnet[train] is not installed: gg
 
 pytestmark = pytest.mark.timeout(600)  # beside other work torch is ten times as slow
 
+PLAIN = [f"The {thing} lies in the {place}." for thing in ("lamp", "key", "map") for place in ("hall", "car", "bag")]
 RECIPE = Recipe(steps=8, rank=4, alpha=8.0, tokens=512, rate=1e-2)
 
 
@@ -72,7 +74,8 @@ def learning(path: Path, folder: Path, saving: float = 0.0, recipe: Recipe = REC
     kinds = ("choose", "fill", "write")
     courses = [Course(each, Tokens(header), render, kinds, 0, recipe.tokens) for each in (cut.learn, cut.look)]
     own = network(path, shape_of(header))
-    return Learning(own, courses[0], courses[1].all(), recipe, folder, "tiny", saving)
+    plain = keeping.packed(PLAIN, Tokens(header), 64)
+    return Learning(own, courses[0], courses[1].all(), recipe, folder, "tiny", saving, plain)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,28 @@ def test_it_learns(undisturbed: tuple[Learned, Network]) -> None:
     assert sum(losses[-2:]) < 0.8 * sum(losses[:2])
     assert [check.step for check in learned.progress.checks][-1] == RECIPE.steps
     assert learned.best is not None and learned.best.nats < learned.progress.checks[0].nats
+
+
+def test_held_to_its_own_words_it_moves_less(path: Path, tmp_path: Path) -> None:
+    """And without an adapter, or with one that is nothing yet, it has not moved at all."""
+    free, held = (
+        learning(path, tmp_path / str(hold), recipe=replace(RECIPE, hold=hold)).run().progress.checks
+        for hold in (0.0, 50.0)
+    )
+    assert free[0].drift == held[0].drift == pytest.approx(0.0, abs=1e-6)
+    assert 0.0 < held[-1].drift < 0.5 * free[-1].drift
+
+
+def test_drift_is_the_divergence_from_the_model_without_its_adapter(
+    path: Path, undisturbed: tuple[Learned, Network], parts: tuple[Shape, Tokens]
+) -> None:
+    (plain, *_), _ = keeping.packed(PLAIN, parts[1], 64)
+    own, moved = network(path, parts[0]).logits(plain), undisturbed[1].logits(plain)
+    expected = torch.nn.functional.kl_div(
+        torch.log_softmax(moved, -1), torch.log_softmax(own, -1), log_target=True, reduction="batchmean"
+    )
+    assert undisturbed[1].drifted([plain]) == pytest.approx(float(expected), rel=1e-4)
+    assert torch.equal(undisturbed[1].logits(plain), moved), "its adapter is there again"
 
 
 _KILLED = """

@@ -18,6 +18,13 @@ from typing import Any
 import httpx
 import pytest
 
+from linnet.models.gguf import open_model, read_header
+
+sys.path.append(str(Path(__file__).parents[2] / "models"))
+
+from gguf_writer import Small
+from gguf_writer import adapter as small_adapter
+
 pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None,
@@ -74,11 +81,41 @@ class Command:
         body = {"messages": [{"role": "user", "content": text}], "max_tokens": tokens, "temperature": 0}
         return httpx.post(f"{self.url}/v1/chat/completions", json=body, timeout=120)
 
+    def renew(self, outcome: str) -> None:
+        """Have it read its settings again, and come to that outcome."""
+        said, until = len(self.told()), time.monotonic() + 300
+        self.process.send_signal(signal.SIGHUP)
+        while not (new := re.findall(r"^(Deployed|Not deployed)", self.told()[said:], re.MULTILINE)):
+            assert time.monotonic() < until and self.process.poll() is None, self.told()[said:]
+            time.sleep(0.2)
+        assert new == [outcome], self.told()[said:]
+
+    def pids(self) -> dict[str, float]:
+        """Of both replicas, by their names."""
+        until = time.monotonic() + 60
+        while len(found := self.replicas("pid")) < 2 and time.monotonic() < until:
+            time.sleep(0.2)  # one that is busy may not have said in time
+        return found
+
     def replicas(self, metric: str) -> dict[str, float]:
         found = re.findall(
             rf'linnet_replica_{metric}{{model="[^"]*",replica="([^"]*)"}} (\S+)', self.get("/metrics").text
         )
         return {name: float(value) for name, value in found}
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> str:
+    """One of the real model, of small random numbers: what it says means nothing, but differs."""
+    with open_model(model_path) as file:
+        header = read_header(file.fileno())
+    base = Small(
+        {"general.architecture": (8, "llama")}, {tensor.name: (tensor.dimensions, 0) for tensor in header.tensors}
+    )
+    names = [f"blk.{layer}.{part}.weight" for layer in range(0, 30, 3) for part in ("attn_q", "ffn_down")]
+    path = tmp_path_factory.mktemp("adapter") / "loud.gguf"
+    path.write_bytes(small_adapter(base, names, rank=8, alpha=60.0).write())
+    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +127,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 
 def test_the_metrics_page_tells_both_replicas(server: Command) -> None:
     assert server.chat().status_code == 200
-    until = time.monotonic() + 60
-    while len(answered := server.replicas("answered")) < 2 and time.monotonic() < until:
-        time.sleep(0.2)  # one that is busy may not have said in time
-    assert len(answered) == 2 and sum(answered.values()) >= 1
+    assert len(server.pids()) == 2 and sum(server.replicas("answered").values()) >= 1
+    assert "INFO" not in server.told(), "Ray talks"
 
 
 def test_the_same_prefix_goes_to_the_same_replica(server: Command) -> None:
@@ -143,11 +178,7 @@ def test_other_settings_are_deployed_while_it_is_asked(server: Command) -> None:
     try:
         assert server.get("/v1/models/default").json()["linnet"]["context"] == 2048
         server.settings.write_text("context = 1024\n")
-        server.process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + 300
-        while "Deployed" not in server.told() and time.monotonic() < until:
-            time.sleep(0.2)
-        assert "Deployed what the settings say now" in server.told()
+        server.renew("Deployed")
         assert server.get("/v1/models/default").json()["linnet"]["context"] == 1024
     finally:
         over.set()
@@ -155,10 +186,26 @@ def test_other_settings_are_deployed_while_it_is_asked(server: Command) -> None:
     assert statuses and set(statuses) == {200}
 
 
-def test_settings_that_are_wrong_change_nothing(server: Command) -> None:
-    server.settings.write_text("kontext = 1\n")
-    server.process.send_signal(signal.SIGHUP)
-    until = time.monotonic() + 60
-    while "Not deployed" not in server.told() and time.monotonic() < until:
-        time.sleep(0.2)
-    assert "Not deployed" in server.told() and server.chat(tokens=2).status_code == 200
+def test_an_adapter_is_offered_by_the_replicas_that_run(server: Command, adapter: str) -> None:
+    def say(model: str) -> str:
+        body = {"model": model, "messages": [{"role": "user", "content": "Name three birds."}], "max_tokens": 12}
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json={**body, "temperature": 0}, timeout=120)
+        return str(answer.json()["choices"][0]["message"]["content"])
+
+    before, plain = server.pids(), say("default")
+    server.settings.write_text(f'context = 1024\nanswer_tokens = 99\npreload = ["default+{adapter}"]\n')
+    server.renew("Deployed")
+    assert server.pids() == before, "the model is what it was"
+    assert say("default") == plain != say(f"default+{adapter}")
+    told = server.get(f"/v1/models/default+{adapter}").json()["linnet"]
+    assert told["name"] == f"smollm2-135m+{Path(adapter).stem}", told
+
+
+@pytest.mark.parametrize(
+    "wrong", ["kontext = 1", 'router = "/no/such/router.toml"', 'journal = "mysql://nowhere/none"']
+)
+def test_settings_that_are_wrong_change_nothing(server: Command, wrong: str) -> None:
+    before = server.pids()
+    server.settings.write_text(f"context = 512\n{wrong}\n")
+    server.renew("Not deployed")
+    assert server.pids() == before and server.chat(tokens=2).status_code == 200

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.interfaces.scale.routing import SPREAD, Promised, bound, placed, ranked
+from linnet.interfaces.scale import routing
+from linnet.interfaces.scale.routing import SPREAD, Orders, Promised, bound, placed, ranked
+from linnet.limits import LIMITS
 
 NAMES = [f"replica{i}" for i in range(8)]
 KEYS = [f"key{i}" for i in range(2_000)]
@@ -88,3 +91,30 @@ def test_what_has_arrived_is_counted_once_and_what_never_does_is_forgotten() -> 
     assert promised.place("d", "k", idle)[0] != first
     now = 3.0
     assert promised.place("e", "k", idle)[0] == first
+
+
+@given(st.lists(st.tuples(st.sampled_from(KEYS[:4]), st.sets(st.sampled_from(NAMES[:3])))))
+def test_orders_that_are_remembered_are_the_same(asked: list[tuple[str, set[str]]]) -> None:
+    orders = Orders()
+    for key, replicas in asked:
+        assert orders.ranked(key, replicas) == ranked(key, replicas)
+
+
+def test_orders_of_so_many_prefixes_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out: list[str] = []
+
+    def counted(key: str, replicas: frozenset[str]) -> list[str]:
+        worked_out.append(key)
+        return ranked(key, replicas)
+
+    monkeypatch.setattr(routing, "ranked", counted)
+    orders, keys = Orders(), KEYS[: LIMITS.replica_orders]
+    for key in (*keys, *keys):
+        orders.ranked(key, NAMES)
+    assert worked_out == keys
+    orders.ranked("one more", NAMES)
+    for key in keys[1:]:
+        orders.ranked(key, NAMES)
+    assert worked_out == [*keys, "one more"], "it takes the place of the one that was asked with longest ago"
+    orders.ranked(keys[0], NAMES)
+    assert worked_out[-1] == keys[0]

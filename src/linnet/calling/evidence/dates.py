@@ -16,6 +16,8 @@ from linnet.calling.evidence.parameters import Parameter
 
 _HOURS = r"[Hh]{2}:[Mm]{2}(?::[Ss]{2})?"
 _DAYS = r"(?:(?:[YyMmDd]{2,4}|Month)(?:[-/., ]+|(?=T))?){2,3}"
+_IN_WORDS = re.compile(r"\b(?:(?:year|month|day)(?:[-/., ]+(?=year|month|day)|\b)){3}", re.IGNORECASE)
+"""`month-day-year`: a form whose letters are whole words."""
 _PATTERN = re.compile(rf"(?<![A-Za-z])(?:{_DAYS}(?:[T ,]*(?:at )?{_HOURS}Z?)?|{_HOURS})(?![A-Za-z])")
 _MONTH = r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _EXAMPLES = (
@@ -37,6 +39,9 @@ _DAY = re.compile(
     rf"|{_MONTH}",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(?:.*[^a-z])?(?:date|time|datetime|when|deadline|day|birthday)", re.IGNORECASE)
+_APART = frozenset(("zone", "timezone", "format", "frame", "period", "duration", "range", "series", "signature"))
+"""Words of the names of what goes with a time and is none."""
 _LONGEST = 100
 """Characters of a phrase of time that is worked out; `dateparser` takes more than linear time for long ones."""
 
@@ -48,6 +53,7 @@ def forms(parameter: Parameter) -> tuple[str, ...]:
     if known := _FORMATS.get(str(parameter.schema.get("format"))):
         return (known,)
     found = [_strftime(m.group()) for m in _PATTERN.finditer(parameter.description)]
+    found = found or [_in_words(m.group()) for m in _IN_WORDS.finditer(parameter.description)]
     if not found:
         for pattern, form in _EXAMPLES:
             if match := pattern.search(parameter.description):
@@ -61,11 +67,32 @@ def forms(parameter: Parameter) -> tuple[str, ...]:
 def asked(parameter: Parameter) -> bool:
     """Whether a parameter says in which form it wants a time."""
     told = parameter.description
-    return bool(parameter.schema.get("format") or _PATTERN.search(told) or any(p.search(told) for p, _ in _EXAMPLES))
+    patterns = (_PATTERN, _IN_WORDS, *(pattern for pattern, _ in _EXAMPLES))
+    return bool(parameter.schema.get("format") or any(pattern.search(told) for pattern in patterns))
+
+
+def wanted(parameter: Parameter) -> bool:
+    """Whether a parameter takes a moment and nothing else: by its schema's `format`, by the last word of its name, or
+    because what it is about is a date or a time, and its description has the form or an example of one."""
+    if parameter.type != "string":
+        return False
+    if str(parameter.schema.get("format")) in _FORMATS:
+        return True
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter.path[-1])
+    if _APART & set(name.lower().split("_")):
+        return False
+    about = "date" in parameter.senses or "time" in parameter.senses
+    shown = about and (asked(parameter) or bool(moments(parameter.description)))
+    return bool(_NAMED.fullmatch(name)) or shown
 
 
 def _iso(example: str) -> str:
     return f"%Y-%m-%d{example[10]}%H:%M:%S{'Z' if example.endswith('Z') else ''}"
+
+
+def _in_words(pattern: str) -> str:
+    codes = {"year": "%Y", "month": "%m", "day": "%d"}
+    return re.sub("year|month|day", lambda match: codes[match.group().lower()], pattern, flags=re.IGNORECASE)
 
 
 def _strftime(pattern: str) -> str:

@@ -33,7 +33,7 @@ _ELEMENT = "|".join(
         rf"{_COUNT}\s+{_UNIT}\s+(?:from\s+now|before|after|later)",
         rf"(?:(?:next|this|coming|upcoming|following)\s+)*{_WEEKDAY}(?:\s+{_PART})?",
         r"(?:next|this)\s+(?:week|month|year|weekend|spring|summer|autumn|fall|winter)",
-        rf"(?:today|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
+        rf"(?:today(?!['’]s|\s+(?:is|being)\b)|tomorrow|tonight|yesterday)(?:\s+{_PART})?",
         rf"(?:this|in\s+the)\s+{_PART}",
         r"(?:half\s+past|quarter\s+(?:past|to))\s+\w+",
         r"\d{1,2}(?:[:.]\d{2})?\s*(?:a\.?m\.?|p\.?m\.?|o'?clock)(?!\w)",
@@ -46,6 +46,28 @@ _MOMENT = re.compile(
     rf"(?<![\w/])(?:{_ELEMENT})(?:(?:\s*,)?\s*(?:\b(?:at|on|by|from|around)\s+)?(?:{_ELEMENT})(?!\w))*",
     re.IGNORECASE,
 )
+
+_COUNTED = "one two three four five six seven eight nine ten eleven twelve half quarter"
+_HINTS = (
+    "now soon later asap immediately today tomorrow tonight yesterday mornings? afternoons? evenings? nights? "
+    "noon midday midnight dawn dusk sunrise sunset breakfast brunch lunch lunchtime dinner supper teatime "
+    "bedtime weekends? weekdays? spring summer autumn fall winter easter christmas xmas halloween thanksgiving "
+    "ramadan diwali hanukkah birthday anniversary holidays? when whenever once before after until till by while "
+    "during every each next last past future current present latest earliest daily nightly hourly weekly "
+    "monthly quarterly yearly annually always sometime anytime time date moment start end beginning first "
+    "second third"
+)
+_HINT = re.compile(
+    rf"\d|\b(?:{_MONTH}|(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day)?s?|\w{{2,}}day|{_UNIT}|centur(?:y|ies)"
+    rf"|decades?|{'|'.join((_HINTS + ' ' + _COUNTED).split())})(?!\w)",
+    re.IGNORECASE,
+)
+"""Whatever may say when, alone or as part of a phrase: wide, where `_MOMENT` is narrow."""
+
+
+def hinted(value: str) -> bool:
+    """Whether a value may say when, however loosely: `when I get home`, `dinner`, `5`. `mum` and `the car` do not."""
+    return bool(_HINT.search(value))
 
 
 def moments(text: str) -> list[tuple[int, int]]:

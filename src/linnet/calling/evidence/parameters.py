@@ -25,7 +25,8 @@ _DEFAULT = re.compile(
     re.IGNORECASE,
 )
 _LEGEND = re.compile(
-    r"(?:(?<![\w.])(-?\d{1,4})|['\"]([\w-]{1,20})['\"])\s*(?:represents|for|means|is|indicates|=|:)\s*(?:an?\s+|the\s+)?"
+    r"(?:(?<![\w.])(-?\d{1,4})|['\"]([\w-]{1,20})['\"])\s*"
+    r"(?:represents|(?:corresponds )?to|for|means|is|indicates|=|:)\s*(?:an?\s+|the\s+)?"
     r"([A-Za-z][\w ]{1,40}?)(?=\s*(?:[,.;)]|\band\b|\bor\b|$))"
 )
 _FORM = re.compile(r"\b(?:YYYY|yyyy|MM|DD|HH|hh|City|State|Country|Address)\b|[<{\[]")
@@ -101,13 +102,16 @@ class Parameter:
     @cached_property
     def legend(self) -> dict[str, frozenset[str]]:
         """Values whose meaning the description tells (`1 for Bangkok, 2 for Chiang Mai`): the stems of each
-        meaning that no other has."""
+        meaning that no other has; where it has none, those that not all have."""
         meanings = {(m[1] or m[2]): frozenset(words(m[3])) for m in _LEGEND.finditer(self.description)}
         if len(meanings) < 2 and self.type != "number":
             return {}
         told = Counter(stem for meaning in meanings.values() for stem in meaning)
         own = {value: frozenset(s for s in meaning if told[s] == 1) for value, meaning in meanings.items()}
-        return {value: meaning for value, meaning in own.items() if meaning}
+        most = {
+            value: frozenset(s for s in meaning if told[s] < len(meanings)) for value, meaning in meanings.items()
+        }
+        return {value: meaning for value in meanings if (meaning := own[value] or most[value])}
 
     @cached_property
     def default(self) -> Any:

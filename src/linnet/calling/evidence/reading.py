@@ -12,11 +12,12 @@ from functools import cached_property
 
 from linnet.calling.evidence.lexicon import COMMON
 from linnet.calling.evidence.moments import moments
+from linnet.calling.evidence.placeholders import PLACEHOLDER
 from linnet.calling.evidence.quantities import Quantity, numbers
 from linnet.calling.evidence.quotations import Quotation, quotations
 from linnet.calling.evidence.stems import stem
 
-_TOKEN = re.compile(r"\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
+_TOKEN = re.compile(PLACEHOLDER + r"|\w+(?:(?:[-./@:_+&]|['’](?!s\b))\w+)*(?:\+\+|#)?")
 _ENDS = re.compile(r"[.!?;:\n](?:\s|$)|\n")
 _SUBJECTS = frozenset(("i", "we", "you"))
 _CONJUNCTIONS = frozenset(("and", "but", "then", "if", "can", "could"))

@@ -1,11 +1,14 @@
-"""Candidates for a number: plain ones, per cents, ordinals, and those inside phrases of time."""
+"""Candidates for a number: plain ones, in the unit that is asked for, per cents, ordinals, and those inside phrases
+of time."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from linnet.calling.evidence import units
 from linnet.calling.evidence.parameters import Parameter
 from linnet.calling.evidence.quantities import Places, Quantity
 from linnet.calling.evidence.reading import Reading
@@ -17,14 +20,17 @@ _ORDINALS = {
     for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
 }
 _MONTHS = "january february march april may june july august september october november december".split()
+_KELVIN = ("kelvin", "degC", "degF")
 _ANY_NUMBER = re.compile(r"(?<![\w.^])\d+(?:\.\d+)?(?!\w)")
 
 
 def numbers(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     """Every number of the words that are read, and what a per cent is as a fraction of one."""
+    asked = units.wanted(parameter)
     for quantity, source in quantities(reading):
         first, last = reading.covered(quantity.start, quantity.end)
-        for value, kind in _worths(parameter, quantity, source):
+        worth = in_unit(parameter, quantity, reading, asked) if source == "number" else quantity
+        for value, kind in _worths(parameter, worth, source):
             if first >= 0 and fits(parameter, value):
                 yield Candidate(whole(value), kind, first, last, quantity)
 
@@ -59,6 +65,15 @@ def _dated(reading: Reading) -> Iterator[Quantity]:
         for match in _ANY_NUMBER.finditer(reading.text, start, end):
             if not taken.meet(*match.span()):
                 yield Quantity(float(match.group()), *match.span())
+
+
+def in_unit(parameter: Parameter, quantity: Quantity, reading: Reading, asked: str) -> Quantity:
+    """The quantity in the unit that is asked for, where it has another one behind it."""
+    if asked in _KELVIN and reading.text[quantity.start : quantity.end].endswith("K"):
+        kelvins = replace(quantity, value=quantity.value / 1000, end=quantity.end - 1)  # 298K are no thousands
+        return in_unit(parameter, kelvins, reading, asked)
+    value = units.worth(quantity.value, reading.text, quantity.end, asked)
+    return quantity if value is None or not fits(parameter, value) else replace(quantity, value=value)
 
 
 def _worths(parameter: Parameter, quantity: Quantity, source: str) -> Iterator[tuple[float, str]]:

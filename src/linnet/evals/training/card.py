@@ -49,6 +49,7 @@ def _head(making: Making, progress: Progress) -> Iterator[str]:
     yield f"| seed | {recipe.seed} |"
     yield f"| rank, alpha | {recipe.rank}, {recipe.alpha:g} |"
     yield f"| highest learning rate | {recipe.rate:g} |"
+    yield f"| held to its own words by | {recipe.hold:g} |"
     yield f"| time | {progress.seconds / 60:.0f} minutes, {progress.step:,} steps; it ended for: {making.stopped} |"
     yield f"| tokens of text | {progress.spelled:,} |"
     held = f"{looked} to look at, {weighed} to weigh by, {judged} to judge by"
@@ -56,14 +57,17 @@ def _head(making: Making, progress: Progress) -> Iterator[str]:
 
 
 def _course(checks: Sequence[Check]) -> Iterator[str]:
-    """How it went on held-out lessons: decisions as the model is asked for them, before evidence is counted in."""
+    """How it went on held-out lessons: decisions as the model is asked for them, before evidence is counted in; and
+    how far it moved on plain text, in nats a token."""
     kinds = sorted({kind for check in checks for kind in check.kinds})
     yield "\n## Held-out lessons, while it learned\n"
-    yield f"| step | tokens of text | right | {''.join(f'{kind} | ' for kind in kinds)}nats from certain |"
-    yield f"|{'---|' * (4 + len(kinds))}"
+    told = "".join(f"{kind} | " for kind in kinds)
+    yield f"| step | tokens of text | right | {told}nats from certain | moved on plain text |"
+    yield f"|{'---|' * (5 + len(kinds))}"
     for check in checks:
         shares = "".join(f"{check.kinds[kind]:.0%} | " if kind in check.kinds else "- | " for kind in kinds)
-        yield f"| {check.step:,} | {check.spelled:,} | {check.right:.0%} | {shares}{check.nats:.2f} |"
+        told = f"| {check.step:,} | {check.spelled:,} | {check.right:.0%} | "
+        yield f"{told}{shares}{check.nats:.2f} | {check.drift:.3f} |"
 
 
 def _trusted(trust: Trust | None) -> Iterator[str]:

@@ -18,7 +18,8 @@ from linnet.storage import FULL, write_whole
 @dataclass(frozen=True)
 class Check:
     """A look at the held-out examples after so many steps, tokens of text and seconds: the share of their lessons
-    that come out right, the mean nats by which the right answers are less than certain."""
+    that come out right, the mean nats by which the right answers are less than certain, and the nats a token by which
+    the model has moved on plain text."""
 
     step: int
     right: float
@@ -26,6 +27,7 @@ class Check:
     kinds: Mapping[str, float]
     spelled: int = 0
     seconds: float = 0.0
+    drift: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Learned:
 
 
 class Learning:
-    """One training in one folder. `identity` stands for all that must be the same to go on."""
+    """One training in one folder. `identity` stands for all that must be the same to go on. `plain` is text on which
+    the model is held to what it says without the adapter, and more of it to look at."""
 
     def __init__(
         self,
@@ -69,10 +70,12 @@ class Learning:
         folder: Path,
         identity: str,
         saving: float = SAVING,
+        plain: tuple[Sequence[Pack], Sequence[Pack]] = ((), ()),
     ) -> None:
         import torch
 
         self._network, self._course, self._held = network, course, held
+        self._plain, self._plain_held = plain
         self._recipe, self._folder, self._identity, self._saving = recipe, folder, identity, saving
         self._best = {name: value.detach().clone() for name, value in network.learned().items()}
         weights = list(network.learned().values())
@@ -108,9 +111,9 @@ class Learning:
     def _measured(self) -> Estimate:
         """The second of two steps, which changes nothing, and a look at some of the held-out examples."""
         first = [pack for pack, _ in itertools.islice(self._course.packs(0), 2)]
-        for pack in first:
+        for number, pack in enumerate(first):
             started = time.monotonic()
-            self._network.loss(pack)[0].backward()
+            self._grade(pack, number)
             took = time.monotonic() - started
         self._optimiser.zero_grad()
         some = self._held[:2]
@@ -159,8 +162,7 @@ class Learning:
 
         for group in self._optimiser.param_groups:
             group["lr"] = self._recipe.rate_at(self._pace.share(self._progress.step, clock.seconds))
-        loss, _ = self._network.loss(pack)
-        loss.backward()
+        loss = self._grade(pack, self._progress.step)
         torch.nn.utils.clip_grad_norm_(list(self._network.learned().values()), self._recipe.clip)
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -170,8 +172,17 @@ class Learning:
             place=place,
             seconds=clock.seconds,
             spelled=self._progress.spelled + pack.spelled,
-            losses=(*self._progress.losses, float(loss.detach())),
+            losses=(*self._progress.losses, loss),
         )
+
+    def _grade(self, pack: Pack, step: int) -> float:
+        """Adds the gradients of a step; its lessons' nats."""
+        loss, _ = self._network.loss(pack)
+        loss.backward()
+        if self._plain and self._recipe.hold:
+            drift = self._network.drift(self._plain[step % len(self._plain)])
+            (self._recipe.hold * drift).backward()
+        return float(loss.detach())
 
     def _due(self, clock: _Clock) -> bool:
         looked = self._progress.checks[-1].seconds
@@ -181,8 +192,9 @@ class Learning:
         """Looks at the held-out examples, and remembers the adapter if it is the best so far."""
         began = clock.seconds
         judged = self._network.judge(self._held)
+        drift = self._network.drifted(self._plain_held)
+        found = replace(checked(self._progress.step, judged, self._progress.spelled, clock.seconds), drift=drift)
         self._looking = clock.seconds - began
-        found = checked(self._progress.step, judged, self._progress.spelled, clock.seconds)
         checks = (*self._progress.checks, found)
         best = self._progress.best
         if best < 0 or (found.right, -found.nats) > (checks[best].right, -checks[best].nats):

@@ -6,7 +6,8 @@ as they are; the adapter's are of 32 bits, and are computed with in 16 where the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Network:
     ) -> None:
         import torch
 
-        from linnet.evals.training.lora import adapt
+        from linnet.evals.training.lora import Changed, adapt
 
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._kind = torch.bfloat16 if half else torch.float32
@@ -45,6 +46,7 @@ class Network:
         self._llama: Any = weights.model(path, shape, self._kind)
         names = [f"model.layers.{block}.{part}" for block in range(shape.blocks) for part in MATRICES.values()]
         self._learned = adapt(self._llama, names, rank, alpha / rank, seed)
+        self._changed = [module for module in self._llama.modules() if isinstance(module, Changed)]
         self._llama.to(self.device)
 
     # --- the adapter ---------------------------------------------------------------------------
@@ -95,13 +97,47 @@ class Network:
         with torch.no_grad():
             return [judgement for pack in packs for judgement in self.loss(pack)[1]]
 
+    def drift(self, pack: Pack) -> Any:
+        """Nats a token by which what it says of the pack has moved from what the model says without the adapter: the
+        Kullback-Leibler divergence of the two, from the model's own."""
+        import torch
+
+        with torch.no_grad(), self._bare():
+            own = torch.log_softmax(self._logits(pack), -1)
+        return (own.exp() * (own - torch.log_softmax(self._logits(pack), -1))).sum(-1).mean()
+
+    def drifted(self, packs: Iterable[Pack]) -> float:
+        """The mean drift on these packs, without learning from it; 0 for none."""
+        import torch
+
+        with torch.no_grad():
+            each = [float(self.drift(pack)) for pack in packs]
+        return sum(each) / max(1, len(each))
+
     def logits(self, pack: Pack) -> Any:
         """For each judged token, what comes next: logits over the vocabulary, as 32 bits."""
         import torch
 
-        places = torch.tensor(pack.judged, device=self.device)
         with torch.no_grad():
-            return self._llama.lm_head(self._states(pack)[places]).float()
+            return self._logits(pack)
+
+    def _logits(self, pack: Pack) -> Any:
+        import torch
+
+        places = torch.tensor(pack.judged, device=self.device)
+        return self._llama.lm_head(self._states(pack)[places]).float()
+
+    @contextlib.contextmanager
+    def _bare(self) -> Iterator[None]:
+        """The model without its adapter meanwhile."""
+        scales = [each.scale for each in self._changed]
+        for each in self._changed:
+            each.scale = 0.0
+        try:
+            yield
+        finally:
+            for each, scale in zip(self._changed, scales, strict=True):
+                each.scale = scale
 
     def _said(self, pack: Pack) -> tuple[Any, Any]:
         """For each judged token, the nats that its target lacks of being certain, and whether it is the likeliest."""

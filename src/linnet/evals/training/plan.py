@@ -24,7 +24,8 @@ class Recipe:
     """`minutes` of training, unless `steps` says how many there are; each step learns from about `tokens` tokens.
 
     `rate` is the highest learning rate, reached after the first `warm` of the training, then falling evenly to
-    nothing. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length. `look`
+    nothing. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length. A nat by
+    which the model moves on a token of plain text counts as much as `hold` nats of a lesson. `look`
     held-out examples are looked at meanwhile; after `patience` looks that were no better than the best, it ends.
     `weigh` is the most held-out requests by which is found out what the adapter is believed beside evidence, 0 for
     none; `judge` the most that are asked at the end, with the adapter and without.
@@ -37,6 +38,7 @@ class Recipe:
     rate: Annotated[float, Field(ge=0, le=1)] = 1e-3
     warm: Annotated[float, Field(ge=0, lt=1)] = 0.05
     clip: Annotated[float, Field(gt=0)] = 1.0
+    hold: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 4.0
     tokens: Annotated[int, Field(ge=1, le=LIMITS.training_step_tokens)] = 1_024
     look: Annotated[int, Field(ge=1)] = 48
     judge: Annotated[int, Field(ge=1)] = 60

@@ -19,13 +19,14 @@ from linnet.calling.ranking.ranker import fitted
 from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid
 from linnet.evals.fitting.trusting import learned
-from linnet.evals.training import card, checkpoint, export
+from linnet.evals.training import card, checkpoint, export, keeping
 from linnet.evals.training.asking import Render
 from linnet.evals.training.course import Course, Parts, split
 from linnet.evals.training.example import Example, line_of
 from linnet.evals.training.held_out import Comparison, case_of, compare, remember
 from linnet.evals.training.learning import Learned, Learning
 from linnet.evals.training.network import Network
+from linnet.evals.training.pack import Pack
 from linnet.evals.training.plan import Estimate, Recipe, check_memory, needed_bytes
 from linnet.evals.training.tokens import Tokens
 from linnet.evals.training.weights import Shape, shape_of
@@ -171,7 +172,7 @@ def _folder(wish: Wish) -> Path:
         message = f"a training of {wish.name!r} was begun and not ended"
         raise InputInvalid(message, hint="Add --resume to go on with it, or give another name.", path=str(folder))
     if over:
-        for name in ("plan.json", "report.json", checkpoint.FILE):
+        for name in ("plan.json", "report.json", "plain.json", checkpoint.FILE):
             (folder / name).unlink(missing_ok=True)
     return folder
 
@@ -213,6 +214,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
     recipe = wish.recipe
     check_memory(needed_bytes(source.shape, recipe), probe.probe().memory_available)
     torch.set_num_threads(wish.threads or governor.threads(probe.probe(), probe.contention()).prefill)
+    plain = _own_words(wish, source, folder, watch)
     watch.at("loading the model", 0.0)
     network = Network(source.path, source.shape, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
     with _rendering(wish.base) as render:
@@ -225,7 +227,8 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
         held = course(parts.look).all()
         if not held:
             raise InputInvalid("the held-out examples lead to no lesson", hint="Give more examples.")
-        learning = Learning(network, own, held, recipe, folder, _identity(wish, source, parts))
+        identity = _identity(wish, source, parts)
+        learning = Learning(network, own, held, recipe, folder, identity, plain=plain)
         watch.planned(learning.estimate, recipe, learning.resumed_at)
         learned = learning.run(lambda progress, share: watch.at(_told(progress), share))
     export.adapter(path, network.learned(), source.shape, alpha=recipe.alpha, name=wish.name)
@@ -233,6 +236,17 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
         scale = recipe.alpha / recipe.rank
         export.merged(_merged_path(path), source.path, network.learned(), source.shape, scale=scale)
     return learned, own.passed_over
+
+
+def _own_words(wish: Wish, source: _Source, folder: Path, watch: Watch) -> tuple[list[Pack], list[Pack]]:
+    """Plain text that the model says itself, drawn before it learns; the engine is gone before torch comes."""
+    if not wish.recipe.hold:
+        return [], []
+    with contextlib.closing(open_local(wish.base, threads=wish.threads)) as model:
+        texts = keeping.own_words(
+            model, folder / "plain.json", wish.recipe.seed, lambda share: watch.at("drawing plain text", share)
+        )
+    return keeping.packed(texts, source.tokens, max(1, wish.recipe.tokens // keeping.LOOKED))
 
 
 def _told(progress: checkpoint.Progress) -> str:

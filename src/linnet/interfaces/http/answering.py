@@ -15,8 +15,9 @@ from typing import Literal
 
 from linnet.agent.claims import checked
 from linnet.agent.context.fit import SYSTEM
-from linnet.calling.guided import Guide, Guided
+from linnet.calling.guided import Guided
 from linnet.calling.native import told_of
+from linnet.calling.profile import Profile, Way
 from linnet.calling.repair import repair
 from linnet.calling.way import Caller, guide_for, own_trust, stored_profile
 from linnet.errors import ConstraintInvalid, EmptyRequest, ToolArgumentsInvalid
@@ -24,13 +25,16 @@ from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
-from linnet.tokens import Odds
+from linnet.tokens import Odds, Token
 from linnet.tools import Tool, spoken
 
 _ALWAYS = -1e9
 """Log-odds that every tool is over: the client has said that one is to be called."""
 
 _ARGUMENT_TOKENS = 384
+
+_ARGUMENTS = "Now answer with nothing but the arguments of {}, as one JSON object."
+"""Said to a model that cannot be begun for."""
 
 _REPORTED = 1_000
 """Characters of results that are said as they are; of more the model makes an answer."""
@@ -61,11 +65,13 @@ Finish = Literal["stop", "length", "tool_calls"]
 
 @dataclass(frozen=True)
 class Said:
-    """More of one of the answers; `odds` are those of its tokens, where they were asked for."""
+    """More of one of the answers; `odds` are those of its tokens, where they were asked for; `first` is a token
+    before those, of which there are none."""
 
     text: str
     choice: int = 0
     odds: tuple[Odds, ...] = ()
+    first: Token | None = None
 
 
 @dataclass(frozen=True)
@@ -131,22 +137,20 @@ def _plan(model: Model, asked: Asked, profiled: Model) -> Guided:
     if not text.strip() or asked.own.continues:
         return Guided((), Usage(), ())
     if asked.choice != "auto":
-        return _insisted(
-            model, profiled, asked, " ".join([text, *(_in_words(m.content) for m in since if m.role == "tool")])
-        )
+        known = " ".join([text, *(_in_words(m.content) for m in since if m.role == "tool")])
+        return _insisted(model, asked, known, profiled)
     if since and asked.parallel:
         return Guided((), Usage(), ())
     return _called_by(guide_for(profiled, asked.tools, *stored_profile(profiled)).over(model), text)
 
 
-def _insisted(model: Model, profiled: Model, asked: Asked, text: str) -> Guided:
+def _insisted(model: Model, asked: Asked, text: str, profiled: Model) -> Guided:
     """A call that has to be made, of another tool than before if there is one: what its results say is known now."""
     made = {call.name for message in _since(asked) for call in message.calls}
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
     tools = [tool for tool in tools if tool.name not in made] or tools
-    guided = Guided((), Usage(), ())
-    if model.capabilities.scores:
-        guided = _called_by(Guide(model, tools, margin=_ALWAYS, trust=own_trust(profiled)), text)
+    believed = Profile(Way(), "guided", trust=own_trust(profiled))
+    guided = _called_by(guide_for(profiled, tools, believed, margin=_ALWAYS).over(model), text)
     return guided if guided.calls else _written(model, asked, guided.wanted or tools[0], guided)
 
 
@@ -189,9 +193,11 @@ def _due(asked: Asked, planned: Sequence[ToolCall]) -> Sequence[ToolCall]:
 def _written(model: Model, asked: Asked, tool: Tool, guided: Guided) -> Guided:
     """A call that has to be made, though the request does not say all of it: the model writes the arguments."""
     said = tuple(message for message in asked.messages if message.role != "system")
+    begun = model.capabilities.rendered
+    system = told_of((tool,)) if begun else f"{told_of((tool,))}\n\n{_ARGUMENTS.format(tool.name)}"
     request = Generate(
-        (Message("system", told_of((tool,))), *said),
-        answer_start=f'[{{"name": {json.dumps(tool.name)}, "arguments": ',
+        (Message("system", system), *said),
+        answer_start=f'[{{"name": {json.dumps(tool.name)}, "arguments": ' if begun else "",
         constraint=Schema(dict(tool.parameters)),
         max_tokens=max(1, min(_ARGUMENT_TOKENS, model.capabilities.context // 2)),
     )
@@ -207,8 +213,8 @@ def _written(model: Model, asked: Asked, tool: Tool, guided: Guided) -> Guided:
         tool.validate(arguments)
     except ToolArgumentsInvalid as problem:
         return Guided((), usage, steps, tool, problem)
-    told = (*repairs, "the arguments were written by the model: the request does not give them")
-    return Guided((ToolCall(tool.name, arguments, repairs=told),), usage, steps)
+    notes = (*repairs, "the arguments were written by the model: the request does not give them")
+    return Guided((ToolCall(tool.name, arguments, repairs=notes),), usage, steps)
 
 
 def _object(done: Done, tool: Tool) -> dict[str, object]:
@@ -258,12 +264,13 @@ def _oddless(asked: Asked) -> tuple[str, ...]:
 
 def _reported(asked: Asked, profiled: Model) -> str:
     """What tools have returned since the user last spoke, in words; "" where the model is to find the words: no tool
-    has returned, there is too much to say, a form is wanted, or the model calls tools in its own notation."""
+    has returned, there is too much to say, a form is wanted, or the model calls tools in its own notation or is on
+    another machine."""
     results = [message for message in _since(asked) if message.role == "tool"]
     if not results or asked.messages[-1].role != "tool" or asked.own.constraint is not None:
         return ""
     profile, _ = stored_profile(profiled)
-    if not profiled.capabilities.scores or (profile is not None and profile.way.by == "native"):
+    if not profiled.capabilities.rendered or (profile is not None and profile.way.by == "native"):
         return ""
     said = "\n".join(_in_words(message.content) for message in results)
     return said if len(said) <= _REPORTED else ""

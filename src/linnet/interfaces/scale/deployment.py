@@ -1,23 +1,29 @@
 """A server as deployments of Ray Serve: one for each model, and the ingress before them.
 
-Deploying again replaces all of it. A new ingress begins before the old one ends, for it takes no core; of a model's
-replicas an old one ends first, after what it has, and a new one gets its cores.
+Deploying again replaces the ingress, and the replicas of each model that is not what it was. A new ingress begins
+before the old one ends, for it takes no core; of a model's replicas an old one ends first, after what it has, and a
+new one gets its cores.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from linnet.errors import EngineError, LinnetError, SettingsInvalid
+from linnet.interfaces.http.errors import as_ours
 from linnet.interfaces.http.service import DEFAULT
+from linnet.interfaces.scale import ingress
 from linnet.interfaces.scale.ingress import Front, Ingress, go_to
 from linnet.interfaces.scale.replica import Replica, Resuming
 from linnet.interfaces.scale.shares import check_room
+from linnet.interfaces.scale.warden import beside
+from linnet.interfaces.scale.wire import read_replies, write_replies
 from linnet.limits import LIMITS
 from linnet.models.naming import split_adapter
 from linnet.settings import Settings
@@ -44,13 +50,15 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Plan:
-    """`opener` opens a model by name in its replica; `cpus` are those that a replica counts for."""
+    """`opener` opens a model by name in its replica; `cpus` are those that a replica counts for. `known` has a digest
+    of what each model is, and each of its adapters, as (model, adapter): while one stays the same, so does what has
+    it. One that is not there is replaced."""
 
     front: Front
     opener: Callable[[Settings, str], Resuming]
     bounds: Bounds = Bounds()
     cpus: float = 1.0
-    alone: bool = True
+    known: Mapping[tuple[str, str], str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,12 +68,21 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
     return {name: split_adapter(meant) for name, meant in names.items()}
 
 
+def adapters(settings: Settings) -> dict[str, list[str]]:
+    """The models behind these names, each with the adapters that are on offer with it."""
+    found: dict[str, list[str]] = {}
+    for model, adapter in offered(settings).values():
+        found.setdefault(model, []).extend([adapter] if adapter else [])
+    return found
+
+
 def start(host: str, port: int) -> bool:
     """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
     busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already,
     and where its Serve listens elsewhere: it has one place to listen."""
     from ray import serve
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # else it talks between what the command says
     before = _running()
     if before is not None:
         _check_place(before.http_config.host, before.http_config.port, host, port)
@@ -77,26 +94,52 @@ def start(host: str, port: int) -> bool:
     return before is None
 
 
+def check(front: Front) -> None:
+    """As `ingress.check`, on the machine where the ingress will be."""
+    import ray
+
+    with _translated():
+        there = ray.remote(num_cpus=0, resources=_HEAD, max_retries=0)(_checked)
+        for fault in read_replies(
+            ray.get(there.remote(front), timeout=LIMITS.start_seconds + LIMITS.journal_seconds)
+        ):
+            if isinstance(fault, LinnetError):
+                raise fault
+
+
 def deploy(plan: Plan) -> None:
     """Returns once all of it runs. Raises OutOfMemory where the cluster has too few cores, and EngineError where it
     does not come up, whatever Ray says of it: what ran before goes on, as far as it was not replaced by then."""
     from ray import serve
 
-    names = offered(plan.front.settings)
-    adapters: dict[str, list[str]] = {}
-    for model, adapter in names.values():
-        adapters.setdefault(model, []).extend([adapter] if adapter else [])
-    try:
-        check_room(_cores(), plan.cpus, len(adapters) * plan.bounds.least)
-        models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
+    names, wanted = offered(plan.front.settings), adapters(plan.front.settings)
+    with _translated():
+        check_room(_cores(), plan.cpus, len(wanted) * plan.bounds.least)
+        models = {model: _model(plan, model, with_these) for model, with_these in wanted.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except LinnetError:
         raise
     except Exception as error:  # Ray's own kinds, and bare ones
         hint = "See Ray's logs, in /tmp/ray/session_latest/logs/serve."
         why = str(error)[:500] or type(error).__name__
         raise EngineError(f"Ray could not deploy it: {why}", hint=hint) from error
+
+
+def _checked(front: Front) -> bytes:
+    """The fault as an ingress and a replica would tell each other of it: nothing of ours is made out of a pickle."""
+    go_to(front.folder)
+    try:
+        ingress.check(front)
+    except Exception as error:
+        return write_replies([as_ours(error)])
+    return write_replies([])
 
 
 def stop(begun: bool = True) -> None:
@@ -135,7 +178,7 @@ def _cores() -> list[float]:
 def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
     from ray import serve
 
-    opener = partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model))
+    opener = partial(beside, partial(opened_in, plan.front.folder, partial(plan.opener, plan.front.settings, model)))
     most = plan.bounds.most
     scaled: dict[str, Any] = (
         {"num_replicas": most}
@@ -155,7 +198,7 @@ def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
         name=_name(model),
         ray_actor_options={"num_cpus": plan.cpus},
         max_ongoing_requests=_MOST,
-        user_config={"adapters": sorted(adapters)},
+        user_config={"adapters": {name: plan.known.get((model, name), "") for name in sorted(adapters)}},
         graceful_shutdown_timeout_s=LIMITS.http_grace_seconds,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=_HEALTH,
@@ -163,6 +206,9 @@ def _model(plan: Plan, model: str, adapters: list[str]) -> Any:
         request_router_config={"request_router_class": "linnet.interfaces.scale.router:PrefixRouter"},
         **{**scaled, **plan.extra},
     )
+    if same := plan.known.get((model, "")):
+        # private, for Ray gives a version itself, another one each time; a test on Ray fails where it is not heeded
+        deployed = deployed.options(version=same, _internal=True)
     return deployed.bind(opener, replica_id)
 
 
@@ -173,7 +219,7 @@ def _ingress(plan: Plan, names: Mapping[str, tuple[str, str]], models: Mapping[s
         serve.ingress()(Ingress),
         name="ingress",
         # where the tools and their files are
-        ray_actor_options={"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}},
+        ray_actor_options={"num_cpus": 0, "resources": _HEAD},
         max_ongoing_requests=plan.front.at_once + plan.front.room + LIMITS.http_queue,
         user_config=dict(names),
         max_surge_percent=100,
@@ -200,6 +246,9 @@ def _name(model: str) -> str:
     """Of a deployment: a path is no name of one."""
     return "model-" + "".join(letter if letter.isalnum() else "-" for letter in model)[-60:]
 
+
+_HEAD = {"node:__internal_head__": 0.001}
+"""Of what is to run on the head node."""
 
 _HEALTH = 2.0
 """Seconds between two looks at a replica."""

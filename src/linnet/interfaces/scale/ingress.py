@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from linnet.app import Served, open_servers, served_over
+from linnet.errors import NotOffered
 from linnet.interfaces.cli.tool_files import sorted_out
 from linnet.interfaces.exporting import export
 from linnet.interfaces.http.app import application
@@ -25,8 +26,10 @@ from linnet.interfaces.scale.figures import page
 from linnet.interfaces.scale.handles import HandledReplicas
 from linnet.interfaces.scale.model import ClusterModel
 from linnet.models.naming import split_adapter
+from linnet.requests import Capabilities, Event, Model, Request
 from linnet.runtime import sandbox
 from linnet.runtime.fleet.fleet import FleetModel
+from linnet.runtime.local import DEFAULT_CONTEXT
 from linnet.runtime.pool.resident import Resident
 from linnet.settings import Settings
 
@@ -49,6 +52,32 @@ def go_to(folder: Path) -> None:
     """For a process of Ray's: its working folder from now on, where it is there."""
     with contextlib.suppress(OSError):  # another machine need not have it
         os.chdir(folder)
+
+
+def check(front: Front) -> None:
+    """Open here, and close again, what an ingress opens: tools, permissions, router, journal, servers. Raises a
+    LinnetError for what cannot be used."""
+    with contextlib.ExitStack() as held:
+        _opened(front, _Elsewhere(), held)
+
+
+def _opened(front: Front, base: Model, held: contextlib.ExitStack) -> Served:
+    servers = open_servers(front.settings) if front.settings.allow_remote else None
+    fleet = servers if isinstance(servers, FleetModel) else None
+    if fleet:  # one for all turns: what it has learnt of its servers is kept
+        held.callback(fleet.close)
+    tools = sorted_out(front.tools, front.standard)
+    opened = served_over(front.settings, {DEFAULT: base}, *tools, servers=servers)
+    return replace(held.enter_context(opened), servers=fleet.servers if fleet else tuple)
+
+
+class _Elsewhere:
+    """Stands for a model, of which nothing is asked while the rest is looked at."""
+
+    capabilities = Capabilities(DEFAULT, DEFAULT_CONTEXT)
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        raise NotOffered("this model is elsewhere")
 
 
 class Ingress:
@@ -79,13 +108,7 @@ class Ingress:
         export(front.settings)
         if front.settings.require_sandbox:
             sandbox.demand()  # what the command demanded of its own process holds for this one's children too
-        servers = open_servers(front.settings) if front.settings.allow_remote else None
-        fleet = servers if isinstance(servers, FleetModel) else None
-        if fleet:  # one for all turns: what it has learnt of its servers is kept
-            self._held.callback(fleet.close)
-        tools = sorted_out(front.tools, front.standard)
-        opened = served_over(front.settings, {DEFAULT: base}, *tools, servers=servers)
-        return replace(self._held.enter_context(opened), servers=fleet.servers if fleet else tuple)
+        return _opened(front, base, self._held)
 
     async def reconfigure(self, offered: Mapping[str, tuple[str, str]]) -> None:
         """The models on offer from now on: each name that a client may say, with the model and adapter it means."""

@@ -21,6 +21,7 @@ from linnet.interfaces.scale.flow import Flow, Lost, Silent
 from linnet.interfaces.scale.prefix import key_of
 from linnet.interfaces.scale.wire import Call, Facts, read_replies, write_call
 from linnet.limits import LIMITS
+from linnet.models.family import Family
 from linnet.requests import Begun, Capabilities, Event, Piece, Request
 
 
@@ -42,6 +43,11 @@ class ClusterModel:
     @property
     def capabilities(self) -> Capabilities:
         return self._replicas.facts().capabilities[self._adapter]
+
+    @property
+    def family(self) -> Family | None:
+        """How it is spoken to, as its file says and the replicas are set."""
+        return self._replicas.facts().family
 
     def original(self) -> str:
         """SHA-256 of the file that was named."""

@@ -44,16 +44,19 @@ class Replica:
         base = opener()
         getattr(base, "warm", lambda: None)()  # it is there to be asked
         self._models: dict[str, Resuming] = {"": base}
+        self._adapters: dict[str, str] = {}
         self._ongoing = self._answered = self._failed = self._resumed = 0
         self._tokens = {"prompt": 0, "cached": 0, "generated": 0}
 
     def reconfigure(self, config: Mapping[str, Any]) -> None:
-        """The adapters that are on offer from now on, by name. Raises a ModelError for one that is none: then those
-        before stay."""
-        base = self._models[""]
+        """The adapters that are on offer from now on: by name, each with a digest, and with another one it is opened
+        anew. Raises a ModelError for one that is none: then those before stay."""
+        base, adapters = self._models[""], dict(config.get("adapters", {}))
+        kept = {name for name, digest in adapters.items() if self._adapters.get(name) == digest}
         self._models = {"": base} | {
-            name: self._models.get(name) or base.with_adapter(name) for name in config.get("adapters", ())
+            name: self._models[name] if name in kept else base.with_adapter(name) for name in adapters
         }
+        self._adapters = adapters
 
     async def answer(self, data: bytes, avoided: tuple[str, ...] = ()) -> AsyncGenerator[bytes, None]:
         """`avoided` is read on the way, by whoever chooses the replica."""
@@ -84,7 +87,8 @@ class Replica:
         original = {name: await asyncio.to_thread(model.original) for name, model in models.items()}
         needs: Sequence[Any] = getattr(models[""], "needs", tuple)()
         can = {name: model.capabilities for name, model in models.items()}
-        return wire.write_facts(Facts(can, original, max((need.size for need in needs), default=0)))
+        size = max((need.size for need in needs), default=0)
+        return wire.write_facts(Facts(can, original, size, getattr(models[""], "family", None)))
 
     async def stands(self) -> dict[str, Any]:
         """Numbers for the metrics page."""

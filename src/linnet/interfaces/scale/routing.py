@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 
+from linnet.limits import LIMITS
+
 AVOIDED = "avoided"
 """The keyword of a call that names the replicas which have failed it."""
 
@@ -24,21 +26,47 @@ def ranked(key: str, replicas: Collection[str]) -> list[str]:
     return sorted(replicas, key=lambda replica: _weight(key, replica), reverse=True)
 
 
+class Orders:
+    """What `ranked` says, remembered for the keys that were asked with last: with many replicas their hashes are most
+    of what placing a request costs. Other replicas have other orders: then all is forgotten."""
+
+    def __init__(self) -> None:
+        self._replicas: frozenset[str] = frozenset()
+        self._kept: dict[str, list[str]] = {}
+
+    def ranked(self, key: str, replicas: Collection[str]) -> list[str]:
+        """Not to be changed by who asks."""
+        these = frozenset(replicas)
+        if these != self._replicas:
+            self._replicas, self._kept = these, {}
+        order = self._kept.pop(key, None) or ranked(key, these)
+        self._kept[key] = order
+        if len(self._kept) > LIMITS.replica_orders:
+            del self._kept[next(iter(self._kept))]
+        return order
+
+
 def bound(loads: Collection[int], spread: float = SPREAD) -> int:
     """Requests that one replica may have once the next is placed: at least one, and never so few that none fits."""
     return max(1, math.ceil(spread * (sum(loads) + 1) / max(1, len(loads))))
 
 
-def placed(key: str, loads: Mapping[str, int], avoid: Collection[str] = ()) -> list[str]:
+def placed(
+    key: str,
+    loads: Mapping[str, int],
+    avoid: Collection[str] = (),
+    rank: Callable[[str, Collection[str]], list[str]] = ranked,
+) -> list[str]:
     """All replicas, the best first: those below the bound as the key prefers them, then the others by what they have.
 
-    `loads` are requests that run on each. Those to `avoid`, which have just failed this request, come last.
+    `loads` are requests that run on each. Those to `avoid`, which have just failed this request, come last. `rank`
+    is `ranked`, or remembers what that says.
     """
     most = bound(loads.values())
-    order = ranked(key, loads)
+    order = rank(key, loads)
     free = [replica for replica in order if loads[replica] < most]
     full = sorted((replica for replica in order if loads[replica] >= most), key=loads.__getitem__)
-    return sorted([*free, *full], key=lambda replica: replica in avoid)
+    return sorted([*free, *full], key=lambda replica: replica in avoid) if avoid else [*free, *full]
 
 
 class Promised:
@@ -48,6 +76,7 @@ class Promised:
     def __init__(self, seconds: float = 2.0, now: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._now = seconds, now
         self._made: dict[str, tuple[str, float]] = {}
+        self._orders = Orders()
 
     def place(self, request: str, key: str, running: Mapping[str, int], avoid: Collection[str] = ()) -> list[str]:
         """As `placed`; the first of it is promised to this request, for a while. A request has one promise."""
@@ -58,7 +87,7 @@ class Promised:
         for replica, _ in self._made.values():
             if replica in loads:
                 loads[replica] += 1
-        order = placed(key, loads, avoid)
+        order = placed(key, loads, avoid, self._orders.ranked)
         if order:
             self._made[request] = (order[0], self._now())
         return order

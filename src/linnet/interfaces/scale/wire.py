@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import LinnetError, ProtocolBroken, from_code
 from linnet.messages import STRICT
+from linnet.models.family import Family
 from linnet.requests import Begun, Capabilities, Done, Event, Piece, Request
 
 
@@ -50,11 +51,12 @@ class Reply:
 @dataclass(frozen=True, config=STRICT)
 class Facts:
     """What an ingress has to know of a model that it has not opened: by adapter, "" being the model as it is. `bytes`
-    are what one replica takes at most."""
+    are what one replica takes at most, `family` is how it is spoken to, with each adapter alike."""
 
     capabilities: dict[str, Capabilities]
     original: dict[str, str]
     bytes: int = 0
+    family: Family | None = None
 
 
 _CALL: TypeAdapter[Call] = TypeAdapter(Call)

@@ -144,14 +144,22 @@ def slot_likeness(parameter: Parameter, slot: Slot) -> float:
     """0 where the types differ; 1 for one of the slot's own names."""
     if not _fits(parameter, slot):
         return 0.0
-    name = set(words(parameter.path[-1])) or {parameter.path[-1].lower()}
-    names = [set(words(each)) or {each.lower()} for each in slot.names]
+    name, (names, about) = _named(parameter.path[-1]), _slot_words(slot)
     best = max((len(name & each) / len(name | each) for each in names), default=0.0)
-    about = set(words(" ".join(slot.about)))
     told = set(words(parameter.description))
     shared = len(about & told) / (len(told) or 1)
     options = 0.3 * _options_meet(parameter, slot)
     return max(best, 0.15) * 0.7 + shared * 0.3 + options
+
+
+def _named(name: str) -> frozenset[str]:
+    return frozenset(words(name)) or frozenset({name.lower()})
+
+
+@cache
+def _slot_words(slot: Slot) -> tuple[tuple[frozenset[str], ...], frozenset[str]]:
+    """Words of each of its names, and of what it is said to be: the same for every parameter."""
+    return tuple(_named(name) for name in slot.names), frozenset(words(" ".join(slot.about)))
 
 
 def _options_meet(parameter: Parameter, slot: Slot) -> bool:
