@@ -16,7 +16,9 @@ from linnet.calling.choose import CANDIDATES, Chooser, gains_of
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.native import Native
 from linnet.calling.profile import JSON, Way
+from linnet.calling.ranking.ranker import fitted, weighing
 from linnet.calling.retrieve import Retriever
+from linnet.evals.fitting.wide import widened
 from linnet.evals.judge import plain
 from linnet.evals.training.example import Example
 from linnet.evals.training.lesson import Kind, Lesson, Piece
@@ -38,12 +40,12 @@ CALLING = Way("native", JSON, constrained=True)
 
 
 def lessons(example: Example, render: Render, kinds: Sequence[Kind] = KINDS) -> Iterator[Lesson]:
-    """What is to be learned from an example, and nothing twice. Raises ToolInvalid for a tool that is none."""
+    """What is to be learned from an example, and nothing twice. Asked is further than in use as it ships: an adapter
+    that is worth it is asked that far. Raises ToolInvalid for a tool that is none."""
     tools = _offered(example)
-    if "choose" in kinds:
-        yield from _choosing(example, tools)
-    if "fill" in kinds or "write" in kinds:
-        yield from (lesson for lesson in _filling(example, tools) if lesson.kind in kinds)
+    with weighing(widened(fitted())):
+        guided = [*(_choosing(example, tools) if "choose" in kinds else ()), *_filling(example, tools)]
+    yield from (lesson for lesson in guided if lesson.kind in kinds)
     if "call" in kinds:
         yield from _calling(example, tools, render)
 
@@ -93,7 +95,7 @@ def _prompt(request: Request) -> Prompt:
 
 def _choosing(example: Example, tools: tuple[Tool, ...]) -> Iterator[Lesson]:
     """Each tool that is wanted against those that are not and none; or none against all. Where evidence settles it
-    the model is not asked, and time is better spent on what it will be asked."""
+    even so the model is not asked, and time is better spent on what it may be asked."""
     listener = Listener()
     _chooser(tools).choose(listener, example.request)
     if not listener.asked:

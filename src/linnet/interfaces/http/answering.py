@@ -146,7 +146,7 @@ def _insisted(model: Model, asked: Asked, text: str, profiled: Model) -> Guided:
     made = {call.name for message in _since(asked) for call in message.calls}
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
     tools = [tool for tool in tools if tool.name not in made] or tools
-    guided = _called_by(guide_for(profiled, tools, None, margin=_ALWAYS).over(model), text)
+    guided = _called_by(guide_for(profiled, tools, *stored_profile(profiled), margin=_ALWAYS).over(model), text)
     return guided if guided.calls else _written(model, asked, guided.wanted or tools[0], guided)
 
 
