@@ -40,6 +40,7 @@ ONE_PAST = {
     "json_values": "interfaces/http/test_body.py::test_the_limit_of_values_holds_and_one_past_it_does_not",
     "alternatives": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "spelled_tokens": "interfaces/http/test_spelling.py::test_one_token_too_many_is_refused",
+    "echoed_prompts": "interfaces/http/test_odds.py::test_what_no_echo_can_be_with_echoed_prompts_at_its_limit",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "training_examples": "evals/training/test_example.py::test_one_example_more_than_the_limit",
@@ -141,6 +142,8 @@ ONE_PAST = {
     "remote_event_bytes": "runtime/test_remote.py::test_one_event_has_a_limit",
     "remote_error_bytes": "test_limits_past.py::test_a_refusal_is_read_no_further_than_the_limit",
     "remote_calls": "runtime/test_remote.py::test_calls_have_a_limit",
+    "remote_learn_seconds": "runtime/likelihoods/test_likelihoods.py::test_finding_out_ends_after_remote_learn_seconds",  # noqa: E501
+    "remote_learn_again_seconds": "runtime/likelihoods/test_likelihoods.py::test_one_that_does_not_answer_is_asked_again_after_remote_learn_again_seconds",  # noqa: E501
     "fleet_servers": "runtime/fleet/test_fleet.py::test_what_no_fleet_can_be",
     "fleet_tries": "runtime/fleet/test_fleet.py::test_a_request_that_fails_everywhere_is_sent_to_so_many_and_no_more",
     "fleet_waiting": "runtime/fleet/test_fleet.py::test_one_more_than_may_wait_is_refused",

@@ -157,7 +157,11 @@ class Generate:
 
 @dataclass(frozen=True, config=STRICT)
 class Score:
-    """Log-likelihood of each continuation under one shared prompt. Leading spaces belong to the continuations."""
+    """Log-likelihood of each continuation under one shared prompt. Leading spaces belong to the continuations.
+
+    With `alternatives` there are none, and the tokens of the prompt itself are scored, but for the first: Pieces
+    without text tell the `Odds` of each, with that many of the likeliest that could have stood there.
+    """
 
     prompt: tuple[Message, ...] | Prompt
     continuations: tuple[Annotated[str, Field(min_length=1)], ...] = Field(max_length=LIMITS.continuations)
@@ -168,6 +172,7 @@ class Score:
     continues: bool = False
     owner: Owner = ""
     stable: Stable = 0
+    alternatives: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
     kind: Literal["score"] = Field(default="score", repr=False)
 
 
@@ -301,8 +306,8 @@ class Capabilities:
     """What a Model can do, for those who wrap it: `context` in tokens, and which requests it takes.
 
     `answers` is false for a model that embeds and does nothing else; `embeds` is None for one that does not.
-    `rendered` is false for one that is asked in messages only, not in segments, and goes on from nothing that was
-    begun.
+    `rendered` is false for one that is asked in messages only: not in segments, and not to go on from what the caller
+    has begun.
 
     `encoding` tells of weights that are loaded in place of the file's own (`bf16, made for this machine`); "" is the
     file as it is. `infill` is None for a model that was not taught to fill gaps.

@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
+from linnet.calling import choose
 from linnet.calling.guided import Guide
 from linnet.calling.profile import JSON, Profile, Way
+from linnet.calling.ranking.ranker import Doubt, fitted
 from linnet.calling.served import PICKS, Served, unheld
 from linnet.calling.way import guide_for
-from linnet.errors import LinnetError, RemoteBusy, RemoteCut, RemoteFailed, RemoteInvalid, RemoteRefused
-from linnet.requests import Capabilities, Choice, Done, Event, Generate, Holes, Request, Usage
+from linnet.errors import (
+    LinnetError,
+    RemoteBusy,
+    RemoteCut,
+    RemoteFailed,
+    RemoteInvalid,
+    RemoteRefused,
+    RemoteUnsupported,
+)
+from linnet.requests import Capabilities, Choice, Done, Event, Generate, Holes, Request, Score, Usage
 from linnet.tools import Tool
 
 REPEAT = Tool.from_schema("repeat", "Repeats.", {"properties": {"times": {"type": "number"}}, "required": ["times"]})
@@ -51,9 +61,62 @@ def test_it_picks_and_says_so() -> None:
     assert all(request.constraint is not None for request in model.asked)
 
 
-def test_with_likelihoods_there_is_nothing_to_say() -> None:
-    served = Served(Far(scores=True), [REPEAT], margin=-50.0)
-    assert [step.kind for step in served.call("repeat it 7 times").steps] == ["choose", "fill"]
+class Learning(Far):
+    """It is known to give likelihoods once it was asked whether it does; `score` is what asking for them leads to."""
+
+    def __init__(self, score: LinnetError | None = None) -> None:
+        super().__init__()
+        self.score, self.learned = score, 0
+
+    def learn(self) -> str:
+        self.learned += 1
+        self.capabilities = replace(self.capabilities, scores=True)
+        return "by a test"
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        if not isinstance(request, Score):
+            return super().stream(request)
+        if self.score is not None:
+            raise self.score
+        return iter([Done(scores=((-1.0, 1),) * len(request.continuations), usage=Usage(2))])
+
+
+@pytest.fixture
+def doubting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence settles nothing."""
+    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": (0.0, 1.0)})
+    monkeypatch.setattr(choose, "fitted", lambda: weights)
+
+
+@pytest.mark.usefixtures("doubting")
+def test_a_server_is_asked_for_likelihoods_once_it_is_known_to_give_them() -> None:
+    model = Learning()
+    wrapped = Learning()  # as a cache around it would be: not asked what the server has
+    wrapped.capabilities = replace(wrapped.capabilities, scores=True)
+    guide = guide_for(model, [REPEAT], None, margin=-50.0)
+    assert model.learned == 0, "nothing is asked before there is a request"
+    found = guide.over(wrapped).call("repeat it 7 times")
+    assert [call.arguments for call in found.calls] == [{"times": 7}]
+    assert found.steps[0].detail == "guided by likelihoods of its server: by a test"
+    assert (model.learned, wrapped.learned, wrapped.asked) == (1, 0, [])
+
+
+@pytest.mark.usefixtures("doubting")
+@pytest.mark.parametrize("error", [RemoteRefused("no", status=400), RemoteUnsupported("part of a character")])
+def test_where_likelihoods_are_not_told_it_picks(error: LinnetError) -> None:
+    model = Learning(error)
+    found = guide_for(model, [REPEAT], None, margin=-50.0).call("repeat it 7 times")
+    assert [call.arguments for call in found.calls] == [{"times": 7}]
+    assert error.message in found.steps[0].detail and found.steps[1].detail == PICKS
+    assert [type(request.constraint) for request in model.asked] == [Choice]
+
+
+@pytest.mark.usefixtures("doubting")
+def test_a_server_that_is_down_is_not_asked_in_other_ways() -> None:
+    model = Learning(RemoteBusy("later"))
+    with pytest.raises(RemoteBusy):
+        guide_for(model, [REPEAT], None, margin=-50.0).call("repeat it 7 times")
+    assert not model.asked
 
 
 def test_one_that_can_be_held_to_nothing_is_asked_for_json_at_once() -> None:

@@ -1,13 +1,15 @@
 """A server on 127.0.0.1 that speaks OpenAI's streamed chat completions, for tests: it can stall, cut, drip and lie.
 
-Replies are queued; a request without one gets the words of `text`. Everything that was asked is kept.
+Replies are queued; a request without one gets the words of `text`. Everything that was asked is kept. Paths that tell
+likelihoods are not there unless `scoring` answers them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +30,7 @@ def usage(prompt: int, completion: int, cached: int = 0) -> bytes:
 
 
 DONE = event("[DONE]")
+SCORING = ("/v1/completions", "/tokenize", "/completion")
 
 
 def words(text: str, finish: str = "stop") -> list[bytes]:
@@ -66,6 +69,8 @@ class ChatServer:
         self.replies: list[Reply] = []
         self.asked: list[Asked] = []
         self.looked: list[str] = []
+        self.scoring: Callable[[str, dict[str, Any]], tuple[int, Any]] = lambda path, body: (404, {})
+        self.scored: list[tuple[str, dict[str, Any]]] = []
         self.health = 200
         self.gone = threading.Event()  # a client hung up
         self.release = threading.Event()
@@ -108,6 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         server = self.server_of
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path in SCORING:
+            server.scored.append((self.path, json.loads(body)))
+            status, told = server.scoring(*server.scored[-1])
+            self.close_connection = True
+            with contextlib.suppress(ConnectionError):
+                self._send(Reply([json.dumps(told).encode()], status, kind="application/json"))
+            return
         server.asked.append(Asked(self.path, dict(self.headers), json.loads(body)))
         reply = server.next_reply()
         self.close_connection = True

@@ -228,8 +228,9 @@ def test_a_server_that_cannot_be_held_is_asked_for_calls_as_json(
     server.replies += [first, Reply(words(LISTED))]
     result = shouting.run(SHOUT)
     assert (result.answer, [call.call.how for call in result.calls]) == ("HELLO", ["native"])
-    way = result.steps[1]
-    assert way.kind == "way" and "asked for calls as JSON" in way.detail and "in no usage" in way.detail
+    tried, way = result.steps[1:3]
+    assert (tried.kind, way.kind) == ("way", "way") and "asked for calls as JSON" in way.detail
+    assert "asked to pick" in tried.detail and "in no usage" in tried.detail
     assert "response_format" not in server.asked[1].body
     assert "Shouts a text." in server.asked[1].body["messages"][0]["content"]
 

@@ -32,6 +32,7 @@ from linnet.requests import (
     Piece,
     Prompted,
     Request,
+    Score,
     Spell,
     Usage,
 )
@@ -72,7 +73,7 @@ class Cached:
     def stream(self, request: Request) -> Iterator[Event]:
         if isinstance(request, Count | Embed | Spell):  # vectors have a cache of their own (linnet.agent.semantic)
             return self._model.stream(request)
-        if isinstance(request, Generate) and request.alternatives is not None:  # what is kept has no odds
+        if isinstance(request, Generate | Score) and request.alternatives is not None:  # what is kept has no odds
             return self._model.stream(request)
         key, text = self._key(request), last_text(request)
         notes: tuple[str, ...] = ()

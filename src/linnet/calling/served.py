@@ -1,13 +1,13 @@
-"""Guiding a model on another machine as far as its server can be held: by picks, else by JSON that is read here.
+"""Guiding a model on another machine as far as its server goes: by likelihoods, else by picks, else by calls as JSON.
 
-Hides what a server lacks, which only asking it tells. One that gives no likelihoods picks where evidence leaves
-doubt; where it takes no JSON Schema either, or does not keep to one, the same request is made of it once more, for
-all calls at once in its own words. Nothing of that is remembered: a server may be another one tomorrow.
+Hides what a server has, which only asking it tells. One that gives no likelihoods picks where evidence leaves doubt;
+where it takes no JSON Schema either, or does not keep to one, the same request is made of it once more, for all calls
+at once in its own words. What was refused is not remembered: a server may be another one tomorrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -16,19 +16,22 @@ from linnet.calling.native import Native
 from linnet.calling.profile import JSON, Way
 from linnet.errors import LinnetError, RemoteFailed, RemoteRefused, RemoteUnsupported
 from linnet.messages import Step
-from linnet.requests import Model
+from linnet.requests import Capabilities, Event, Model, Request
 from linnet.tools import Tool
 
 PICKS = "it gives no likelihoods: where evidence leaves doubt, it is asked to pick"
+AS_JSON = "it can be held to no form of answer: it is asked for calls as JSON"
 
 _NOT_TAKEN = (400, 422, 501)
-"""What servers say to a form of answer that they do not know."""
+"""What servers say to a form of request that they do not know."""
 
 
 class Served:
-    """Makes calls by a Model that has no likelihoods, or takes no rendered prompts."""
+    """Makes calls by a Model that has no likelihoods, or takes no rendered prompts. One with a method `learn` is
+    asked by it what its server has, at the first call."""
 
     def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
+        self._learn = getattr(model, "learn", None)
         self._model = model
         self._guide = Guide(model, tools, margin=margin)
         self._asked = Native(model, tools, Way("native", JSON))
@@ -41,28 +44,49 @@ class Served:
         return served
 
     def call(self, request: str) -> Guided:
-        """The first step says which way was gone. Raises what the server fails with, but for the form of answer."""
-        can = self._model.capabilities
-        if not can.constraints:
-            return _told(
-                "it can be held to no form of answer: it is asked for calls as JSON", self._asked.call(request)
-            )
-        try:
-            guided = self._guide.call(request)
-        except LinnetError as error:
-            if not unheld(error):
-                raise
-            note = f"it cannot be held to a JSON Schema, so that it was asked for calls as JSON ({error.message})"
-            return _told(f"{note}; what was asked before is in no usage", self._asked.call(request))
-        return guided if can.scores else _told(PICKS, guided)
+        """The first steps say which way was gone, and which were tried. Raises what the server fails with, unless
+        it is the form of what it was asked."""
+        steps: list[Step] = []
+        for note, call in self._ways():
+            try:
+                guided = call(request)
+            except LinnetError as error:
+                if not unheld(error):
+                    raise
+                told = f"{note}; this failed, with what it cost in no usage: {error.message}"
+                steps.append(Step("way", told))
+            else:
+                return replace(guided, steps=(*steps, Step("way", note), *guided.steps))
+        return self._last(request, steps)
+
+    def _ways(self) -> Iterator[tuple[str, Callable[[str], Guided]]]:
+        how = self._learn() if callable(self._learn) else ""
+        if self._model.capabilities.scores:
+            yield f"guided by likelihoods of its server: {how}" if how else "guided by likelihoods", self._guide.call
+        if self._model.capabilities.constraints:
+            yield PICKS, self._guide.over(_Mute(self._model)).call
+
+    def _last(self, request: str, steps: list[Step]) -> Guided:
+        guided = self._asked.call(request)
+        return replace(guided, steps=(*steps, Step("way", AS_JSON), *guided.steps))
+
+
+class _Mute:
+    """A Model without its likelihoods."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(self._model.capabilities, scores=False)
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        return self._model.stream(request)
 
 
 def unheld(error: LinnetError) -> bool:
-    """Whether a form of answer is what failed: the server does not take it, or has not kept to it."""
+    """Whether the form of what was asked is what failed: the server does not take it, or has not kept to it."""
     if isinstance(error, RemoteRefused | RemoteFailed):
         return error.details.get("status") in _NOT_TAKEN
     return isinstance(error, RemoteUnsupported) or bool(error.details.get("strayed"))
-
-
-def _told(note: str, guided: Guided) -> Guided:
-    return replace(guided, steps=(Step("way", note), *guided.steps))

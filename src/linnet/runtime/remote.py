@@ -9,9 +9,8 @@ request comes, and nothing but the address that was configured.
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +18,6 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from linnet.errors import (
-    EmptyRequest,
     RemoteCut,
     RemoteFailed,
     RemoteInvalid,
@@ -27,7 +25,7 @@ from linnet.errors import (
     RemoteUnsupported,
 )
 from linnet.limits import LIMITS
-from linnet.messages import Message, Step, ToolCall
+from linnet.messages import Message, Step
 from linnet.requests import (
     Capabilities,
     Count,
@@ -37,16 +35,19 @@ from linnet.requests import (
     Finish,
     Generate,
     Piece,
-    Prompted,
     Request,
+    Score,
     Spell,
     Usage,
-    check_size,
 )
 from linnet.runtime import remote_health, remote_vectors
 from linnet.runtime.address import LOOPBACK, address_of, check_key
 from linnet.runtime.closable import Closable
 from linnet.runtime.exchange import Exchange, Post
+from linnet.runtime.likelihoods.asking import Likelihoods
+from linnet.runtime.likelihoods.echoed import Echoed
+from linnet.runtime.likelihoods.forced import Forced
+from linnet.runtime.remote_messages import estimated, on_the_line, spoken
 from linnet.runtime.shapes import Shape, shape_of
 from linnet.runtime.sse import Events
 from linnet.vectors import Embeds
@@ -74,6 +75,8 @@ class RemoteModel:
         self._vectors_url = f"{address}/embeddings"
         self._silence = LIMITS.remote_silence_seconds if silence is None else silence
         self.host = parts.netloc
+        ways = (Echoed(address, model), Forced(address))
+        self._likelihoods = Likelihoods(self._post, ways)
         embeds = Embeds(0, "the server, if it has such a model", True)
         self._capabilities = Capabilities(
             f"{model}@{self.host}", context, scores=False, embeds=embeds, rendered=False
@@ -94,21 +97,30 @@ class RemoteModel:
             post = replace(self._post(self._vectors_url, body), kind="application/json")
             exchange = Exchange(post, request.deadline)
             return Closable(exchange, remote_vectors.events(exchange, request, post))
+        if isinstance(request, Score):
+            return self._likelihoods.stream(request)
         if isinstance(request, Spell):
             raise RemoteUnsupported("a chat server does not tell which tokens a text is")
-        messages = _messages(request)
+        messages = spoken(request)
         match request:
             case Count():
                 return iter(
-                    (Done(count=_estimate(request), degraded=("tokens are estimated: the server counts none",)),)
+                    (Done(count=estimated(request), degraded=("tokens are estimated: the server counts none",)),)
                 )
             case Generate():
                 asked = _Asked(self._model, request, messages)
                 post = self._post(self._url, json.dumps(asked.body()).encode())
                 exchange = Exchange(post, request.deadline)  # made here, for to stream is to submit
                 return Closable(exchange, _events(exchange, asked, post))
-            case _:
-                raise RemoteUnsupported("a chat server gives no likelihoods of texts that it has not written")
+
+    def learn(self) -> str:
+        """Whether the server gives likelihoods, found out once by scoring a short text, and from then on among the
+        `capabilities`: in words how it does, "" for not at all. Where it does not answer within a few seconds nothing
+        is known, and it is asked again after a minute. Raises nothing."""
+        how = self._likelihoods.learn()
+        if bool(how) != self._capabilities.scores:
+            self._capabilities = replace(self._capabilities, scores=bool(how))
+        return how
 
     def check(self, seconds: float = LIMITS.fleet_probe_seconds) -> None:
         """One look at the server's health. Raises a RemoteError, or DeadlineExceeded."""
@@ -119,30 +131,6 @@ class RemoteModel:
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         return Post(url, body, headers, self._key, self._direct, self._silence)
-
-
-def _messages(request: Prompted) -> tuple[Message, ...]:
-    """The conversation. Raises for a prompt that is rendered already, is begun, is empty or is too large."""
-    messages = tuple(part for part in request.prompt if isinstance(part, Message))
-    if len(messages) < len(request.prompt):
-        raise RemoteUnsupported("a server is asked in messages: a rendered prompt is in one model's own marks")
-    if request.continues or (not isinstance(request, Count) and request.answer_start):
-        raise RemoteUnsupported("a chat server does not continue an answer that the caller has begun")
-    beside = [
-        json.dumps([call.arguments for call in m.calls], default=str) + m.reasoning for m in messages if m.calls
-    ]
-    told = [json.dumps([tool.name, tool.description, tool.parameters]) for tool in request.tools]
-    if not check_size((*(message.content for message in messages), *beside, *told)):
-        raise EmptyRequest("the prompt holds no text")
-    return messages
-
-
-def _estimate(request: Prompted) -> int:
-    """Tokens, rather too many: a third of the ASCII characters, two for any other, some for each message."""
-    texts = [part.content if isinstance(part, Message) else part.text for part in request.prompt]
-    texts += [json.dumps([tool.name, tool.description, tool.parameters]) for tool in request.tools]
-    plain = sum(letter.isascii() for text in texts for letter in text)
-    return math.ceil(plain / 3) + 2 * (sum(map(len, texts)) - plain) + 6 * len(texts)
 
 
 # --- what is sent --------------------------------------------------------------------------------
@@ -185,7 +173,7 @@ class _Asked:
         request, sampling = self.request, self.request.sampling
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": _told(self.messages),
+            "messages": on_the_line(self.messages),
             "max_tokens": request.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -207,31 +195,6 @@ class _Asked:
                 for t in request.tools
             ]
         return body
-
-
-def _told(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages, each call with an id; a result without one answers the oldest call that is open."""
-    told: list[dict[str, Any]] = []
-    waiting: list[str] = []
-    made = 0
-    for message in messages:
-        one: dict[str, Any] = {"role": message.role, "content": message.content}
-        if message.calls:
-            ids = [call.id or f"call_{made + n}" for n, call in enumerate(message.calls)]
-            made += len(ids)
-            waiting = [*waiting, *ids]
-            one["tool_calls"] = [_call(call, name) for call, name in zip(message.calls, ids, strict=True)]
-        if message.role == "tool":
-            answered = message.call_id or (waiting[0] if waiting else "call_0")
-            waiting = [name for name in waiting if name != answered]
-            one["tool_call_id"] = answered
-        told.append(one)
-    return told
-
-
-def _call(call: ToolCall, name: str) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
-    return {"id": name, "type": "function", "function": function}
 
 
 # --- what comes back -----------------------------------------------------------------------------
@@ -382,7 +345,7 @@ class _Answer:
 
     def _spent(self) -> Usage:
         if self._usage is None:
-            return Usage(_estimate(self._asked.request), 0, self._pieces)
+            return Usage(estimated(self._asked.request), 0, self._pieces)
         kept = self._usage.prompt_tokens_details
         prompt, cached = self._usage.prompt_tokens, (kept and kept.cached_tokens) or 0
         return Usage(max(0, prompt), min(max(0, cached), max(0, prompt)), max(0, self._usage.completion_tokens))

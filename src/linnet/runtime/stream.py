@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from linnet.errors import Cancelled, DeadlineExceeded, LinnetError, ProtocolBroken, RequestError
 from linnet.limits import LIMITS
+from linnet.messages import Message
 from linnet.protocol import Submit
-from linnet.requests import Begun, Event, Generate, Piece
+from linnet.requests import Begun, Event, Generate, Piece, Request, Score
 
 _KILLS_IN_COMPANY = 2
 """That are counted; the others are if it was alone."""
@@ -42,9 +43,7 @@ class Ticket:
     def take(self, piece: Piece) -> None:
         """Raises ProtocolBroken for what no honest worker sends: no tokens, more than were asked for, more text than
         so many tokens can be, or the odds of other tokens."""
-        request = self.submit.request
-        most = request.max_tokens + _SLACK if isinstance(request, Generate) else 0
-        if not piece.tokens or len(self.emitted) + len(piece.tokens) > most:
+        if not piece.tokens or len(self.emitted) + len(piece.tokens) > _most(self.submit.request):
             raise ProtocolBroken("the engine went on beyond what was asked of it")
         if piece.odds and tuple(odds.token.id for odds in piece.odds) != piece.tokens:
             raise ProtocolBroken("the engine told the odds of other tokens than it sent")
@@ -76,6 +75,15 @@ class Ticket:
         """The worker that may have had it is gone."""
         self.resumed = self.resumed or self.sent
         self.sent = self.fresh = False
+
+
+def _most(request: Request) -> int:
+    """Tokens that a worker may send of it: of a prompt that is scored no more than it has bytes."""
+    if isinstance(request, Generate):
+        return request.max_tokens + _SLACK
+    if isinstance(request, Score) and request.alternatives is not None:
+        return sum(len((p.content if isinstance(p, Message) else p.text).encode()) for p in request.prompt)
+    return 0
 
 
 class Stream:

@@ -41,6 +41,8 @@ class Intake:
         match request:
             case Count():
                 return Done(count=len(prompt), usage=Usage(prompt_tokens=len(prompt)))
+            case Score(alternatives=int()):
+                return self._weighed(submit.id, request, prompt, submit.adapter)
             case Score(continuations=texts):
                 continuations = [self._llama.tokenise(text) for text in texts]
                 if not all(continuations):
@@ -52,6 +54,15 @@ class Intake:
                 limit = min(wanted, self._llama.context - len(prompt))
                 sent = submit.emitted
                 return Generation(submit.id, request, prompt, self._llama, limit, sent, submit.adapter, stable)
+
+    def _weighed(self, id: int, request: Score, prompt: list[int], adapter: str) -> Job | Done:
+        """A prompt whose own tokens are scored."""
+        if request.continuations:
+            raise RequestError("either a prompt is scored or what follows it", param="continuations")
+        self._check_room(len(prompt), 0)
+        if len(prompt) < 2:
+            return Done(usage=Usage(prompt_tokens=len(prompt)))
+        return Scoring(id, request, prompt[:1], [prompt[1:]], self._llama, adapter)
 
     def tokens(self, prompt: Any) -> list[int]:
         return tokenise(prompt, self._llama.vocabulary, self._llama.tokenise)

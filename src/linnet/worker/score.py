@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linnet.protocol import Emitted
 from linnet.requests import Done, Score, Usage
+from linnet.tokens import Odds
 from linnet.worker.batch import Lane
 from linnet.worker.llama import Llama, Logits
+from linnet.worker.odds import odds
 from linnet.worker.sample import normaliser
 
 BRANCHES = 16
 """Continuations computed side by side."""
 
+_TOLD = 256
+"""Tokens whose odds are told in one record."""
+
 
 class Scoring:
-    """The state of one `Score`: first the prompt, then the continuations in waves of free sequences.
+    """The state of one `Score`: first the prompt, then the continuations in waves of free sequences. One that scores
+    its prompt has the first token of it for a prompt, and the rest for the one continuation.
 
     A continuation of n tokens needs n - 1 of them computed: the first is judged by the prompt's own logits.
     """
@@ -41,6 +50,8 @@ class Scoring:
         self._branches: dict[int, tuple[Lane, int]] = {}
         self._free: list[int] = []
         self._cached = 0
+        self._most = request.alternatives
+        self._odds: list[Odds] = []
         self.lane = Lane(pending=list(prompt))
 
     @property
@@ -89,6 +100,7 @@ class Scoring:
                 row = logits[-1]
                 whole = normaliser(row)
                 self._scores = [float(row[tokens[0]]) - whole for tokens in self._continuations]
+                self._tell(row, self._continuations[0][0] if self._continuations else 0)
                 self._next_wave()
             return
         _, index = self._branches[lane.sequence]
@@ -96,6 +108,7 @@ class Scoring:
         judged = lane.position - len(self.prompt) - len(logits)
         for offset, row in enumerate(logits, start=judged + 1):
             self._scores[index] += float(row[tokens[offset]]) - normaliser(row)
+            self._tell(row, tokens[offset])
         if not lane.pending:
             self._llama.cut(lane.sequence)
             del self._branches[lane.sequence]
@@ -104,7 +117,16 @@ class Scoring:
                 self._next_wave()
 
     def records(self) -> list[Emitted]:
-        return []
+        """All at the end, so that a request that is begun anew has told nothing yet."""
+        if not self.done:
+            return []
+        told, self._odds = self._odds, []
+        parts = [tuple(told[at : at + _TOLD]) for at in range(0, len(told), _TOLD)]
+        return [Emitted(self.id, "", tuple(one.token.id for one in part), part) for part in parts]
+
+    def _tell(self, row: NDArray[np.float32], token: int) -> None:
+        if self._most is not None:
+            self._odds.append(odds(self._llama, row, token, self._most))
 
     def _next_wave(self) -> None:
         while self._waiting and self._free:

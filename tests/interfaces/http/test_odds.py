@@ -11,7 +11,9 @@ import openai
 import pytest
 
 from linnet.interfaces.http.odds import NONE, Columns, Telling, written
+from linnet.limits import LIMITS
 from linnet.requests import Piece
+from linnet.script import Say
 from linnet.tokens import Odds, Token
 
 FRANCE: Any = [{"role": "user", "content": "What is the capital of France?"}]
@@ -150,3 +152,74 @@ def test_control_tokens_take_no_room_in_the_text() -> None:
 
 def test_part_of_a_character_is_written_as_bytes() -> None:
     assert written(Token(1, "f09f")) == "bytes:\\xf0\\x9f" and written(Token(1, "c3bc")) == "ü"
+
+
+# --- of a prompt ---------------------------------------------------------------------------------
+
+COUNT = "One, two, three, four,"
+
+
+def test_openai_reads_them_of_a_prompt(client: openai.OpenAI) -> None:
+    done = client.completions.create(model="default", prompt=COUNT, echo=True, logprobs=2, max_tokens=3).choices[0]
+    told: Any = done.logprobs
+    assert done.text.startswith(COUNT) and "".join(told.tokens) == done.text
+    assert told.token_logprobs[0] is None and told.top_logprobs[0] is None and told.text_offset[0] == 0
+    for token, chance, best, place in list(
+        zip(told.tokens, told.token_logprobs, told.top_logprobs, told.text_offset, strict=True)
+    )[1:]:
+        assert best[token] == chance <= 0 and len(best) in (2, 3) and done.text[place:].startswith(token)
+    generated: Any = client.completions.create(model="default", prompt=COUNT, logprobs=2, max_tokens=3).choices[0]
+    assert told.tokens[-3:] == generated.logprobs.tokens, "what follows is what follows without"
+
+
+def test_a_prompt_alone_takes_no_token(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "default", "prompt": COUNT, "echo": True, "logprobs": 0, "max_tokens": 0}
+    done = client.completions.create(**asked)
+    told: Any = done.choices[0].logprobs
+    assert (done.choices[0].text, done.choices[0].finish_reason) == (COUNT, "length")
+    assert done.usage and (done.usage.prompt_tokens, done.usage.completion_tokens) == (len(told.tokens), 0)
+    (streamed, *_), *_ = [chunk.choices for chunk in client.completions.create(**asked, stream=True)]
+    assert streamed.logprobs and streamed.logprobs.tokens == told.tokens and streamed.text == COUNT
+    one = client.completions.create(**{**asked, "prompt": "One"}).choices[0].logprobs
+    assert one and one.token_logprobs == [None]
+
+
+def test_several_prompts_are_told_side_by_side(client: openai.OpenAI) -> None:
+    prompts = [COUNT, f"{COUNT} five", "é 東京"]
+    done = client.completions.create(model="default", prompt=prompts, echo=True, logprobs=0, max_tokens=1, n=2)
+    assert [choice.index for choice in done.choices] == list(range(6))
+    assert all(choice.text.startswith(prompts[choice.index // 2]) for choice in done.choices)
+    first, second = (done.choices[n].logprobs for n in (0, 2))
+    assert first and second and first.tokens and second.tokens
+    assert second.tokens[: len(first.tokens) - 1] == first.tokens[:-1]
+    parts: Any = done.choices[4].logprobs
+    assert any(token.startswith("bytes:") for token in parts.tokens)
+    assert parts.text_offset == sorted(parts.text_offset) and parts.text_offset[-1] == len(prompts[2])
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"prompt": ["a"] * 66, "echo": True, "logprobs": 1}, "request_error"),
+        ({"prompt": ["a", "b"], "logprobs": 1}, "not_offered"),
+        ({"prompt": ["a", "b"], "echo": True}, "not_offered"),
+        ({"prompt": "a", "max_tokens": 0}, "request_error"),
+        ({"prompt": "a", "suffix": "b", "echo": True, "logprobs": 1}, "not_offered"),
+        ({"prompt": ["a", ""], "echo": True, "logprobs": 1}, "empty_request"),
+        ({"prompt": "word " * 9_000, "echo": True, "logprobs": 1}, "context_overflow"),
+        ({"prompt": "a", "echo": True, "logprobs": LIMITS.alternatives + 1}, "request_error"),
+    ],
+)  # fmt: skip
+def test_what_no_echo_can_be_with_echoed_prompts_at_its_limit(
+    http: httpx.Client, more: dict[str, Any], code: str
+) -> None:
+    done = http.post("/v1/completions", json={"model": "default", **more})
+    assert done.json()["error"]["code"] == code and done.status_code in (400, 413)
+    assert LIMITS.echoed_prompts == 65
+
+
+def test_a_model_that_judges_no_text_says_so(serving: Callable[..., Any]) -> None:
+    server = serving(Say(b"x".hex()))
+    body = {"model": "default", "prompt": "a", "echo": True, "logprobs": 1}
+    done = httpx.post(f"{server.url}/v1/completions", json=body, timeout=60)
+    assert done.json()["error"]["code"] == "not_offered"

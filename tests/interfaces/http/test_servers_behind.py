@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from linnet.interfaces.http.answering import Asked, Called, Whole, answer
 from linnet.interfaces.http.service import Service
 from linnet.messages import Message
-from linnet.requests import Generate, complete
+from linnet.requests import Generate, Score, Segment, complete
 from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.remote import RemoteModel
 from linnet.script import Say
@@ -73,6 +74,22 @@ def test_a_call_that_is_insisted_on_comes_of_a_server_too() -> None:
     arguments, whole, _ = asked('{"0_value": 7}')
     assert arguments == {"times": 7} and "asked to pick" in whole.steps[0].detail
     arguments, whole, told = asked("seven times", "[]", '{"times": 3}')
-    assert arguments == {"times": 3} and "asked for calls as JSON" in whole.steps[0].detail
+    assert arguments == {"times": 3} and "asked for calls as JSON" in whole.steps[1].detail
     assert any("written by the model" in repair for repair in whole.repairs)
     assert "the arguments of repeat, as one JSON object" in told[2]
+
+
+def test_our_own_server_tells_likelihoods_and_so_guides_as_embedded(server: str) -> None:
+    """By `echo`; near to what the engine says (it differs by so much between two shapes of a batch)."""
+    from linnet.runtime.local import open_local
+
+    far = RemoteModel(f"{server}/v1", "default")
+    assert "echo" in far.learn() and far.capabilities.scores
+    prompt = (Segment("The capital of France is", False),)
+    ask = Score(prompt, (" Paris", " Rome", " 東京"))
+    with contextlib.closing(open_local("default", context=512)) as local:
+        near = complete(local, ask)
+    done = complete(far, ask)
+    assert [count for _, count in done.scores] == [count for _, count in near.scores]
+    for (a, _), (b, _) in zip(done.scores, near.scores, strict=True):
+        assert a == pytest.approx(b, abs=1.0)

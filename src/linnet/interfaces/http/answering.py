@@ -24,7 +24,7 @@ from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
 from linnet.messages import Message, Step, ToolCall
 from linnet.requests import Done, Generate, Model, Piece, Schema, Usage, complete
-from linnet.tokens import Odds
+from linnet.tokens import Odds, Token
 from linnet.tools import Tool, spoken
 
 _ALWAYS = -1e9
@@ -64,11 +64,13 @@ Finish = Literal["stop", "length", "tool_calls"]
 
 @dataclass(frozen=True)
 class Said:
-    """More of one of the answers; `odds` are those of its tokens, where they were asked for."""
+    """More of one of the answers; `odds` are those of its tokens, where they were asked for; `first` is a token
+    before those, of which there are none."""
 
     text: str
     choice: int = 0
     odds: tuple[Odds, ...] = ()
+    first: Token | None = None
 
 
 @dataclass(frozen=True)
@@ -190,9 +192,9 @@ def _written(model: Model, asked: Asked, tool: Tool, guided: Guided) -> Guided:
     """A call that has to be made, though the request does not say all of it: the model writes the arguments."""
     said = tuple(message for message in asked.messages if message.role != "system")
     begun = model.capabilities.rendered
-    told = told_of((tool,)) if begun else f"{told_of((tool,))}\n\n{_ARGUMENTS.format(tool.name)}"
+    system = told_of((tool,)) if begun else f"{told_of((tool,))}\n\n{_ARGUMENTS.format(tool.name)}"
     request = Generate(
-        (Message("system", told), *said),
+        (Message("system", system), *said),
         answer_start=f'[{{"name": {json.dumps(tool.name)}, "arguments": ' if begun else "",
         constraint=Schema(dict(tool.parameters)),
         max_tokens=max(1, min(_ARGUMENT_TOKENS, model.capabilities.context // 2)),

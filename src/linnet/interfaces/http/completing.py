@@ -21,7 +21,7 @@ from linnet.interfaces.http.told import extension, openai_usage, whole_of
 from linnet.messages import Step
 from linnet.requests import Count, Generate, Model, Piece, Prompt, Segment, Usage
 from linnet.requests import complete as counted
-from linnet.tokens import Odds
+from linnet.tokens import Odds, Token
 
 Json = dict[str, Any]
 
@@ -157,13 +157,16 @@ class TextAnswer:
         end = whole_of(events)
         texts = {ended.choice: self._echo for ended in events if isinstance(ended, Ended)}
         odds: defaultdict[int, tuple[Odds, ...]] = defaultdict(tuple)
+        firsts: dict[int, Token] = {}
         for event in events:
             if isinstance(event, Said):
                 texts[event.choice] += event.text
                 odds[event.choice] += event.odds
+                firsts |= {event.choice: event.first} if event.first else {}
         finishes = {ended.choice: ended.finish for ended in events if isinstance(ended, Ended)}
         choices = [
-            _one(choice, texts[choice], finishes[choice], Columns().of(odds[choice])) for choice in sorted(finishes)
+            _one(choice, texts[choice], finishes[choice], Columns().of(odds[choice], firsts.get(choice)))
+            for choice in sorted(finishes)
         ]
         extra = {"usage": openai_usage(end.usage), "linnet": extension(end, **self._extra)}
         return {**self._head, "choices": choices, **extra}
@@ -181,7 +184,7 @@ class TextAnswer:
         if isinstance(event, Said):
             echo = self._echo if event.choice not in self._begun else ""
             self._begun.add(event.choice)
-            odds = self._columns[event.choice].of(event.odds)
+            odds = self._columns[event.choice].of(event.odds, event.first)
             return [self._chunk(_one(event.choice, echo + event.text, None, odds))]
         if isinstance(event, Ended):
             self._ended.append(event)

@@ -76,14 +76,16 @@ class Columns:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._at = 0
 
-    def of(self, odds: Sequence[Odds]) -> Json | None:
-        if not odds:
+    def of(self, odds: Sequence[Odds], first: Token | None = None) -> Json | None:
+        """Of the `first` token of all nothing is known."""
+        if not odds and first is None:
             return None
+        begun = [] if first is None else [first]
         return {
-            "tokens": [written(one.token) for one in odds],
-            "token_logprobs": [one.logprob for one in odds],
-            "top_logprobs": [_by_text(one) for one in odds],
-            "text_offset": [self._place(one.token) for one in odds],
+            "tokens": [written(one) for one in (*begun, *(one.token for one in odds))],
+            "token_logprobs": [*(None for _ in begun), *(one.logprob for one in odds)],
+            "top_logprobs": [*(None for _ in begun), *map(_by_text, odds)],
+            "text_offset": [self._place(one) for one in (*begun, *(one.token for one in odds))],
         }
 
     def _place(self, token: Token) -> int:

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from linnet.errors import NotOffered
+from linnet.errors import NotOffered, RequestError
 from linnet.interfaces.http.answering import Event, answer
 from linnet.interfaces.http.body import received, understood
 from linnet.interfaces.http.completing import Gap, TextAnswer, complete
 from linnet.interfaces.http.documented import documented
+from linnet.interfaces.http.echoing import echoed
 from linnet.interfaces.http.openai_chat import ChatAnswer
 from linnet.interfaces.http.openai_shapes import ChatRequest, CompletionRequest, Drawing
 from linnet.interfaces.http.running import Run
@@ -39,10 +40,14 @@ def router(service: Service) -> APIRouter:
         asked = await received(request, CompletionRequest)
         if asked.best_of not in (None, asked.n or 1):
             raise NotOffered("all answers are given, and none is chosen for you; ask for `n`", param="best_of")
-        if asked.echo and asked.logprobs is not None:
-            raise NotOffered("the tokens of a prompt have no log-probabilities here; leave out `echo`", param="echo")
-        most, odds = asked.max_tokens or _COMPLETION_TOKENS, asked.logprobs
-        own = Generate((), sampling=asked.sampling(), stop=asked.stops, max_tokens=most, alternatives=odds)
+        own = _own(asked)
+        if asked.judged:
+            how: Any = {"choices": asked.n or 1, "more": asked.max_tokens != 0, "notes": asked.not_done()}
+            run = service.run(
+                asked.model, request.scope["owner"], lambda model, _: echoed(model, asked.texts, own, **how)
+            )
+            told = TextAnswer(asked.model, *_usage(asked), **_drawn(own))
+            return await _answered(request, run, told, bool(asked.stream))
         gap = Gap(asked.text, asked.suffix or None, choices=asked.n or 1, notes=asked.not_done())
         run = service.run(asked.model, request.scope["owner"], lambda model, _: complete(model, gap, own))
         echo = asked.text if asked.echo else ""
@@ -68,6 +73,18 @@ def described(service: Service, name: str) -> dict[str, Any]:
     told = {"name": found.name, "context": found.context, "infill": found.infill is not None, **service.stands(name)}
     created = int(service.started)
     return {"id": name, "object": "model", "created": created, "owned_by": "linnet", "linnet": told}
+
+
+def _own(asked: CompletionRequest) -> Generate:
+    """Without its prompt. Raises NotOffered, RequestError for what only goes with a prompt that is judged."""
+    if not asked.judged and len(asked.texts) > 1:
+        raise NotOffered("several prompts are taken with `echo` and `logprobs` only", param="prompt")
+    if not asked.judged and asked.max_tokens == 0:
+        raise RequestError("no tokens are an answer only with `echo` and `logprobs`", param="max_tokens")
+    if asked.judged and asked.suffix:
+        raise NotOffered("a prompt is judged, or a gap filled", param="suffix")
+    most = asked.max_tokens or _COMPLETION_TOKENS
+    return Generate((), sampling=asked.sampling(), stop=asked.stops, max_tokens=most, alternatives=asked.logprobs)
 
 
 async def _answered(request: Request, run: Run[Event], made: ChatAnswer | TextAnswer, stream: bool) -> Response:

@@ -175,7 +175,8 @@ class ChatRequest(Drawing):
 class CompletionRequest(Drawing):
     """POST /v1/completions"""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=LIMITS.echoed_prompts)]
+    max_tokens: Annotated[Annotated[int, Field(ge=0, le=1 << 31)] | None, _AS_USUAL] = None
     suffix: str | None = None
     echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=LIMITS.alternatives)] | None = None
@@ -183,7 +184,16 @@ class CompletionRequest(Drawing):
 
     @property
     def text(self) -> str:
-        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+        return self.texts[0]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.prompt,) if isinstance(self.prompt, str) else tuple(self.prompt)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the tokens of the prompts are to be told with their log-probabilities."""
+        return bool(self.echo) and self.logprobs is not None
 
 
 # --- messages ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,9 @@ from linnet.runtime.fleet.flight import Flight
 from linnet.runtime.fleet.seats import Seats
 from linnet.runtime.fleet.server import Server
 from linnet.runtime.remote import RemoteModel
+
+_AT_ONCE = 16
+"""Servers that are asked at once what they have."""
 
 
 class FleetModel:
@@ -67,6 +71,15 @@ class FleetModel:
         if isinstance(request, Count | Spell):  # no server is asked
             return self._servers[0].model.stream(request)
         return Flight(self._seats, request, self._hedge)
+
+    def learn(self) -> str:
+        """As `RemoteModel.learn`, of all servers at once: a fleet gives likelihoods if each of them does."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            hows = list(pool.map(lambda server: server.model.learn(), self._servers))
+        able = all(hows)
+        if able != self._capabilities.scores:
+            self._capabilities = replace(self._capabilities, scores=able)
+        return " and ".join(dict.fromkeys(hows)) if able else ""
 
     def servers(self) -> tuple[dict[str, Any], ...]:
         """Each as it is known to be, without asking it: `server`, `state` of its circuit, `outstanding`, `answered`,

@@ -1,0 +1,1 @@
+"""Likelihoods of given texts out of servers that speak JSON."""
