@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from linnet.calling.choose import ALSO, MARGIN, Candidate, settled
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.portions import Portions
 from linnet.calling.ranking.ranker import Doubt, Weights
-from linnet.calling.ranking.relevance import Suit, with_gain
+from linnet.calling.ranking.relevance import Suit, by_model, with_gain
 from linnet.evals.fitting import asking, choosing, decisions
 from linnet.evals.fitting.asking import Judged
 from linnet.evals.fitting.logit import Decision, Row
@@ -35,13 +36,21 @@ class Heard:
     several: bool
     judged: tuple[Judged, ...]
 
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(self.case.request)
+
+    @cached_property
+    def _ranked(self) -> list[Candidate]:
+        return _ranked(self.case, self.suits)
+
     def told(self, weights: Weights) -> Mapping[str, Suit]:
         """The tools with what the model says."""
-        return choosing.asked(self.case, self.suits, self.gains, weights)
+        return {name: by_model(suit, self._reading, self.gains[name], weights) for name, suit in self.suits.items()}
 
     def is_asked(self, doubt: Doubt) -> bool:
         """Whether the model is asked about the tools, where doubt reaches so far."""
-        return bool(self.gains) and not settled(_ranked(self.case, self.suits), MARGIN, doubt, self.several)
+        return bool(self.gains) and not settled(self._ranked, MARGIN, doubt, self.several)
 
     def is_right(self, suits: Mapping[str, Suit]) -> bool:
         """Whether these lead to a tool that is wanted, or to none where none is."""
@@ -63,7 +72,7 @@ class Heard:
         """Whether a tool is wanted at all, by the best one with what the model says."""
         told = self.told(weights)
         name = max(told, key=lambda name: told[name].fit)
-        features = with_gain(self.suits[name].odds, Reading(self.case.request), self.gains[name])
+        features = with_gain(self.suits[name].odds, self._reading, self.gains[name])
         return Row(self.number, features, self.case.needs_call)
 
 

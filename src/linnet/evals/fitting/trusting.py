@@ -35,8 +35,15 @@ FEWEST = 8
 ASKING = 0.02
 """Of a right decision, what asking once more may cost: fifty askings are worth one."""
 
+TOOL = "tool"
+EVERYTHING = frozenset((TOOL, *TYPES))
+"""What a model decides about: which tool, if any, and parameters by their type."""
+
 FOLDS = 5
 """Parts in which a trust is held against what ships: found on the others each time."""
+
+BETTER = 3
+"""Decisions by which sections must be better, held out: fewer are luck."""
 
 _REACHES = (1.0, 1.25, 1.5, FURTHER)
 _SURE = (0.9, 0.95, WIDEST)
@@ -52,38 +59,59 @@ def learned(model: Model, cases: Sequence[Case], weights: Weights, told: Told) -
 
 
 def trust(heard: Sequence[Heard], before: Weights) -> Trust | None:
-    """The trust found on all of these, if it is better than that of `before` where it is held out; else None.
-    Raises ValueError for weights by which everything is asked."""
+    """Of the sections found on all of these those that are better, held out, than those of `before`; None where none
+    is. Raises ValueError for weights by which everything is asked."""
+    tallies = _held_out(heard, before)
+    better = frozenset(about for about, (right, shipped, _) in tallies.items() if right >= shipped + BETTER)
+    if not better:
+        return None
+    return replace(
+        Trust.of(found(heard, before, better)),
+        requests=len(heard),
+        decisions=sum(of for _, _, of in tallies.values()),
+        right=sum(right if about in better else shipped for about, (right, shipped, _) in tallies.items()),
+        shipped=sum(shipped for _, shipped, _ in tallies.values()),
+    )
+
+
+def _held_out(heard: Sequence[Heard], before: Weights) -> dict[str, tuple[int, int, int]]:
+    """By what is decided: how many decisions come out right with sections found on the other requests, how many with
+    those of `before`, and of how many."""
     cuts = parts(max((each.number for each in heard), default=0) + 1, FOLDS)
-    right = shipped = count = 0
+    tallies = {about: (0, 0, 0) for about in EVERYTHING}
     for own in range(FOLDS):
         held = [each for each in heard if cuts[each.number] == own]
         weights = found([each for each in heard if cuts[each.number] != own], before)
-        marks, of = (list(map(int, _marks(held, each))) for each in (weights, before))
-        right, shipped, count = right + sum(marks), shipped + sum(of), count + len(of)
-    if right <= shipped:
-        return None
-    kept = Trust.of(found(heard, before))
-    return replace(kept, requests=len(heard), decisions=count, right=right, shipped=shipped)
+        for (about, mark), (_, was) in zip(_marks(held, weights), _marks(held, before), strict=True):
+            right, shipped, of = tallies[about]
+            tallies[about] = (right + mark, shipped + was, of + 1)
+    return tallies
 
 
-def found(heard: Sequence[Heard], before: Weights) -> Weights:
-    """These weights with the sections that hang on the model found anew."""
-    choices = [choice for each in heard if (choice := each.choice()) is not None]
-    weights = replace(before, model={**before.model, "tool": _pair(choices, before.model.get("tool", UNTRUSTED))})
-    rows = [each.relevance(weights) for each in heard if each.gains]
-    if len(rows) >= FEWEST:
-        weights = replace(weights, relevance=binary(rows, RELEVANCE_RIDGE, start=before.relevance))
-    else:
-        weights = before
+def found(heard: Sequence[Heard], before: Weights, about: frozenset[str] = EVERYTHING) -> Weights:
+    """These weights with the sections that hang on the model found anew: those `about` tools, and types of
+    parameters."""
+    weights = _about_tools(heard, before) if TOOL in about else before
     model, sure = dict(weights.model), dict(before.doubt.sure)
-    for kind in TYPES:
+    for kind in (kind for kind in TYPES if kind in about):
         mine = [judged for each in heard for judged in each.judged if judged.type == kind]
         pair = _pair([judged.decision for judged in mine], before.model.get(kind, UNTRUSTED))
         if (reach := _sure(mine, pair, before, kind)) is not None:
             model[kind] = pair
             sure |= {kind: reach} if reach > SURE else {}
-    return replace(weights, model=model, doubt=replace(_doubt(heard, weights), sure=sure))
+    return replace(weights, model=model, doubt=replace(weights.doubt, sure=sure))
+
+
+def _about_tools(heard: Sequence[Heard], before: Weights) -> Weights:
+    asked = [each for each in heard if each.gains]
+    if len(asked) < FEWEST:
+        return before
+    choices = [choice for each in asked if (choice := each.choice()) is not None]
+    pair = _pair(choices, before.model.get(TOOL, UNTRUSTED))
+    weights = replace(before, model={**before.model, TOOL: pair})
+    rows = [each.relevance(weights) for each in asked]
+    weights = replace(weights, relevance=binary(rows, RELEVANCE_RIDGE, start=before.relevance))
+    return replace(weights, doubt=_doubt(asked, weights))
 
 
 def _pair(decisions: Sequence[Decision], start: tuple[float, float]) -> tuple[float, float]:
@@ -97,9 +125,8 @@ def _pair(decisions: Sequence[Decision], start: tuple[float, float]) -> tuple[fl
 # --- how far to ask --------------------------------------------------------------------------------
 
 
-def _doubt(heard: Sequence[Heard], weights: Weights) -> Doubt:
+def _doubt(asked: Sequence[Heard], weights: Weights) -> Doubt:
     """The reaches that pay best, those of the weights and those a little further tried; of equals the nearest."""
-    asked = [each for each in heard if each.gains]
     near = weights.doubt
     tried = [
         Doubt(round(below * near.below, 2), round(above * near.above, 2), round(ahead * near.ahead, 2))
@@ -134,13 +161,14 @@ def _sure(judged: Sequence[Judged], pair: tuple[float, float], before: Weights, 
 # --- what it is worth ------------------------------------------------------------------------------
 
 
-def _marks(heard: Sequence[Heard], weights: Weights) -> Iterator[bool]:
-    """Of each decision that could be the model's, whether it comes out right by these weights."""
+def _marks(heard: Sequence[Heard], weights: Weights) -> Iterator[tuple[str, bool]]:
+    """Of each decision that could be the model's, what it is about, and whether it comes out right by these
+    weights."""
     for each in heard:
         if each.gains:
-            yield each.is_right(each.told(weights) if each.is_asked(weights.doubt) else each.suits)
+            yield TOOL, each.is_right(each.told(weights) if each.is_asked(weights.doubt) else each.suits)
         for judged in each.judged:
-            yield is_right(judged, _counted(judged, weights))
+            yield judged.type, is_right(judged, _counted(judged, weights))
 
 
 def _counted(judged: Judged, weights: Weights) -> tuple[float, float]:
