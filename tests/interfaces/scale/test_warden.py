@@ -15,9 +15,11 @@ import pytest
 from linnet.interfaces.scale.warden import keep
 
 WATCHED = """
-import sys, time
-from linnet.interfaces.scale.warden import watch
-watch(1.0)
+import time
+from dataclasses import replace
+from linnet.interfaces.scale import warden
+warden.LIMITS = replace(warden.LIMITS, replica_stopped_seconds=1.0)
+warden.beside(lambda: None)
 print("begun", flush=True)
 time.sleep(600)
 """

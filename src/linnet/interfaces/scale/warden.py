@@ -35,11 +35,11 @@ up and end it (18 s and 30 s more), or it could miss being told."""
 
 def beside(opener: Callable[[], Opened]) -> Opened:
     """What `opener` opens, in a process that has a warden from now on."""
-    watch()
+    watch(LIMITS.replica_stopped_seconds)
     return opener()
 
 
-def watch(seconds: float = LIMITS.replica_stopped_seconds) -> None:
+def watch(seconds: float) -> None:
     """From now on this process is killed where it stops for so many seconds that it could have used."""
     threading.Thread(target=_beat, args=(seconds,), name="linnet-beat", daemon=True).start()
 
