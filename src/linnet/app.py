@@ -32,7 +32,7 @@ from linnet.tool_settings import SEARCH_KEY
 from linnet.tools import Tool
 
 if TYPE_CHECKING:
-    from linnet.agent.runs import Runs
+    from linnet.agent.journal import Journal
     from linnet.agent.telemetry import Telemetry
 
 
@@ -231,7 +231,7 @@ def open_served(
         models |= {name: pool.model(name) for name in settings.preload if name not in models}
         fleet = servers if isinstance(servers, FleetModel) else None
         try:
-            with served_over(settings, models, tools, named, told, servers) as served:
+            with _over(settings, models, tools, named, told, servers) as served:
                 yield replace(served, residents=pool.residents, servers=fleet.servers if fleet else tuple)
         finally:
             if fleet:
@@ -249,6 +249,19 @@ def served_over(
 ) -> Iterator[Served]:
     """As `open_served`, over models that are open already, `default` among them."""
     _start_log(settings)
+    with _over(settings, models, tools, named, told, servers) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _over(
+    settings: Settings,
+    models: Mapping[str, Model],
+    tools: Sequence[Tool],
+    named: Sequence[str],
+    told: Callable[[str], None],
+    servers: RemoteModel | FleetModel | None,
+) -> Iterator[Served]:
     with contextlib.closing(open_toolbox(settings, named, tools)) as toolbox, open_journal(settings) as runs:
         for note in toolbox.notes:
             told(note)
@@ -265,7 +278,7 @@ def _served_agent(
     router: Router | None,
     telemetry: Telemetry | None,
     servers: RemoteModel | FleetModel | None,
-    runs: Runs | None,
+    runs: Journal | None,
     model: Model,
     approve: Approve | None,
 ) -> Agent:
@@ -289,7 +302,7 @@ def _served_agent(
 
 
 @contextlib.contextmanager
-def open_journal(settings: Settings) -> Iterator[Runs | None]:
+def open_journal(settings: Settings) -> Iterator[Journal | None]:
     """The journal that the settings name; None is the file of this user, opened when it is needed. Raises
     SettingsInvalid, and StoreUnavailable."""
     if settings.journal is None:

@@ -157,7 +157,7 @@ def test_a_run_goes_on_after_the_last_outcome(tmp_path: Path, monkeypatch: pytes
     done: list[str] = []
     with Agent([noting(done)], Nobody(), runs=tmp_path / "r.db") as agent:
         with monkeypatch.context() as patch:
-            patch.setattr("linnet.agent.runs.Run.enter", _ends_at("call-3"))
+            patch.setattr("linnet.agent.journal.Run.enter", _ends_at("call-3"))
             with pytest.raises(KeyboardInterrupt):
                 agent.run("note a, then note b, then note c", run_id="r1")
         assert done == ["a", "b"]
@@ -174,7 +174,7 @@ def test_a_run_that_decides_in_another_order_does_nothing_twice(tmp_path: Path) 
     tool_ = replace(noting(done), rules=(Rule(extract=lambda text: {"what": decided.pop(0)}),))
     with Agent([tool_], Nobody(), runs=tmp_path / "r.db") as agent:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("linnet.agent.runs.Run.enter", _ends_at("call-2"))
+            patch.setattr("linnet.agent.journal.Run.enter", _ends_at("call-2"))
             with pytest.raises(KeyboardInterrupt):
                 agent.run("one, then two", run_id="r1")
         decided[:] = ["b", "a"]
@@ -213,7 +213,7 @@ def test_a_call_is_begun_once_it_may_be_made(tmp_path: Path) -> None:
 
 
 def _ends_at(id: str) -> Any:
-    from linnet.agent.runs import Run
+    from linnet.agent.journal import Run
 
     enter = Run.enter
 

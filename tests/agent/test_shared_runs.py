@@ -111,13 +111,13 @@ def test_one_machine_at_a_time_is_at_work_on_a_run(machine) -> None:
 
 
 def test_who_is_silent_for_journal_lease_seconds_is_taken_over_and_makes_no_call(machine, shorter) -> None:
-    shorter(journal_lease_seconds=1.0)
     silent, next_one = machine().run("lease", "note a"), machine().run("lease", "note a")
     silent._keep = lambda over: None  # its machine sleeps
     with silent.alone():
         silent.enter(CALL)
         with pytest.raises(RunUnderWay), next_one.alone():
             pass
+        shorter(journal_lease_seconds=1.0)
         time.sleep(1.5)
         with next_one.alone():
             told = next_one.known(CALL)
@@ -130,10 +130,10 @@ def test_who_is_silent_for_journal_lease_seconds_is_taken_over_and_makes_no_call
 
 
 def test_a_lease_is_renewed_while_the_turn_lasts(machine, shorter) -> None:
-    shorter(journal_lease_seconds=2.0)
+    shorter(journal_lease_seconds=5.0)
     first, second = machine().run("renewed", "note a"), machine().run("renewed", "note a")
     with first.alone():
-        time.sleep(4)
+        time.sleep(6)
         with pytest.raises(RunUnderWay), second.alone():
             pass
 
@@ -233,14 +233,14 @@ def test_a_server_that_is_gone_for_a_while_is_waited_for(machine, gone) -> None:
     with run.alone():
         run.enter(CALL)
         stopped = threading.Thread(target=gone, args=(3.0,))
+        began = time.monotonic()
         stopped.start()
         time.sleep(0.5)
-        began = time.monotonic()
         run.leave(ToolResult(CALL, "a noted"))
         later = ToolCall("note", {"what": "b"}, "call-2", "rule")
         run.enter(later)
         stopped.join()
-        assert time.monotonic() - began > 1.0 and run.degraded == ()
+        assert time.monotonic() - began > 3.0 and run.degraded == ()
     calls = machine().run("gone", "note a")._calls()
     assert [(key, outcome is not None) for key, _, outcome in calls] == [("call-1", True), ("call-2", False)]
 

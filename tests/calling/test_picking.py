@@ -44,10 +44,9 @@ def tool(name: str, description: str = "", **required: Any) -> Tool:
 @pytest.fixture
 def doubting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evidence settles nothing."""
-    weights = replace(fitted(), doubt=Doubt(), model={"tool": (0.0, 1.0), "string": (0.0, 1.0)})
+    weights = replace(fitted(), doubt=Doubt(sure={"string": 1.1}), model={"tool": (0.0, 1.0), "string": (0.0, 1.0)})
     monkeypatch.setattr(choose, "fitted", lambda: weights)
     monkeypatch.setattr(filling, "fitted", lambda: weights)
-    monkeypatch.setattr(filling, "SURE", 1.1)
 
 
 @pytest.mark.usefixtures("doubting")

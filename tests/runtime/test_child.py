@@ -59,6 +59,12 @@ def test_it_leaves_when_the_pipe_ends(started: Any) -> None:
     assert one.process.wait(timeout=60) == 0
 
 
+def test_a_script_needs_neither_numpy_nor_the_engine(started: Any) -> None:
+    maps = proc(started(), "maps")
+    assert "python" in maps
+    assert "numpy" not in maps and "llama" not in maps and "llguidance" not in maps
+
+
 def test_its_environment_holds_nothing_of_ours(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINNET_SECRET", "hunter2")
     monkeypatch.setenv("PYTHONPATH", "/tmp")

@@ -112,8 +112,8 @@ def test_the_deadline_counts_the_rendering(model: LocalModel) -> None:
     with busy, pytest.raises(DeadlineExceeded, match="not rendered"):
         complete(model, Generate(SPIDER, deadline=0.3))
     busy.acquire()
-    threading.Timer(2.0, busy.release).start()
     asked = time.monotonic()
+    threading.Timer(2.0, busy.release).start()
     stream: Any = model.stream(Generate(SPIDER, max_tokens=2, deadline=60))
     assert time.monotonic() - asked > 1.5
     assert stream._events._deadline - asked < 61.0

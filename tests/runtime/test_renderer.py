@@ -148,7 +148,7 @@ def test_a_child_without_a_processor_is_waited_for_but_not_for_ever(
     renderer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if each of its threads waited for one while it is stopped: that is no template's fault."""
-    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=0.5, starved_seconds=4.0))
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, template_seconds=0.5, starved_seconds=6.0))
     monkeypatch.setattr(silence, "threads", lambda pid, **_: {pid: silence.Strand(1.0, 0.0, runnable=True)})
     one = renderer()
     one.render(HI)

@@ -737,7 +737,10 @@ def test_a_deadline_counts_from_before_if_it_is_told_to(scripted: Any, outcome: 
 
 
 def test_a_deadline_holds_while_the_worker_hangs(scripted: Any, outcome: Any) -> None:
-    got = outcome(scripted(say("a"), Die(int(signal.SIGSTOP))).stream(ask(deadline=3.0)))
+    engine = scripted(say("a"), Die(int(signal.SIGSTOP)))
+    engine.warm()
+    eventually(lambda: engine.ready)
+    got = outcome(engine.stream(ask(deadline=3.0)))
     assert isinstance(got.error, DeadlineExceeded) and got.text == "a"
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -29,7 +30,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,21 +139,26 @@ def chat(url: str, about: str, most: int = len(TEXT)) -> Told:
     return told
 
 
-class Chats:
-    """Several at once, in threads."""
+def together(url: str, names: list[str], most: int) -> list[Told]:
+    """As many chats at once, in threads."""
+    with ThreadPoolExecutor(len(names)) as threads:
+        return list(threads.map(lambda name: chat(url, name, most), names))
 
-    def __init__(self, url: str, count: int, name: str) -> None:
-        self.told: list[Told] = []
-        self._threads = [
-            threading.Thread(target=lambda i=i: self.told.append(chat(url, f"{name} {i}"))) for i in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+
+@cache
+def outside() -> ProcessPoolExecutor:
+    """Clients are no part of the cluster: this process is Ray's driver, and busy while the head is away."""
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+class Chats:
+    """Several at once, elsewhere."""
+
+    def __init__(self, url: str, count: int, name: str, most: int) -> None:
+        self._told = outside().submit(together, url, [f"{name} {i}" for i in range(count)], most)
 
     def join(self) -> list[Told]:
-        for thread in self._threads:
-            thread.join()
-        return self.told
+        return self._told.result()
 
 
 class Served:
@@ -256,12 +264,23 @@ def busy(served: Served, rng: random.Random) -> str:
     raise LinnetError("no replica has anything to do")
 
 
-def kill_replica(served: Served, rng: random.Random) -> Callable[[], None]:
+def _nothing() -> None: ...
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What is still to be done: `meanwhile`, once later chats have begun, and `after` all of them."""
+
+    meanwhile: Callable[[], None] = _nothing
+    after: Callable[[], None] = _nothing
+
+
+def kill_replica(served: Served, rng: random.Random) -> Struck:
     os.kill(served.pids()[busy(served, rng)], signal.SIGKILL)
-    return lambda: None
+    return Struck()
 
 
-def stop_replica(served: Served, rng: random.Random) -> Callable[[], None]:
+def stop_replica(served: Served, rng: random.Random) -> Struck:
     pid = served.pids()[busy(served, rng)]
     os.kill(pid, signal.SIGSTOP)
 
@@ -269,23 +288,26 @@ def stop_replica(served: Served, rng: random.Random) -> Callable[[], None]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
-    return go_on
+    return Struck(after=go_on)
 
 
-def kill_node(served: Served, rng: random.Random) -> Callable[[], None]:
+def kill_node(served: Served, rng: random.Random) -> Struck:
     pid = served.pids()[busy(served, rng)]
     node = next((node for node in served.nodes if _raylet(node) == _parent(pid)), served.nodes[0])
     served.nodes.remove(node)
     served.ray.remove_node(node, allow_graceful=False)
-    return served.add
+    return Struck(after=served.add)
 
 
-def restart_head(served: Served, rng: random.Random) -> Callable[[], None]:
-    """It is gone for a while, in which more chats begin."""
+def restart_head(served: Served, rng: random.Random) -> Struck:
+    """It is gone for a while, in which the later chats begin."""
     served.ray.head_node.kill_gcs_server()
-    again = threading.Timer(rng.uniform(0.5, 3.0), served.ray.head_node.start_gcs_server)
-    again.start()
-    return again.join
+
+    def start() -> None:  # by the main thread: it ends with the one that started it
+        time.sleep(rng.uniform(0.5, 3.0))
+        served.ray.head_node.start_gcs_server()
+
+    return Struck(meanwhile=start)
 
 
 def _raylet(node: Any) -> int:
@@ -299,20 +321,22 @@ def _parent(pid: int) -> int:
 FAULTS = {"replica": kill_replica, "node": kill_node, "stopped": stop_replica, "head": restart_head}
 
 
-def faults(kind: str, tries: int, seed: int, nodes: int, seconds: float) -> int:
+def faults(kind: str, tries: int, seed: int, nodes: int, most: int, seconds: float) -> int:
     rng, began = random.Random(seed), time.monotonic()
     seen: list[Attempt] = []
     with Served(nodes, pace=0.03) as served:
         print(f"up after {time.monotonic() - began:.0f} s", flush=True)
-        undisturbed = Chats(served.url, 2 * nodes, "calm").join()
+        both = [Chats(served.url, nodes, f"begin {i}", 1) for i in range(2)]
+        [one.join() for one in both]
+        undisturbed = Chats(served.url, 2 * nodes, "calm", most).join()
         print(f"undisturbed: longest gap {max(told.gap for told in undisturbed):.2f} s", flush=True)
         while len(seen) < tries and time.monotonic() - began < seconds:
-            seen.append(attempt(served, kind, rng, f"{kind} {seed} {len(seen)}"))
+            seen.append(attempt(served, kind, rng, f"{kind} {seed} {len(seen)}", most))
             print(f"{len(seen)}: {seen[-1]}", flush=True)
     lost = [fault for one in seen for fault in one.lost]
     gaps, firsts = [one.gap for one in seen], [one.first for one in seen]
     print(json.dumps({
-        "fault": kind, "injections": len(seen), "met": sum(one.resumed > 0 for one in seen),
+        "fault": kind, "injections": len(seen), "with_resumed": sum(one.resumed > 0 for one in seen),
         "answers": sum(one.answers for one in seen), "resumed": sum(one.resumed for one in seen),
         "lost": len(lost), "why": lost,
         "gap_median": round(statistics.median(gaps), 2), "gap_worst": round(max(gaps), 2),
@@ -345,16 +369,17 @@ class Attempt:
         )
 
 
-def attempt(served: Served, kind: str, rng: random.Random, name: str) -> Attempt:
+def attempt(served: Served, kind: str, rng: random.Random, name: str, most: int) -> Attempt:
     """The fault hits while chats are under way, and as many more begin at once behind it."""
     began, many = time.monotonic(), 2 * len(served.nodes)
-    before = Chats(served.url, many, name)
+    before = Chats(served.url, many, name, most)
     time.sleep(rng.uniform(0.5, 2.5))
-    after = FAULTS[kind](served, rng)
+    struck = FAULTS[kind](served, rng)
     hit = time.monotonic()
-    behind = Chats(served.url, many // 2, f"{name} later")
+    behind = Chats(served.url, many // 2, f"{name} later", most)
+    struck.meanwhile()
     told, later = before.join(), behind.join()
-    after()
+    struck.after()
     again = time.monotonic() - hit if served.whole() else None
     return Attempt(
         answers=len(told) + len(later),
@@ -480,7 +505,7 @@ def growth(nodes: list[int], seconds: float) -> int:
 def slow(tries: int, seed: int, seconds: float) -> int:
     """Rounds of load on three replicas, one without a slow one and one with; clients with a prefix each, and in every
     other round with one in common. The slow one's answers are told by their time, which no other's takes."""
-    rng, began, pace, most, clients = random.Random(seed), time.monotonic(), 0.04, 10, 6
+    rng, began, pace, most, clients = random.Random(seed), time.monotonic(), 0.04, 4, 6
     calm: list[Told] = []
     others: list[Told] = []
     late: list[Told] = []
@@ -489,9 +514,9 @@ def slow(tries: int, seed: int, seconds: float) -> int:
         load(served, clients, 1.0, most)
         while len(worse) < tries and time.monotonic() - began < seconds:
             same = bool(len(worse) % 2)
-            before = load(served, clients, 4.0, most, same)
+            before = load(served, clients, 2.5, most, same)
             served.slowed(rng.choice(sorted(served.pids().values())))
-            told = load(served, clients, 4.0, most, same)
+            told = load(served, clients, 2.5, most, same)
             served.slowed("")
             limit = 0.9 * SLOWER * pace * most
             beside = [one for one in told if one.whole < limit]
@@ -526,6 +551,7 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nodes", type=int, nargs="+", default=[2])
+    parser.add_argument("--tokens", type=int, default=len(TEXT), help="of an answer")
     parser.add_argument("--away", type=float, default=1.5)
     parser.add_argument("--seconds", type=float, default=3_600)
     asked = parser.parse_args()
@@ -539,7 +565,7 @@ def main() -> int:
     if asked.what == "slow":
         return slow(asked.tries, asked.seed, asked.seconds)
     with kept_head() if asked.what == "head" else contextlib.nullcontext():
-        return faults(asked.what, asked.tries, asked.seed, asked.nodes[0], asked.seconds)
+        return faults(asked.what, asked.tries, asked.seed, asked.nodes[0], asked.tokens, asked.seconds)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linnet.errors import ProtocolBroken
 from linnet.protocol import Emitted, Ended, Submit
 from linnet.requests import Count, Done, Generate, Sampling, Score, Segment
 from linnet.script import Eat, Echo, Flood, Garble, Hang, Say, Script
+from linnet.worker.face import Face
 from linnet.worker.scripted import ScriptedEngine
 
 PROMPT = (Segment("hi", True), Segment(" é", False))
@@ -147,3 +149,11 @@ def test_an_echo_says_the_prompt_and_is_cut_as_all_that_is_said() -> None:
 
 def test_it_eats_and_goes_on() -> None:
     assert play(Script((Eat(1), say("a"))), Generate(PROMPT))[1].text == "a"
+
+
+def test_it_has_the_face_of_an_engine_and_nothing_to_free() -> None:
+    engine: Face = ScriptedEngine(Script(), 1, lambda data: None)
+    engine.rest()
+    assert engine.leave() == []
+    with pytest.raises(ProtocolBroken):
+        engine.freed(0)

@@ -37,8 +37,8 @@ from linnet.tools import Permission, Tool
 if TYPE_CHECKING:
     from linnet.agent.asynchronous import AsyncStreaming, Loops
     from linnet.agent.cache import Cache
+    from linnet.agent.journal import Journal, Run
     from linnet.agent.memory import Memory
-    from linnet.agent.runs import Run, Runs
     from linnet.agent.telemetry import Telemetry
 
 
@@ -85,7 +85,7 @@ class Agent:
         cache: Cache | str | Path | bool = False,
         cache_bytes: int = LIMITS.cache_bytes,
         telemetry: Telemetry | None = None,
-        runs: Runs | str | Path | None = None,
+        runs: Journal | str | Path | None = None,
         **options: Any,
     ) -> None:
         self._approve, self._router, self._telemetry = approve, router, telemetry
@@ -225,10 +225,11 @@ class Agent:
         return self._fitter.fit(history or (SYSTEM,), Message("user", "?"), self._answer_tokens, known=known)
 
     def _journalled(self, run_id: str, text: str, history: Sequence[Message]) -> Run:
+        from linnet.agent.journal import Journal
         from linnet.agent.runs import Runs
 
         with self._lock:
-            if not isinstance(self._runs, Runs):
+            if not isinstance(self._runs, Journal):
                 self._runs = Runs(None if self._runs is None else Path(self._runs))
                 self._held.callback(self._runs.close)
             runs = self._runs
@@ -263,7 +264,7 @@ def _builtin(root: str | Path | None) -> tuple[Tool, ...]:
     return (calculator, *(files(Path(root)) if root else ()))
 
 
-def _bound(tools: Sequence[Tool], root: str | Path | None, runs: Runs | str | Path | None) -> Sequence[Tool]:
+def _bound(tools: Sequence[Tool], root: str | Path | None, runs: Journal | str | Path | None) -> Sequence[Tool]:
     """With a root, what is defined to change files can do it there; that it may is another matter. The journal is not
     changed, also before it is opened."""
     unbound = {tool.name for tool in tools if isinstance(tool, Tool) and tool.function is None}

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from linnet.agent.runs import Run, Runs
+from linnet.agent.driver import driven
+from linnet.agent.journal import Journal, Run
 from linnet.errors import RunUnderWay, SettingsInvalid, StoreUnavailable
 from linnet.limits import LIMITS
 
@@ -56,7 +57,7 @@ _ENTER = (
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
-class SharedRuns(Runs):
+class SharedRuns(Journal):
     """A journal at an address such as `postgresql://linnet@db/linnet`, whose account may make tables there."""
 
     def __init__(self, url: str) -> None:
@@ -93,7 +94,7 @@ class SharedRun(Run):
     """One run, on whatever machine. The times that count are the server's."""
 
     def __init__(self, server: _Server, id: str, number: int, result: str | None) -> None:
-        super().__init__(None, id, number, result)  # type: ignore[arg-type]  # it has no file
+        super().__init__(id, number, result)
         self._server = server
         self._claim = 0
 
@@ -104,8 +105,7 @@ class SharedRun(Run):
         own = {"run": self._number, "holder": secrets.token_hex(8), "lease": LIMITS.journal_lease_seconds}
         row = self._server.do(lambda connection: _run(connection, _CLAIM, **own).first())
         if row is None:
-            hint = "Ask again when it has ended: its answer is kept."
-            raise RunUnderWay(f"the run {self.id!r} is under way", hint=hint, run=self.id)
+            raise self._under_way()
         self._claim = row[0]
         over = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(over,), name="linnet-lease", daemon=True)
@@ -210,12 +210,7 @@ def _engine(url: str) -> Engine:
     import sqlalchemy
 
     try:
-        import psycopg  # noqa: F401
-
         address = sqlalchemy.make_url(url)
-    except ImportError as error:
-        hint = "Install it: pip install 'linnet[postgres]'"
-        raise SettingsInvalid("the journal needs the package psycopg", hint=hint) from error
     except sqlalchemy.exc.ArgumentError as error:
         raise SettingsInvalid("the journal's address is none", hint="postgresql://USER@HOST/NAME") from error
     if address.get_backend_name() != "postgresql":
@@ -232,7 +227,7 @@ def _engine(url: str) -> Engine:
         "tcp_user_timeout": int(_STATEMENT * 1_000),
     }
     return sqlalchemy.create_engine(
-        address.set(drivername="postgresql+psycopg"),
+        driven(address),
         pool_pre_ping=True,
         pool_size=4,
         max_overflow=28,

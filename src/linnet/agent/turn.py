@@ -31,8 +31,8 @@ from linnet.requests import Done, Generate, Usage
 from linnet.tools import Permission, Tool, spoken
 
 if TYPE_CHECKING:
+    from linnet.agent.journal import Run
     from linnet.agent.memory import Memory
-    from linnet.agent.runs import Run
 
 _HALVES = re.compile("[\ud800-\udfff]")
 """Lone surrogates: no text that can be encoded, and so none that a model can be asked."""

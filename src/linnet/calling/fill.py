@@ -45,9 +45,6 @@ from linnet.requests import (
 )
 from linnet.tools import Tool
 
-SURE = 0.8
-"""Probability of a parameter's best candidate over which the model is not asked about it."""
-
 _JUDGED = 6
 """Candidates of a parameter that the model judges."""
 _JUDGED_CHARS = 1_200
@@ -116,7 +113,8 @@ def _sureness(draft: Draft, taken: Taken) -> float:
 
 
 def _doubtful(parameter: Parameter, way: Ranked, weights: Weights) -> bool:
-    return parameter.type in weights.model and len(way) > 1 and math.exp(way[0][1]) < SURE
+    kind = parameter.type
+    return kind in weights.model and len(way) > 1 and not weights.doubt.settles(kind, way[0][1])
 
 
 class _Writer:

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from linnet.calling.choose import MARGIN, Chooser, Chosen
 from linnet.calling.fill import Filled, fill_all
 from linnet.calling.missing import check, named
+from linnet.calling.ranking.ranker import Weights, fitted, weighing
 from linnet.calling.repair import repair
+from linnet.calling.trust import Trust
 from linnet.errors import ToolArgumentsInvalid
 from linnet.messages import Step, ToolCall
 from linnet.requests import Model, Usage
@@ -36,10 +38,14 @@ class Guided:
 
 
 class Guide:
-    """Guides one model through choosing and filling, over a fixed set of tools."""
+    """Guides one model through choosing and filling, over a fixed set of tools. Without a `trust` of its own the
+    model is believed as the weights in force say."""
 
-    def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
+    def __init__(
+        self, model: Model, tools: Sequence[Tool], *, margin: float | None = None, trust: Trust | None = None
+    ) -> None:
         self._model = model
+        self._trust = trust
         self._chooser = Chooser(tools, margin=MARGIN if margin is None else margin)
 
     def over(self, model: Model) -> Guide:
@@ -49,6 +55,14 @@ class Guide:
         return guide
 
     def call(self, request: str) -> Guided:
+        with weighing(self._weights()):
+            return self._call(request)
+
+    def _weights(self) -> Weights:
+        """Those in force, with what the model is believed by itself."""
+        return self._trust.over(fitted()) if self._trust else fitted()
+
+    def _call(self, request: str) -> Guided:
         started = time.monotonic()
         chosen = self._chooser.choose(self._model, request)
         ranking = {c.tool.name: round(c.score, 2) for c in chosen.ranked}

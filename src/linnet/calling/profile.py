@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from linnet import storage
+from linnet.calling.trust import Trust
 from linnet.limits import LIMITS
 from linnet.messages import STRICT
 
@@ -72,7 +73,8 @@ class Score:
 
 @dataclass(frozen=True, config=STRICT)
 class Profile:
-    """The way that did best, and the scores it was chosen by. `date` is a day, as `2026-11-22`."""
+    """The way that did best, and the scores it was chosen by. `date` is a day, as `2026-11-22`. `trust` is what the
+    model is believed beside evidence, None where that is as it ships."""
 
     way: Way
     arm: Text
@@ -81,6 +83,7 @@ class Profile:
     date: Text = ""
     engine: Text = ""
     model: Text = ""
+    trust: Trust | None = None
 
     def describe(self) -> dict[str, Any]:
         found: dict[str, Any] = _PROFILES.dump_python(self, mode="json")

@@ -10,6 +10,7 @@ from typing import Protocol
 from linnet.calling import profile as profiles
 from linnet.calling.guided import Guide, Guided
 from linnet.calling.profile import Profile, Way
+from linnet.calling.trust import Trust
 from linnet.messages import Step
 from linnet.requests import Model
 from linnet.tools import Tool
@@ -29,6 +30,21 @@ def stored_profile(model: Model) -> tuple[Profile | None, str]:
     if not callable(original) or not profiles.any_stored():
         return None, ""
     return profiles.load(original())
+
+
+def trust_of(profile: Profile | None) -> tuple[Trust | None, str]:
+    """`(trust, note)`: None without a note where the model has no trust of its own, None with one where it was found
+    beside other weights than those that ship now."""
+    if profile is None or profile.trust is None:
+        return None, ""
+    if profile.trust.stale:
+        return None, "its own weights are passed over: they were found beside others than Linnet has now"
+    return profile.trust, ""
+
+
+def own_trust(model: Model) -> Trust | None:
+    """The trust that a model has by its stored profile."""
+    return trust_of(stored_profile(model)[0])[0]
 
 
 def caller_for(model: Model, tools: Sequence[Tool], way: Way) -> Caller:
@@ -52,7 +68,8 @@ def guide_for(
         if not reason:
             return Native(model, tools, way)
         note = f"guided, though its profile says {way}: {reason}"
-    guide = served(model, tools, margin) or Guide(model, tools, margin=margin)
+    trust, stale = trust_of(profile)
+    guide, note = served(model, tools, margin) or Guide(model, tools, margin=margin, trust=trust), note or stale
     return _Noted(guide, note) if note else guide
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from linnet.calling.guided import Guide
+from linnet.calling.way import own_trust
 from linnet.errors import InputInvalid, LinnetError, ToolInvalid
 from linnet.evals.judge import judge
 from linnet.evals.statistics import wilson
@@ -35,8 +36,8 @@ Arm = Callable[[Model, Sequence[Tool], str], Made]
 
 
 def guided(model: Model, tools: Sequence[Tool], request: str) -> Made:
-    """Linnet's own way."""
-    done = Guide(model, tools).call(request)
+    """Linnet's own way, the model believed as its profile says."""
+    done = Guide(model, tools, trust=own_trust(model)).call(request)
     return Made(done.calls, done.usage)
 
 

@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import Any
 
 from linnet.calling.guided import Guide
+from linnet.calling.way import own_trust
 from linnet.evals.harness import Case, Made, Outcome, run, totals
 from linnet.evals.judge import fits
 from linnet.evals.probes import Probe, probes
@@ -76,7 +77,7 @@ def check(
     margin: float | None = None,
 ) -> Iterator[Tried]:
     """Probes of the `asked` tools (all when None), with all `tools` on offer, one by one as they come about."""
-    guide = Guide(model, tools, margin=margin)
+    guide = Guide(model, tools, margin=margin, trust=own_trust(model))
 
     def arm(model: Model, tools: Sequence[Tool], request: str) -> Made:
         done = guide.call(request)

@@ -6,17 +6,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Literal
 
 from linnet.errors import Cancelled, LinnetError, QueueFull
 from linnet.limits import LIMITS
-from linnet.protocol import Emitted, Ended, Failed, Restored, Saved, Snapshot, Submit, failed
+from linnet.protocol import Ended, Restored, Snapshot, Submit, failed
 from linnet.requests import Done, Embed
 from linnet.vectors import Pooling
 from linnet.worker.batch import SMALLEST, Lane, StepSizer, plan
 from linnet.worker.boundaries import LEAST
 from linnet.worker.cells import Cells
 from linnet.worker.embed import Embedder
+from linnet.worker.face import Outgoing, Phase
 from linnet.worker.intake import Intake
 from linnet.worker.job import Job, Running
 from linnet.worker.llama import Entry, Llama, Logits
@@ -31,9 +31,6 @@ LONG = 128
 
 _WITHIN = 1e-6
 """Progress within a step, by the operation: next to nothing, and more than none."""
-
-Outgoing = Emitted | Ended | Failed | Saved | Restored
-Phase = Literal["load", "prefill", "decode", "idle"]
 
 
 class Engine:

@@ -1,7 +1,7 @@
 """The model worker, `python -P -m linnet.worker.main SOCKET_FD PARENT_PID`: one model, served until told to stop.
 
-The order matters: tie the process to its parent, import everything, lock down while single-threaded, and
-only then let native code see the file.
+The order matters: tie the process to its parent, import everything that this load needs, lock down while
+single-threaded, and only then let native code see the file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from linnet.channel import Channel
 from linnet.errors import LinnetError, ProtocolBroken
 from linnet.limits import LIMITS
 from linnet.protocol import Beat, Cancel, Freed, Load, Ready, Record, Stop, Submit, Threads, failed
-from linnet.worker import llama, lockdown
-from linnet.worker.engine import Engine
-from linnet.worker.scripted import ScriptedEngine
-from linnet.worker.snapshots import Snapshots
+from linnet.worker import lockdown
+from linnet.worker.face import Face
 
 BEAT_SECONDS = LIMITS.chunk_seconds
 """Beats are sent no oftener than this, and always when a step ends after it."""
@@ -29,15 +27,23 @@ class Worker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._beaten = 0.0
-        self._engine: Engine | ScriptedEngine | None = None
+        self._engine: Face | None = None
 
-    def start(self, load: Load) -> Engine | ScriptedEngine:
+    def start(self, load: Load) -> Face:
         started = time.monotonic()
+        engine: Face
         if load.script is not None:
+            from linnet.worker.scripted import ScriptedEngine
+
             enforced, missing = lockdown.apply(load.sandbox)
-            engine: Engine | ScriptedEngine = ScriptedEngine(load.script, load.generation, self._raw)
+            engine = ScriptedEngine(load.script, load.generation, self._raw)
             context, vocabulary, name = load.context, 256, "scripted"
-        else:
+        else:  # NumPy and llama.cpp, half the time of a start: nothing that a script needs
+            from linnet.worker import llama
+            from linnet.worker.engine import Engine
+            from linnet.worker.snapshots import Snapshots
+
+            started = time.monotonic()  # the time of loading is told, not that of importing this
             llama.warm_imports()
             enforced, missing = lockdown.apply(load.sandbox)
             model = llama.Llama(load, self._loading)
@@ -49,36 +55,31 @@ class Worker:
         self._channel.send(Ready(name, context, vocabulary, time.monotonic() - started, enforced, missing))
         return engine
 
-    def serve(self, engine: Engine | ScriptedEngine) -> None:
+    def serve(self, engine: Face) -> None:
         """Until a Stop or the end of the pipe."""
         while True:
             arrived = self._arrived(wait=not engine.busy)
             for record in arrived:
                 if isinstance(record, Stop):
-                    self._leave(engine)
+                    for last in engine.leave():  # a short run ends with its last answer: its prefix is saved before
+                        self._channel.send(last)
                     return
                 self._handle(engine, record)
                 self._tell(engine)
             if engine.busy:
                 for record in engine.step():
                     self._channel.send(record)
-            elif not arrived and isinstance(engine, Engine):
+            elif not arrived:
                 engine.rest()
             self._tell(engine)
 
-    def _leave(self, engine: Engine | ScriptedEngine) -> None:
-        """A short run ends with its last answer: what was computed for it is saved before."""
-        if isinstance(engine, Engine):
-            for record in engine.leave():
-                self._channel.send(record)
-
-    def _handle(self, engine: Engine | ScriptedEngine, record: Record) -> None:
+    def _handle(self, engine: Face, record: Record) -> None:
         match record:
             case Submit():
                 answers = engine.submit(record)
             case Cancel(id=id):
                 answers = engine.cancel(id)
-            case Freed(offset=offset) if isinstance(engine, Engine):
+            case Freed(offset=offset):
                 engine.freed(offset)
                 answers = []
             case Threads(decode=decode, prefill=prefill):
@@ -97,7 +98,7 @@ class Worker:
             records.append(record)
         return records
 
-    def _tell(self, engine: Engine | ScriptedEngine) -> None:
+    def _tell(self, engine: Face) -> None:
         self._beat(Beat(engine.phase, float(engine.progress)))
 
     def _ticked(self) -> None:

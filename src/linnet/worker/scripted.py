@@ -10,12 +10,12 @@ import os
 import time
 from collections.abc import Callable
 
-from linnet.errors import Cancelled, KindUnsupported, RequestError
+from linnet.errors import Cancelled, KindUnsupported, ProtocolBroken, RequestError
 from linnet.protocol import Emitted, Ended, Submit, failed
 from linnet.requests import Count, Done, Embed, Generate, Score, Spell, Usage
 from linnet.script import Action, Deed, Die, Eat, Echo, Flood, Garble, Hang, Say, Script
 from linnet.tokens import Odds, Token
-from linnet.worker.engine import Outgoing, Phase
+from linnet.worker.face import Outgoing, Phase
 from linnet.worker.text import TextStream
 
 
@@ -38,6 +38,15 @@ class ScriptedEngine:
 
     def use_threads(self, decode: int, prefill: int) -> None:
         """Nothing is computed here."""
+
+    def freed(self, offset: int) -> None:
+        raise ProtocolBroken("a script saves nothing that could be freed")
+
+    def rest(self) -> None:
+        """Nothing is kept that could be tidied."""
+
+    def leave(self) -> list[Outgoing]:
+        return []
 
     def submit(self, submit: Submit) -> list[Outgoing]:
         match submit.request:

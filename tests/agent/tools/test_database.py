@@ -291,13 +291,6 @@ def test_what_is_no_database(tmp_path: Path) -> None:
         Database("postgresql://x@127.0.0.1:1/x").query("SELECT 1")
 
 
-def test_a_missing_driver_is_said_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(SettingsInvalid) as caught:
-        Database("postgresql://x@127.0.0.1/x")
-    assert caught.value.hint == "Install it: pip install 'linnet[postgres]'"
-
-
 # --- the tools -----------------------------------------------------------------------------------
 
 

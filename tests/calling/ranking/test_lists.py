@@ -66,6 +66,9 @@ def test_quotations_side_by_side() -> None:
         ("add Anna, Bob, plus Carl to it", ["Anna", "Bob", "Carl"]),
         ("with the cheese, the ham, and the olives.", ["cheese", "ham", "olives"]),
         ("東京, 京都 and 大阪", ["東京", "京都", "大阪"]),
+        ("Get ham and eggs, please.", ["ham", "eggs"]),
+        ("Onions and garlic, grocery list!", ["Onions", "garlic"]),
+        ("I'm in town now, so write down rice, peas and salt", ["rice", "peas", "salt"]),
     ],
 )
 def test_enumerations(text: str, wanted: list[str]) -> None:

@@ -43,6 +43,20 @@ def test_towns_are_completed_where_their_parameter_wants_it() -> None:
     assert made(text, "completed", description="The city") == []
 
 
+def test_a_phrase_of_time_is_whole_where_time_is_wanted() -> None:
+    text = "In an hour wake Prof. Adams, and again this evening"
+    found = made(text, "span", "time", description="When to do it.")
+    assert {"In an hour", "this evening", "Prof. Adams"} <= set(found)
+    assert not {"In an hour", "this evening"} & set(made(text, "span", "person", description="Who it is."))
+
+
+def test_a_clause_may_end_before_a_phrase_of_time() -> None:
+    found = made(
+        "Remind me to look at the plan again on Thursday evening", "clause", "text", description="What to do."
+    )
+    assert "look at the plan again" in found and "look at the plan again on" not in found
+
+
 def test_spans_have_a_longest() -> None:
     places = spans(Reading(" ".join(f"w{i}" for i in range(40))))
     assert max(last - first for first, last in places) == 11

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from linnet.calling import profile as profiles
+from linnet.calling.profile import Way
 from linnet.calling.ranking.ranker import Weights, fitted, weighing
 from linnet.evals import bfcl
+from linnet.evals.fitting import __main__ as command_line
 from linnet.evals.fitting.__main__ import kept, main, write
 from linnet.evals.fitting.fit import Fitting, parts
 from linnet.evals.fitting.validate import evidence, report, validate
@@ -164,6 +168,46 @@ def test_with_a_model_its_judgement_is_weighed(data: Path) -> None:
     lines = list(report(validate(fitting, 2, Reader(), told.append)))
     assert any(line.startswith("relevance") and "AUC" in line and line.endswith("on 26") for line in lines)
     assert any(line.startswith("irrelevance") for line in lines) and "fold 2 of 2 is judged" in told
+
+
+class Knowing(Reader):
+    """Knows which of the two tools is meant, and that none is where a king is asked for."""
+
+    def original(self) -> str:
+        return "ef" * 32
+
+    def close(self) -> None:
+        pass
+
+    def stream(self, request: Request) -> Iterator[Event]:
+        if not isinstance(request, Score) or len(request.continuations) > 1:
+            return super().stream(request)
+        prompt, text = "".join(part.text for part in request.prompt), request.continuations[0]  # type: ignore[union-attr]
+        meant = next((about for said, about in (("weather", "weather"), ("rea", "area")) if said in text), "answer")
+        return iter((Done(scores=((0.0 if meant in prompt.split("(")[0] else -1.5, 3),)),))
+
+
+def test_a_trust_is_found_written_and_kept_in_the_models_profile(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(data / "home"))
+    monkeypatch.setattr(command_line, "open_local", lambda name, encoding: Knowing())
+    unsure = replace(fitted(), evident={"bias": 0.4}, choice={})
+    monkeypatch.setattr(Fitting, "weights", lambda self, among: unsure)
+    out = data / "trust.json"
+    asked = ["--bfcl", str(data / "bfcl"), "--out", str(out), "--trust", "--store", "--model", "any+one"]
+    assert main(asked) == 0
+    told = capsys.readouterr().out
+    profile, _ = profiles.load("ef" * 32)
+    assert profile and profile.trust and profile.way == Way() and profile.model == "any+one"
+    assert json.loads(out.read_bytes()) == asdict(profile.trust) | {
+        "model": {k: list(v) for k, v in profile.trust.model.items()}
+    }
+    assert profile.trust.right > profile.trust.shipped and "call or none: gain" in told and "evident" not in told
+    assert f"of {profile.trust.decisions} held-out decisions {profile.trust.right} right" in told
+    out.unlink()
+    monkeypatch.setattr(command_line, "trust", lambda heard, before: None)
+    assert main(asked) == 0 and not out.exists() and "nothing is written" in capsys.readouterr().out
 
 
 def test_weights_are_put_in_place_and_back() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from linnet.calling.profile import Way
+from linnet.calling.ranking.ranker import fitted
+from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid, OutOfMemory
 from linnet.evals.harness import Case, Outcome
 from linnet.evals.training import card, checkpoint, train
@@ -167,9 +170,13 @@ PAINT = ToolSpec(
 def test_no_request_is_in_two_parts() -> None:
     examples = [Example((PAINT,), f"paint it {n % 70}") for n in range(140)]
     parts = split(examples, 1)
-    sides = [{e.request for e in part} for part in (parts.learn, parts.look, parts.judge)]
-    assert sum(map(len, sides)) == len(set().union(*sides)) == 70
-    assert sum(len(part) for part in (parts.learn, parts.look, parts.judge)) == 140
+    assert not parts.weigh
+    weighed = split(examples, 1, weigh=5)
+    assert len(weighed.weigh) == 10 and (weighed.look, weighed.judge) == (parts.look, parts.judge)
+    for cut in (parts, weighed):
+        sides = [{e.request for e in part} for part in vars(cut).values()]
+        assert sum(map(len, sides)) == len(set().union(*sides)) == 70
+        assert sum(len(part) for part in vars(cut).values()) == 140
     assert split(examples, 1) == parts != split(examples, 2)
     assert len(split(examples, 1, judge=3).judge) == 6, "a request that is there twice is held out twice"
 
@@ -197,7 +204,7 @@ def test_an_adapter_must_be_better_and_keep_from_calling() -> None:
 
 def test_a_card_says_where_it_got_worse() -> None:
     recipe = Recipe(minutes=3, seed=7, kinds=("choose", "fill"))
-    making = card.Making("home", "smollm2-135m", "ab" * 32, recipe, (900, 48, 6), "time", "2026-11-28")
+    making = card.Making("home", "smollm2-135m", "ab" * 32, recipe, (900, 48, 70, 6), "time", "2026-11-28")
     first = checkpoint.Check(0, 0.5, 2.0, {"choose": 0.5, "fill": 0.5}, 0, 0.0)
     last = checkpoint.Check(40, 0.75, 0.5, {"choose": 0.7, "fill": 0.8}, 50_000, 170.0)
     progress = checkpoint.Progress(40, 300, 180.0, 51_234, (1.0,) * 40, (first, last), 1)
@@ -207,4 +214,13 @@ def test_a_card_says_where_it_got_worse() -> None:
     assert "Where it got worse: none." in page, "the requests that want no call"
     assert "51,234" in page and "seed | 7" in page and "ended for: time" in page and "ab" * 32 in page
     better = card.card(making, progress, Comparison((side("10"),), (side("11"),)))
-    assert "in none of these kinds" in better
+    assert "in none of these kinds" in better and "As the weights that ship" in better
+
+
+def test_a_card_says_what_its_own_weights_change() -> None:
+    making = card.Making("home", "smollm2-135m", "ab" * 32, Recipe(), (900, 48, 70, 6), "time", "2026-11-28")
+    model = {**fitted().model, "options": (1.0, 0.4)}
+    trust = replace(Trust.of(replace(fitted(), model=model)), requests=70, decisions=200, right=150, shipped=130)
+    page = card.card(making, checkpoint.Progress(), Comparison((side("10"),), (side("11"),), trust))
+    assert "found on 70 requests" in page and "200 decisions 150 come out right with them, 130 with" in page
+    assert "| options: evidence, model | - | 1, 0.4 |" in page and "string: evidence" not in page

@@ -148,7 +148,7 @@ class Running:
             time.sleep(0.01)
         return False
 
-    def idle(self, seconds: float = 10.0) -> bool:
+    def idle(self, seconds: float = 60.0) -> bool:
         """Whether nothing runs, in a line or in the engine, within so many seconds."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,8 @@ from linnet.interfaces.scale import deployment, ingress
 from linnet.interfaces.scale import serve as module
 from linnet.interfaces.scale.deployment import Plan
 from linnet.interfaces.scale.ingress import Front
-from linnet.interfaces.scale.serve import Wanted, serve
+from linnet.interfaces.scale.serve import Known, Wanted, serve
+from linnet.limits import LIMITS
 from linnet.settings import ModelSettings, Settings
 
 sys.path.append(str(Path(__file__).parents[2] / "models"))
@@ -52,8 +54,10 @@ def renewed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Plan], 
         told: list[str] = []
         monkeypatch.setattr(deployment, "deploy", deployed.append)
         wanted = Wanted(Door(), 0, tools)
-        module._renew(wanted, lambda: module._plan(wanted, settings, (1, 1)), told.append)
+        module._renew(lambda: module._checked(wanted, module._plan(wanted, settings, (1, 1)), known), told.append)
         return deployed, told
+
+    known = Known()
 
     return renew
 
@@ -83,12 +87,27 @@ def test_only_what_has_changed_is_another_one(renewed: Callable[..., Any], tmp_p
         return [key for key in before if now[key] != before[key]]
 
     assert changed(answer_tokens=7, request_seconds=9.0) == [], "no model knows of these"
-    assert changed(models={"default": ModelSettings(temperature=0.5)}) == [default]
-    assert changed(threads=1) == [default, other, adapted]
     lora.write_bytes(adapter(small(), alpha=3.0).write())
     assert changed() == [adapted]
+    assert changed(models={"default": ModelSettings(temperature=0.5)}) == [default, adapted]
+    assert changed(threads=1) == [default, other, adapted]
     model.write_bytes(model.read_bytes()[:-1] + b"\1")
-    assert changed() == [other, adapted]
+    assert other in changed() and adapted in changed()
+
+
+def test_one_adapter_more_than_a_replica_holds_counts_as_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIMITS", replace(LIMITS, adapters=2))
+    model, lora = tmp_path / "small.gguf", tmp_path / "lora.gguf"
+    model.write_bytes(small().write())
+    known, versions = Known(), []
+    for alpha in (1.0, 2.0, 1.0, 3.0, 2.0):
+        lora.write_bytes(adapter(small(), alpha=alpha).write())
+        found = known.now(open_model, Settings(model=f"{model}+{lora}"))
+        assert (str(model), str(lora)) in found
+        versions.append(found[str(model), ""])
+    assert len(set(versions[:3])) == 1 and versions[3] == versions[4] != versions[0]
 
 
 def test_a_model_is_opened_by_these_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +138,9 @@ def test_on_another_cluster_it_is_looked_at_where_the_ingress_will_be(monkeypatc
     monkeypatch.setattr(module, "open_model", lambda *_: pytest.fail("its models are not here"))
     plan = Plan(Front(Settings(router=Path("/no/such/router.toml")), Door(), 1, 1), open_model)
     with pytest.raises(InputInvalid, match="router"):
-        module._checked(Wanted(Door(), 0, address="there:6379"), plan)
+        module._checked(Wanted(Door(), 0, address="there:6379"), plan, Known())
     right = Plan(Front(Settings(), Door(), 1, 1), open_model)
-    assert module._checked(Wanted(Door(), 0, address="there:6379"), right) == right
+    assert module._checked(Wanted(Door(), 0, address="there:6379"), right, Known()) == right
     assert asked == [deployment._HEAD] * 2
 
 

@@ -128,6 +128,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 def test_the_metrics_page_tells_both_replicas(server: Command) -> None:
     assert server.chat().status_code == 200
     assert len(server.pids()) == 2 and sum(server.replicas("answered").values()) >= 1
+    assert "INFO" not in server.told(), "Ray talks"
 
 
 def test_the_same_prefix_goes_to_the_same_replica(server: Command) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from linnet.errors import SettingsInvalid, ToolDenied, ToolFailed
+from linnet.agent.driver import driven
+from linnet.errors import ToolDenied, ToolFailed
 from linnet.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -36,15 +37,10 @@ def engine(url: URL) -> Engine:
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        hint = "Install it: pip install 'linnet[postgres]'"
-        raise SettingsInvalid("PostgreSQL needs the package psycopg", hint=hint) from error
+    address = driven(url)
     milliseconds = int(LIMITS.sql_seconds * 1_000)
     options = f"-c default_transaction_read_only=on -c statement_timeout={milliseconds} -c lock_timeout=1000"
     given = {"options": options, "connect_timeout": 5, "application_name": "linnet"}
-    address = url.set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(address, poolclass=NullPool, connect_args=given)
 
 

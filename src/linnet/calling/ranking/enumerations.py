@@ -12,6 +12,8 @@ from linnet.calling.ranking.spans import may_begin, may_end
 _LINK = re.compile(r"\s*[,;&]\s*\Z")
 _WITHIN = re.compile(r"\s|['’]s|-")
 _AND = frozenset(("and", "or", "plus"))
+_DETERMINERS = frozenset(("a", "an", "the", "some", "any", "my", "our", "your", "his", "her", "their", "more", "no"))
+"""Function words that an item may begin with."""
 _ITEM_WORDS = 6
 """Words of the longest item."""
 
@@ -22,7 +24,26 @@ _Chain = list[tuple[int, int]]
 def enumerations(reading: Reading) -> Iterator[Candidate]:
     """Every enumeration, with each place where its first item may begin and its last may end."""
     for group in _groups(reading):
-        yield from _cut(reading, _chain(reading, group))
+        for joints, begin in _parts(reading, group):
+            yield from _cut(reading, _chain(reading, joints, begin))
+
+
+def _parts(reading: Reading, group: list[int]) -> Iterator[tuple[list[int], int]]:
+    """All joints of a group; those up to the item behind `and`, which mostly ends an enumeration (`salmon and dill,
+    please`); and those behind one that begins a clause (`I'm in town, so get oats and honey`). With each the first
+    word that may belong to it."""
+    yield group, 0
+    closed = next((n for n, joint in enumerate(group) if reading.words[joint - 1].lower in _AND), len(group))
+    if closed + 1 < len(group):
+        yield group[: closed + 1], 0
+    clauses = [n for n, joint in enumerate(group) if _begins_a_clause(reading, joint)]
+    if clauses and group[clauses[-1] + 1 :]:
+        yield group[clauses[-1] + 1 :], group[clauses[-1]]
+
+
+def _begins_a_clause(reading: Reading, joint: int) -> bool:
+    word = reading.words[joint]
+    return word.common and not word.capital and word.lower not in _DETERMINERS
 
 
 def _groups(reading: Reading) -> list[list[int]]:
@@ -50,11 +71,12 @@ def _together(reading: Reading, left: int, right: int) -> bool:
     return near and not any(i in reading.sentence_starts for i in range(left, right + 1))
 
 
-def _chain(reading: Reading, joints: list[int]) -> _Chain:
-    """The items around joints; the first reaches back, the last reaches on, to the sentence's edges."""
+def _chain(reading: Reading, joints: list[int], least: int) -> _Chain:
+    """The items around joints; the first reaches back, the last reaches on, to the sentence's edges.
+    None is before the word `least`."""
     earlier = [i for i in reading.sentence_starts if i <= joints[0]]
     later = [i for i in reading.sentence_starts if i > joints[-1]]
-    begin = max(max(earlier, default=0), joints[0] - _ITEM_WORDS - 1)
+    begin = max(max(earlier, default=0), joints[0] - _ITEM_WORDS - 1, least)
     end = min(min(later, default=len(reading.words)) - 1, joints[-1] + _ITEM_WORDS - 1)
     inner = [(first, _last(reading, joint)) for first, joint in zip([begin, *joints], joints, strict=False)]
     return [*inner, (joints[-1], end)]

@@ -21,15 +21,24 @@ from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import Candidate
 from linnet.calling.ranking.features import Features
 
+SURE = 0.8
+"""Probability of a parameter's best candidate over which no model is asked about it, unless `Doubt` has another."""
+
 
 @dataclass(frozen=True)
 class Doubt:
     """Log-odds by which evidence must be `below` or `above` the margin, and nats by which the best tool must be
-    `ahead` of the second, for the model not to be asked. Nothing is ever so far apart unless numbers were fitted."""
+    `ahead` of the second, for the model not to be asked. Nothing is ever so far apart unless numbers were fitted.
+    By type of parameter, it is not asked either where the best candidate has at least the probability `sure`."""
 
     below: float = math.inf
     above: float = math.inf
     ahead: float = math.inf
+    sure: Mapping[str, float] = field(default_factory=dict)
+
+    def settles(self, kind: str, nats: float) -> bool:
+        """Whether a parameter of this type needs no model, its best candidate having this log-probability."""
+        return math.exp(nats) >= self.sure.get(kind, SURE)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from linnet.calling.evidence.reading import Reading
 SPAN_WORDS = 12
 """Words of the longest run."""
 _INNER = re.compile(r"(?:\s+|,\s+|\s*[&/–-]\s*|['’]s?\s+|:\s+|\s*[+]\s*|)\Z")
-_SHORTENED = re.compile(r"(?:[A-Z]|[A-Z][a-z]{1,2}|etc|No|vs|Inc|Ltd)\Z")
+_SHORTENED = re.compile(r"(?:[A-Z]|[A-Z][a-z]{1,2}|Prof|Capt|etc|No|vs|Inc|Ltd)\Z")
 
 
 def spans(reading: Reading) -> list[tuple[int, int]]:

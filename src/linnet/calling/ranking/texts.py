@@ -22,6 +22,7 @@ _TOWN_WORDS = 3
 """Words of the longest name of a town that is looked up."""
 _CLAUSE_CHARS = 4_000
 """Of the longest clause: in a long request there are hundreds that reach to its end, and each is a copy."""
+_PREPOSITIONS = frozenset(("at", "on", "by", "from", "around", "for", "until", "till", "before", "after"))
 _TERM = r"\(?-?[\w.]{1,12}\)?"
 _EXPRESSION = re.compile(rf"(?<![\w^]){_TERM}(?:\s?(?:\*\*|[-+*/^=<>])\s?{_TERM}){{1,12}}(?!\w)")
 _OPERATOR = re.compile(r"[\^*+=]|\s[-/]\s")
@@ -39,6 +40,7 @@ def texts(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
     for first, last in spans(reading):
         if not _cuts_time(reading, first, last):
             yield Candidate(reading.phrase(first, last), "span", first, last)
+    yield from _timed(parameter, reading)
     yield from _completed(parameter, reading)
     if "clause" in parameter.senses:
         yield from _clauses(reading)
@@ -60,6 +62,15 @@ def _cuts_time(reading: Reading, first: int, last: int) -> bool:
     return any((start < a < end < b) or (a < start < b < end) for a, b in reading.moments)
 
 
+def _timed(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
+    """Phrases of time that begin as no run of words may: `in an hour`, `this evening`."""
+    if {"time", "date"} & set(parameter.senses):
+        for start, end in reading.moments[:_DATES]:
+            for found in standing(reading.text[start:end], "span", reading, start, end):
+                if not may_begin(reading, found.first):
+                    yield found
+
+
 def _alluded(example: str, reading: Reading) -> bool:
     """Whether the request has all words of an example, or such as often stand for them; `San Francisco` will do for
     `San Francisco, CA`."""
@@ -77,18 +88,27 @@ def _completed(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:
 
 
 def _clauses(reading: Reading) -> Iterator[Candidate]:
-    """From a word to the end of its sentence, or of the text; those that are no spans already."""
+    """From a word to the end of its sentence, of the text, or to a phrase of time; those that are no span already."""
     starts = sorted(reading.sentence_starts)
     ends = [*(start - 1 for start in starts if start), len(reading.words) - 1]
+    timed = [last for start, end in reading.moments if (last := _before(reading, start)) >= 0]
     for first in range(len(reading.words)):
         begins = may_begin(reading, first)
         if not begins and first not in reading.sentence_starts:
             continue
-        for last in {ends[bisect_left(ends, first)], ends[-1]}:
+        told = ends[bisect_left(ends, first)]
+        until = [last for last in timed if first < last < told][:1]
+        for last in {told, ends[-1], *until}:
             if last - first >= SPAN_WORDS or not begins or not may_end(reading, last):
                 said = (reading.phrase(first, last) + reading.after(last)).strip().rstrip(".?!;:,\"' ")
                 if len(said) <= _CLAUSE_CHARS:
                     yield Candidate(said, "clause", first, last)
+
+
+def _before(reading: Reading, place: int) -> int:
+    """The last word of what is said before this place in the text, without the preposition between them."""
+    last = sum(word.end <= place for word in reading.words) - 1
+    return last - (last > 0 and reading.words[last].lower in _PREPOSITIONS)
 
 
 def _dated(parameter: Parameter, reading: Reading) -> Iterator[Candidate]:

@@ -8,16 +8,22 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from linnet.calling import profile as profiles
+from linnet.calling.profile import Profile, Way
 from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid, LinnetError
 from linnet.evals import bfcl, tool_calls
 from linnet.evals.fitting.fit import Fitting
 from linnet.evals.fitting.remember import Remembering
+from linnet.evals.fitting.trusting import trust
 from linnet.evals.fitting.validate import report, validate
+from linnet.requests import Model
 from linnet.runtime.local import open_local
 from linnet.storage import write_whole
 
@@ -43,6 +49,15 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--no-model", action="store_true", help="keep FILE's sections `model` and `relevance`")
     parser.add_argument("--no-trust", action="store_true", help="keep FILE's section `model` alone")
     parser.add_argument("--ask", type=int, default=0, metavar="N", help="ask the model about N cases only")
+    parser.add_argument(
+        "--model", default="default", metavar="NAME", help="the model, `MODEL+ADAPTER` for one with an adapter"
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="find what NAME is believed beside the weights that ship, and no more"
+    )
+    parser.add_argument(
+        "--store", action="store_true", help="with --trust: keep it in NAME's profile, so that it is used"
+    )
     parser.add_argument("--cache", type=Path, metavar="FILE", help="remember what the model says here")
     return parser
 
@@ -54,9 +69,13 @@ def _run(options: argparse.Namespace) -> None:
     tell = _clock()
     cases = [case for folder in options.bfcl for case in bfcl.load(folder)]
     more = [case for folder in options.tool_calls for case in tool_calls.load(folder)]
-    fitting = Fitting(cases, more, kept(options.out))
+    fitting = Fitting(cases, more, fitted() if options.trust else kept(options.out))
     tell(f"{len(fitting.cases)} cases are loaded")
-    with closing(Remembering(lambda: closing(open_local(encoding="original")), options.cache)) as remembering:
+    name = options.model
+    with closing(Remembering(lambda: closing(open_local(name, encoding="original")), options.cache)) as remembering:
+        if options.trust:
+            _trust(options, fitting, remembering, tell)
+            return
         model = None if options.no_model else remembering
         if model:
             fitting.ask(model, tell, options.ask or None, judge=not options.no_trust)
@@ -64,6 +83,28 @@ def _run(options: argparse.Namespace) -> None:
             print("\n".join(report(validate(fitting, options.folds, model, tell))))
     write(options.out, fitting.weights(fitting.everything))
     tell(f"{options.out} is written")
+
+
+def _trust(options: argparse.Namespace, fitting: Fitting, model: Model, tell: Callable[[str], None]) -> None:
+    """Finds a trust, says what it is worth, and writes it; nothing is written where what ships is as good."""
+    found = trust(fitting.heard(model, tell, options.ask or None), fitted())
+    if found is None:
+        print("no weights of its own are better, held out, than those that ship: nothing is written")
+        return
+    print(f"of {found.decisions} held-out decisions {found.right} right, {found.shipped} by the weights that ship")
+    for what, (shipped, own) in found.changes(fitted()).items():
+        print(f"{what:40} {shipped} -> {own}")
+    write(options.out, found)
+    if options.store:
+        tell(f"it is kept in {_kept(options.model, found)}")
+
+
+def _kept(name: str, found: Trust) -> Path:
+    """In the model's profile; one that has none is guided, as it would be without."""
+    with closing(open_local(name, encoding="original")) as model:
+        profile, _ = profiles.load(model.original())
+        profile = profile or Profile(Way(), "guided", suite="cases", date=date.today().isoformat(), model=name)
+        return profiles.save(model.original(), replace(profile, trust=found))
 
 
 def _clock() -> Callable[[str], None]:
@@ -86,7 +127,7 @@ def kept(path: Path) -> Weights:
         raise InputInvalid(f"{str(path)!r} holds no weights: {error}", hint=hint, path=str(path)) from error
 
 
-def write(path: Path, weights: Weights) -> None:
+def write(path: Path, weights: Weights | Trust) -> None:
     """One weight a line, in the order of their names. Raises InputInvalid for a file that cannot be written."""
     try:
         write_whole(path, json.dumps(asdict(weights), indent=0, sort_keys=True).encode())

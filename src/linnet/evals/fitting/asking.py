@@ -6,7 +6,7 @@ for the model is passed over: there is nothing to learn from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from linnet.calling import fill
@@ -25,7 +25,7 @@ from linnet.requests import Model
 TRUSTED = ("string", "number", "array")
 """Types of parameters about which the model is asked. On options and booleans it added nothing to evidence."""
 
-_BARE = dict.fromkeys(TRUSTED, (0.0, 1.0))
+_BARE = (0.0, 1.0)
 """The trust under which what the model says stands alone."""
 
 
@@ -48,12 +48,12 @@ class Judged:
     decision: Decision
 
 
-def judged(model: Model, cases: Numbered, weights: Weights) -> Iterator[Judged]:
-    """The parameters that evidence leaves in doubt, in cases that expect one call.
+def judged(model: Model, cases: Numbered, weights: Weights, types: Sequence[str] = TRUSTED) -> Iterator[Judged]:
+    """The parameters of these types that evidence leaves in doubt, in cases that expect one call.
 
     `weights` must not have been fitted on these cases: then they are as sure here as they are in use.
     """
-    bare = replace(weights, model=_BARE)
+    bare = replace(weights, model=dict.fromkeys(types, _BARE))
     for number, case in cases:
         if len(case.expected) == 1:
             for tool, expected, _ in calls(case):

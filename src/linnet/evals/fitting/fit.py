@@ -17,6 +17,7 @@ import numpy as np
 from linnet.calling.ranking.ranker import Weights
 from linnet.evals.fitting import asking, choosing, decisions
 from linnet.evals.fitting.choosing import Suits
+from linnet.evals.fitting.heard import Heard, hear
 from linnet.evals.fitting.logit import Choices, Decision, Mask, Numbers, Row, binary
 from linnet.evals.harness import Case
 from linnet.requests import Model
@@ -77,6 +78,19 @@ class Fitting:
             for judged in asking.judged(model, self._taught(among & (part == own)), weights):
                 self._judged.setdefault(judged.type, []).append(judged.decision)
             tell(f"the model has judged the arguments of {own + 1} of {STACKED} parts of the cases")
+
+    def heard(self, model: Model, tell: Callable[[str], None], most: int | None = None) -> list[Heard]:
+        """What evidence and the model say of the cases, or of `most` of them, by weights that have not seen them:
+        what a trust is found from."""
+        part, among, found = parts(len(self.cases), STACKED), self._drawn(most), []
+        for own in range(STACKED):
+            weights = self.weights(part != own)
+            tell(f"evidence is fitted without part {own + 1} of {STACKED}")
+            for number, case in self._taught(among & (part == own)):
+                if case.want in ("calls", "some", "none") and (told := hear(model, number, case, weights)):
+                    found.append(told)
+            tell(f"the model has judged {len(found)} of {among.sum()} cases")
+        return found
 
     def _drawn(self, most: int | None) -> Mask:
         found = np.zeros(len(self.cases), dtype=bool)

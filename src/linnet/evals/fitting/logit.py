@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linnet.calling.ranking.features import Features
+from linnet.calling.ranking.ranker import weigh
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -212,34 +213,42 @@ def _climb(part: _Part, origin: Floats, ridge: float) -> Floats:
 # --- whether one thing is so ---------------------------------------------------------------------
 
 
-def binary(rows: Sequence[Row], ridge: float = 1e-3, *, seen: int = 1) -> dict[str, float]:
+def binary(
+    rows: Sequence[Row], ridge: float = 1e-3, *, seen: int = 1, start: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Logistic regression, to four digits, with a weight called `bias`; no weights at all without rows.
 
     The least of the mean log-loss and `ridge / 2` times the squared weights of features that are scaled to a
     standard deviation of 1, found by Newton's method with halved steps. A feature that never varies, or that is
-    other than 0 in fewer than `seen` rows, gets none.
+    other than 0 in fewer than `seen` rows, gets none. With weights to `start` from, those are kept where nothing
+    says otherwise, and `ridge` pulls to them, `bias` too.
     """
+    before = dict(start or {})
     if not rows:
-        return {}
+        return before
     names = sorted({name for row in rows for name in row.features})
     x = np.array([[row.features.get(name, 0.0) for name in names] for row in rows], dtype=float)
     scale = x.std(axis=0) if names else np.zeros(0)
-    varies = (scale > 0) & (np.count_nonzero(x, axis=0) >= seen)
+    varies = (scale > 1e-9) & (np.count_nonzero(x, axis=0) >= seen)
     z = np.c_[x[:, varies] / scale[varies], np.ones(len(rows))]
-    weights = _newton(z, np.array([row.right for row in rows], dtype=float), ridge)
+    known = np.array([weigh(row.features, before) for row in rows])
+    weights = _newton(z, np.array([row.right for row in rows], dtype=float), ridge, known)
     kept = [name for name, does in zip(names, varies, strict=True) if does]
     unscaled = [*(weights[:-1] / scale[varies]).tolist(), float(weights[-1])]
-    return rounded(dict(zip([*kept, "bias"], unscaled, strict=True)), 4)
+    learned = dict(zip([*kept, "bias"], unscaled, strict=True))
+    return rounded({name: before.get(name, 0.0) + learned.get(name, 0.0) for name in {**before, **learned}}, 4)
 
 
-def _newton(z: Floats, y: Floats, ridge: float) -> Floats:
+def _newton(z: Floats, y: Floats, ridge: float, known: Floats) -> Floats:
+    """What is to be added to the log-odds that are `known`."""
+
     def loss(weights: Floats) -> float:
-        logits = z @ weights
+        logits = known + z @ weights
         return float(np.mean(np.logaddexp(0.0, logits) - y * logits) + ridge / 2 * weights @ weights)
 
     weights = np.zeros(z.shape[1])
     for _ in range(_NEWTON_STEPS):
-        p = 1 / (1 + np.exp(-z @ weights))
+        p = 1 / (1 + np.exp(-(known + z @ weights)))
         slope = z.T @ (p - y) / len(y) + ridge * weights
         curve = (z.T * (p * (1 - p))) @ z / len(y) + ridge * np.eye(len(weights))
         step = np.linalg.solve(curve, slope)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from linnet.calling.ranking.ranker import fitted
+from linnet.calling.trust import Trust
 from linnet.evals.harness import Outcome
 from linnet.evals.statistics import wilson
 from linnet.evals.training.checkpoint import Check, Progress
@@ -18,24 +21,27 @@ from linnet.evals.training.plan import Recipe
 @dataclass(frozen=True)
 class Making:
     """What an adapter was made of: `base` is the model by name, `sha256` that of its file; `examples` how many were
-    learned from, looked at meanwhile, and judged by; `stopped` why it ended."""
+    learned from, looked at meanwhile, weighed by and judged by; `stopped` why it ended."""
 
     name: str
     base: str
     sha256: str
     recipe: Recipe
-    examples: tuple[int, int, int]
+    examples: tuple[int, int, int, int]
     stopped: str
     day: str
 
 
 def card(making: Making, progress: Progress, found: Comparison) -> str:
     """The whole page."""
-    return "\n".join((*_head(making, progress), *_course(progress.checks), *_worth(found))) + "\n"
+    return (
+        "\n".join((*_head(making, progress), *_course(progress.checks), *_trusted(found.trust), *_worth(found)))
+        + "\n"
+    )
 
 
 def _head(making: Making, progress: Progress) -> Iterator[str]:
-    recipe, (learned, looked, judged) = making.recipe, making.examples
+    recipe, (learned, looked, weighed, judged) = making.recipe, making.examples
     yield f"# {making.name}: an adapter of {making.base}\n"
     yield f"Made on {making.day} by `linnet train`. It changes that model and no other: {making.sha256}.\n"
     yield "| recipe | |\n|---|---|"
@@ -46,7 +52,8 @@ def _head(making: Making, progress: Progress) -> Iterator[str]:
     yield f"| held to its own words by | {recipe.hold:g} |"
     yield f"| time | {progress.seconds / 60:.0f} minutes, {progress.step:,} steps; it ended for: {making.stopped} |"
     yield f"| tokens of text | {progress.spelled:,} |"
-    yield f"| examples | {learned:,} to learn from, {looked} looked at meanwhile, {judged} judged by |"
+    held = f"{looked} to look at, {weighed} to weigh by, {judged} to judge by"
+    yield f"| examples | {learned:,} to learn from, {held} |"
 
 
 def _course(checks: Sequence[Check]) -> Iterator[str]:
@@ -61,6 +68,25 @@ def _course(checks: Sequence[Check]) -> Iterator[str]:
         shares = "".join(f"{check.kinds[kind]:.0%} | " if kind in check.kinds else "- | " for kind in kinds)
         told = f"| {check.step:,} | {check.spelled:,} | {check.right:.0%} | "
         yield f"{told}{shares}{check.nats:.2f} | {check.drift:.3f} |"
+
+
+def _trusted(trust: Trust | None) -> Iterator[str]:
+    """What the adapter is believed beside evidence, where that is other than what ships."""
+    yield "\n## What it is believed beside evidence\n"
+    if trust is None:
+        yield "As the weights that ship with Linnet say: none that were found on held-out requests did better."
+        return
+    yield f"Its own weights, found on {trust.requests} requests that nothing else was found by. Held out in parts, of"
+    yield f"{trust.decisions} decisions {trust.right} come out right with them, {trust.shipped} with those that ship."
+    yield "\n| | as shipped | its own |\n|---|---|---|"
+    for name, (shipped, own) in trust.changes(fitted()).items():
+        yield f"| {name} | {_number(shipped)} | {_number(own)} |"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(f"{each:g}" for each in value) if isinstance(value, list) else f"{value:g}"
 
 
 def _worth(found: Comparison) -> Iterator[str]:

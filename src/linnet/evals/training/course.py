@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from linnet.errors import InputInvalid
 from linnet.evals.training.asking import Render, lessons
@@ -25,10 +26,18 @@ class Course:
     """Turns examples into packs. `passed_over` counts lessons that were passed over because of their length."""
 
     def __init__(
-        self, examples: Sequence[Example], tokens: Tokens, render: Render, kinds: Sequence[Kind], seed: int, size: int
+        self,
+        examples: Sequence[Example],
+        tokens: Tokens,
+        render: Render,
+        kinds: Sequence[Kind],
+        seed: int,
+        size: int,
+        beside: bool = False,
     ) -> None:
         self._examples, self._tokens, self._render = examples, tokens, render
         self._kinds, self._seed, self._size = kinds, seed, size
+        self._beside = beside
         self.passed_over = 0
 
     def packs(self, place: int) -> Iterator[tuple[Pack, int]]:
@@ -64,7 +73,7 @@ class Course:
 
     def _told(self, example: Example) -> list[Told]:
         found = []
-        for lesson in lessons(example, self._render, self._kinds):
+        for lesson in lessons(example, self._render, self._kinds, beside=self._beside):
             texts = tuple(self._tokens.spelled(lesson))
             if all(len(text.ids) <= LIMITS.training_lesson_tokens and text.ids for text in texts):
                 found.append(Told(lesson, texts))
@@ -81,21 +90,25 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Parts:
-    """Examples to learn from, to look at meanwhile, and to judge by at the end; no request is in two of them."""
+    """Examples to learn from, to look at meanwhile, to judge by at the end, and to find out by what to believe of the
+    model; no request is in two of them."""
 
     learn: tuple[Example, ...]
     look: tuple[Example, ...]
     judge: tuple[Example, ...]
+    weigh: tuple[Example, ...] = ()
 
 
-def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int = 60) -> Parts:
-    """A tenth to look at and a tenth to judge by, at most so many; in an order that the seed decides."""
+def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int = 60, weigh: int = 0) -> Parts:
+    """A tenth to look at, one to judge by and one to weigh the model by, at most so many; in an order that the seed
+    decides."""
     requests: dict[str, list[Example]] = {}
     for example in examples:
         requests.setdefault(example.request, []).append(example)
     order = list(requests)
     random.Random(f"{seed}:split").shuffle(order)
-    looked, judged = (min(most, len(order) // 10) for most in (look, judge))
-    several = order[:looked], order[looked : looked + judged], order[looked + judged :]
-    to_look, to_judge, to_learn = (tuple(e for r in part for e in requests[r]) for part in several)
-    return Parts(to_learn, to_look, to_judge)
+    looked, judged, weighed = (min(most, len(order) // 10) for most in (look, judge, weigh))
+    cuts = [0, looked, looked + judged, looked + judged + weighed, len(order)]
+    several = (order[begin:end] for begin, end in pairwise(cuts))
+    to_look, to_judge, to_weigh, to_learn = (tuple(e for r in part for e in requests[r]) for part in several)
+    return Parts(to_learn, to_look, to_judge, to_weigh)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from linnet.calling import profile as profiles
+from linnet.calling.guided import Guide
 from linnet.calling.profile import Profile, Score, Way
+from linnet.calling.trust import Trust
 from linnet.calling.way import caller_for
 from linnet.evals.harness import Case, Made, Outcome, run
 from linnet.evals.statistics import mcnemar, wilson
@@ -62,10 +64,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides in all ways, the best first. `p` is McNemar's, of the two best sides being equally good."""
+    """Both sides in all ways, the best first. `p` is McNemar's, of the two best sides being equally good. `trust` is
+    what the adapter was believed, None for what ships."""
 
     before: tuple[Side, ...]
     after: tuple[Side, ...]
+    trust: Trust | None = None
 
     @property
     def p(self) -> float:
@@ -89,17 +93,26 @@ class Comparison:
             "before": [side.describe() for side in self.before],
             "after": [side.describe() for side in self.after],
             "p": self.p,
+            "trust": asdict(self.trust) if self.trust else None,
         }
 
 
 def compare(
-    plain: Model, adapted: Model, examples: Sequence[Example], kinds: Sequence[Kind], told: Told
+    plain: Model,
+    adapted: Model,
+    examples: Sequence[Example],
+    kinds: Sequence[Kind],
+    told: Told,
+    trust: Trust | None = None,
 ) -> Comparison:
-    """Both on the same examples. What is wrong with one request is that one's outcome."""
+    """Both on the same examples, the adapter with a trust of its own. What is wrong with one request is that one's
+    outcome."""
     cases = [case_of(number, example) for number, example in enumerate(examples)]
     ways = ways_of(kinds)
     return Comparison(
-        _sides(plain, cases, ways, "without the adapter", told), _sides(adapted, cases, ways, "with it", told)
+        _sides(plain, cases, ways, "without the adapter", told),
+        _sides(adapted, cases, ways, "with it", told, trust),
+        trust,
     )
 
 
@@ -125,31 +138,37 @@ def _allowed(arguments: Mapping[str, Any], tool: Tool) -> dict[str, list[Any]]:
     return {name: [value] for name, value in arguments.items()} | defaults
 
 
-def _sides(model: Model, cases: Sequence[Case], ways: Sequence[Way], what: str, told: Told) -> tuple[Side, ...]:
+def _sides(
+    model: Model, cases: Sequence[Case], ways: Sequence[Way], what: str, told: Told, trust: Trust | None = None
+) -> tuple[Side, ...]:
     sides = []
     for number, way in enumerate(ways):
         outcomes = []
         for done, case in enumerate(cases):
             told(f"held-out requests {what}, {way.by}", (number * len(cases) + done) / (len(ways) * len(cases)))
-            outcomes.append(run(model, case, _arm(way)))
+            outcomes.append(run(model, case, _arm(way, trust)))
         sides.append(Side(way, tuple(outcomes)))
     return tuple(sorted(sides, key=lambda side: -side.right))
 
 
-def _arm(way: Way) -> Callable[[Model, Sequence[Tool], str], Made]:
+def _arm(way: Way, trust: Trust | None) -> Callable[[Model, Sequence[Tool], str], Made]:
     def arm(model: Model, tools: Sequence[Tool], request: str) -> Made:
-        made = caller_for(model, tools, way).call(request)
+        guided = way.by == "guided"
+        caller = Guide(model, tools, trust=trust) if guided else caller_for(model, tools, way)
+        made = caller.call(request)
         return Made(made.calls, made.usage)
 
     return arm
 
 
 def remember(fingerprint: str, found: Comparison, *, model: str) -> str:
-    """Stores in which way the model with its adapter is best asked, as `linnet models probe` does; returns where.
+    """Stores in which way the model with its adapter is best asked, as `linnet models probe` does, and what it is
+    believed; returns where.
     Raises OSError."""
     scores = tuple(_score(side) for side in found.after)
     best = found.after[0]
-    kept = Profile(best.way, best.way.by, scores, "held-out examples", datetime.date.today().isoformat(), "", model)
+    today = datetime.date.today().isoformat()
+    kept = Profile(best.way, best.way.by, scores, "held-out examples", today, "", model, found.trust)
     return str(profiles.save(fingerprint, kept))
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from linnet import storage
+from linnet.calling.ranking.ranker import fitted
+from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid
+from linnet.evals.fitting.trusting import learned
 from linnet.evals.training import card, checkpoint, export, keeping
 from linnet.evals.training.asking import Render
 from linnet.evals.training.course import Course, Parts, split
 from linnet.evals.training.example import Example, line_of
-from linnet.evals.training.held_out import Comparison, compare, remember
+from linnet.evals.training.held_out import Comparison, case_of, compare, remember
 from linnet.evals.training.learning import Learned, Learning
 from linnet.evals.training.network import Network
 from linnet.evals.training.pack import Pack
@@ -34,6 +37,7 @@ from linnet.models.gguf import open_model
 from linnet.models.integrity import checked_header
 from linnet.models.pull import pull
 from linnet.models.shelf import Shelf
+from linnet.requests import Model
 from linnet.runtime import sandbox
 from linnet.runtime.encode_as import encode_as
 from linnet.runtime.encoder import KINDS as ENCODINGS
@@ -123,7 +127,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     watch = watch or Watch()
     _check_wish(wish, len(examples))
     recipe = wish.recipe
-    parts = split(examples, recipe.seed, look=recipe.look, judge=recipe.judge)
+    parts = split(examples, recipe.seed, look=recipe.look, judge=recipe.judge, weigh=recipe.weigh)
     folder = _folder(wish)
     source = _Source.of(wish.base)
     path = folder / f"{wish.name}.gguf"
@@ -216,7 +220,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
     with _rendering(wish.base) as render:
 
         def course(examples: Sequence[Example]) -> Course:
-            return Course(examples, source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens)
+            return Course(examples, source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens, recipe.beside)
 
         watch.at("measuring a step", 0.0)
         own = course(parts.learn)
@@ -272,7 +276,16 @@ def _rendering(base: str) -> Iterator[Render]:
 def _judged(wish: Wish, path: Path, parts: Parts, watch: Watch) -> Comparison:
     with contextlib.closing(open_local(wish.base, threads=wish.threads)) as plain:
         adapted = plain.with_adapter(str(path))
-        return compare(plain, adapted, parts.judge, wish.recipe.kinds, watch.at)
+        return compare(plain, adapted, parts.judge, wish.recipe.kinds, watch.at, _trust(wish, adapted, parts, watch))
+
+
+def _trust(wish: Wish, adapted: Model, parts: Parts, watch: Watch) -> Trust | None:
+    """What the adapter is believed beside evidence, by requests that nothing else was found by; None for as the
+    weights that ship say, where none is better, and where it is not asked beside evidence at all."""
+    if not parts.weigh or not set(wish.recipe.kinds) - {"call"}:
+        return None
+    cases = [case_of(number, example) for number, example in enumerate(parts.weigh)]
+    return learned(adapted, cases, fitted(), watch.at)
 
 
 def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trained:
@@ -296,7 +309,7 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
 
 def _write_card(done: Trained, wish: Wish, source: _Source, watch: Watch) -> None:
     """Whether the adapter is kept or not."""
-    sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.judge))
+    sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.weigh), len(done.parts.judge))
     day, stopped = datetime.date.today().isoformat(), done.learned.stopped
     making = card.Making(wish.name, wish.base, source.sha256, wish.recipe, sizes, stopped, day)
     try:

@@ -103,7 +103,7 @@ def _answered(
     how: dict[str, Any],
 ) -> dict[str, int]:
     settings = options.settings(**chosen)
-    from linnet.agent.batch import lines, parquet
+    from linnet.agent.batch import parquet
     from linnet.agent.batch.batch import answer_file
     from linnet.agent.batch.ledger import Ledger
     from linnet.app import open_agent
@@ -111,15 +111,10 @@ def _answered(
     from linnet.interfaces.exporting import export
 
     export(settings)
-    parquet.check(out)
-    total = len(lines.keys(requests))
-    files, names = sorted_out(*named)
-    # What a tool prints is not the outcome.
     with (
-        contextlib.redirect_stdout(sys.stderr),
-        open_agent(settings, files, names, told=output.complain) as agent,
-        contextlib.closing(Ledger(parquet.rows_of(out), resume=resume)) as ledger,
-        _bar(total) as ended,
+        _begun(requests, out) as (rows, ended),
+        open_agent(settings, *sorted_out(*named), told=output.complain) as agent,
+        contextlib.closing(Ledger(rows, resume=resume)) as ledger,
     ):
         counts = answer_file(agent, requests, ledger, ended=ended, **how)
         parquet.write(out)
@@ -136,16 +131,25 @@ def _on_ray(
     how: dict[str, Any],
 ) -> dict[str, int]:
     settings = options.settings(**chosen)
-    from linnet.agent.batch import lines, parquet
+    from linnet.agent.batch import parquet
     from linnet.interfaces.scale.batch import Plan, answer_file
 
-    parquet.check(out)
-    total, plan = len(lines.keys(requests)), Plan(settings, named, **where)
-    with contextlib.redirect_stdout(sys.stderr), _bar(total) as ended:
-        rows = parquet.rows_of(out)
+    with _begun(requests, out) as (rows, ended):
+        plan = Plan(settings, named, **where)
         counts = answer_file(plan, requests, rows, resume=resume, ended=ended, told=output.complain, **how)
         parquet.write(out)
         return counts
+
+
+@contextlib.contextmanager
+def _begun(requests: Path, out: Path) -> Iterator[tuple[Path, Callable[..., None]]]:
+    """Both files looked at; yields where the rows go, and what moves the bar on. What a tool prints is no outcome."""
+    from linnet.agent.batch import lines, parquet
+
+    parquet.check(out)
+    total = len(lines.keys(requests))
+    with contextlib.redirect_stdout(sys.stderr), _bar(total) as ended:
+        yield parquet.rows_of(out), ended
 
 
 @contextlib.contextmanager

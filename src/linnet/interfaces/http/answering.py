@@ -17,8 +17,9 @@ from linnet.agent.claims import checked
 from linnet.agent.context.fit import SYSTEM
 from linnet.calling.guided import Guided
 from linnet.calling.native import told_of
+from linnet.calling.profile import Profile, Way
 from linnet.calling.repair import repair
-from linnet.calling.way import Caller, guide_for, stored_profile
+from linnet.calling.way import Caller, guide_for, own_trust, stored_profile
 from linnet.errors import ConstraintInvalid, EmptyRequest, ToolArgumentsInvalid
 from linnet.interfaces.http import odds
 from linnet.interfaces.http.merging import merged
@@ -148,7 +149,8 @@ def _insisted(model: Model, asked: Asked, text: str, profiled: Model) -> Guided:
     made = {call.name for message in _since(asked) for call in message.calls}
     tools = [tool for tool in asked.tools if asked.choice in ("required", tool.name)]
     tools = [tool for tool in tools if tool.name not in made] or tools
-    guided = _called_by(guide_for(profiled, tools, None, margin=_ALWAYS).over(model), text)
+    believed = Profile(Way(), "guided", trust=own_trust(profiled))
+    guided = _called_by(guide_for(profiled, tools, believed, margin=_ALWAYS).over(model), text)
     return guided if guided.calls else _written(model, asked, guided.wanted or tools[0], guided)
 
 

@@ -8,6 +8,7 @@ new one gets its cores.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,12 +68,21 @@ def offered(settings: Settings) -> dict[str, tuple[str, str]]:
     return {name: split_adapter(meant) for name, meant in names.items()}
 
 
+def adapters(settings: Settings) -> dict[str, list[str]]:
+    """The models behind these names, each with the adapters that are on offer with it."""
+    found: dict[str, list[str]] = {}
+    for model, adapter in offered(settings).values():
+        found.setdefault(model, []).extend([adapter] if adapter else [])
+    return found
+
+
 def start(host: str, port: int) -> bool:
     """Ray's HTTP proxy, on this node; whether it was begun here, or was there before. It may not listen yet: on a
     busy machine Serve does not wait long enough. Raises SettingsInvalid where the cluster serves a Linnet already,
     and where its Serve listens elsewhere: it has one place to listen."""
     from ray import serve
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # else it talks between what the command says
     before = _running()
     if before is not None:
         _check_place(before.http_config.host, before.http_config.port, host, port)
@@ -102,13 +112,10 @@ def deploy(plan: Plan) -> None:
     does not come up, whatever Ray says of it: what ran before goes on, as far as it was not replaced by then."""
     from ray import serve
 
-    names = offered(plan.front.settings)
-    adapters: dict[str, list[str]] = {}
-    for model, adapter in names.values():
-        adapters.setdefault(model, []).extend([adapter] if adapter else [])
+    names, wanted = offered(plan.front.settings), adapters(plan.front.settings)
     with _translated():
-        check_room(_cores(), plan.cpus, len(adapters) * plan.bounds.least)
-        models = {model: _model(plan, model, wanted) for model, wanted in adapters.items()}
+        check_room(_cores(), plan.cpus, len(wanted) * plan.bounds.least)
+        models = {model: _model(plan, model, with_these) for model, with_these in wanted.items()}
         front = serve.run(_ingress(plan, names, models), name=APP, route_prefix="/", logging_config=_LOGGING)
         front.renew.remote().result(timeout_s=LIMITS.start_seconds)
 

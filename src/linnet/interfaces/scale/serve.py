@@ -6,6 +6,7 @@ say by then: a rolling update, during which nothing is refused.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import re
 import signal
@@ -23,7 +24,7 @@ from linnet.interfaces.http.guard import Door
 from linnet.interfaces.http.serve import bound
 from linnet.interfaces.scale import deployment, ingress
 from linnet.interfaces.scale.cluster import cluster
-from linnet.interfaces.scale.deployment import Bounds, Plan, offered
+from linnet.interfaces.scale.deployment import Bounds, Plan, adapters, offered
 from linnet.interfaces.scale.ingress import Front
 from linnet.interfaces.scale.replica import Resuming
 from linnet.limits import LIMITS
@@ -52,23 +53,23 @@ def serve(
 ) -> None:
     """Serve until a signal says otherwise. `ready` is called with the address and the names of the models once all
     of it answers. Raises a LinnetError for what cannot be used, and KeyboardInterrupt for a signal before that."""
-    bounds = read_bounds(wanted.replicas or "1")
+    bounds, known = read_bounds(wanted.replicas or "1"), Known()
     plan = _plan(wanted, settings(), bounds)
     if wanted.address is None:
-        plan = _checked(wanted, plan)
+        plan = _checked(wanted, plan, known)
     host, port = _place(wanted)
     with cluster(wanted.address), _signals() as signals:
         with signals.interrupting():
             begun = deployment.start(host, port)
         try:
             with signals.interrupting():
-                deployment.deploy(_checked(wanted, plan) if wanted.address else plan)
+                deployment.deploy(_checked(wanted, plan, known) if wanted.address else plan)
                 _reachable(host, port)
             ready(f"http://{_written(host)}:{port}", list(offered(plan.front.settings)))
             with suppress(KeyboardInterrupt):  # told to end while it renews itself
                 while signals.next() == signal.SIGHUP:
                     with signals.interrupting():
-                        _renew(wanted, lambda: _plan(wanted, settings(), bounds), told)
+                        _renew(lambda: _checked(wanted, _plan(wanted, settings(), bounds), known), told)
         finally:
             deployment.stop(begun)
 
@@ -82,27 +83,52 @@ def read_bounds(text: str) -> tuple[int, int]:
     return least, most
 
 
-def _checked(wanted: Wanted, plan: Plan) -> Plan:
+def _checked(wanted: Wanted, plan: Plan, known: Known) -> Plan:
     """The plan, once all that it opens was opened, and closed, where its faults can be told; no process is started
     for that. What is there on the machines of a cluster that runs already is only known to them."""
     if wanted.address is not None:
         deployment.check(plan.front)
         return plan
     ingress.check(plan.front)
-    return replace(plan, known=_known(wanted, plan.front.settings))
+    return replace(plan, known=known.now(wanted.opener, plan.front.settings))
 
 
-def _known(wanted: Wanted, settings: Settings) -> dict[tuple[str, str], str]:
-    """A digest of what each model and adapter is, by its files and settings: with the same, it answers the same."""
+class Known:
+    """What each model and adapter is, told by digests: with the same one it answers the same.
+
+    Replicas keep the adapters that they were given, and have room for `LIMITS.adapters`: those that would be given
+    more count as other models, so that new ones come in their place.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[str, tuple[str, set[str]]] = {}
+        self._numbers = itertools.count()
+
+    def now(self, opener: Callable[[Settings, str], Resuming], settings: Settings) -> dict[tuple[str, str], str]:
+        """By model and adapter, "" being the model itself. Opens and closes each: raises a LinnetError."""
+        found: dict[tuple[str, str], str] = {}
+        for name, wanted in adapters(settings).items():
+            digests = _digests(opener, settings, name, wanted)
+            found |= {(name, adapter): digest for adapter, digest in digests.items()}
+            found[name, ""] = self._version(name, digests.pop(""), set(digests.values()))
+        return found
+
+    def _version(self, name: str, digest: str, given: set[str]) -> str:
+        version, before = self._given.get(name, ("", set()))
+        if not version.startswith(digest) or len(before | given) > LIMITS.adapters:
+            version, before = f"{digest} {next(self._numbers)}", set()
+        self._given[name] = version, before | given
+        return version
+
+
+def _digests(
+    opener: Callable[[Settings, str], Resuming], settings: Settings, name: str, adapters: list[str]
+) -> dict[str, str]:
     read = settings.model_dump_json(include=set(MODEL_SETTINGS) - {"models"})  # these only for their own model
-    found: dict[tuple[str, str], str] = {}
-    for name, adapter in offered(settings).values():
-        with closing(wanted.opener(settings, name)) as model:
-            for key in ("", adapter):
-                one = model.with_adapter(key) if key else model
-                said = getattr(one, "answers_as", one.original)()
-                found[name, key] = sha256(f"{read}{said}".encode()).hexdigest()
-    return found
+    with closing(opener(settings, name)) as model:
+        each = {"": model} | {adapter: model.with_adapter(adapter) for adapter in adapters}
+        said = {adapter: getattr(one, "answers_as", one.original)() for adapter, one in each.items()}
+    return {adapter: sha256(f"{read}{one}".encode()).hexdigest() for adapter, one in said.items()}
 
 
 def _place(wanted: Wanted) -> tuple[str, int]:
@@ -120,10 +146,10 @@ def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Plan:
     return Plan(front, wanted.opener, Bounds(*bounds), cpus=settings.threads or 1)
 
 
-def _renew(wanted: Wanted, plan: Callable[[], Plan], told: Callable[[str], None]) -> None:
+def _renew(plan: Callable[[], Plan], told: Callable[[str], None]) -> None:
     """What was served before is served on where the new is wrong."""
     try:
-        deployment.deploy(_checked(wanted, plan()))
+        deployment.deploy(plan())
         told("Deployed what the settings say now.")
     except LinnetError as error:
         told(f"Not deployed: {error.message}. {error.hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,6 +74,8 @@ def _told(model: LocalModel, tried: Sequence[Tried], cases: int) -> dict[str, An
     stored, reason = None, behaviour.why_unstored(tried, cases)
     if not reason:
         try:
+            before, _ = profiles.load(model.original())
+            found = replace(found, trust=before.trust if before else None)
             stored = str(profiles.save(model.original(), found))
         except OSError as error:
             if error.errno in FULL:

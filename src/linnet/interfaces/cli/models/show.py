@@ -14,6 +14,7 @@ from linnet.interfaces.cli import options, output
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from linnet.calling.profile import Profile
     from linnet.models.configuration import Configuration
     from linnet.models.gguf import Header, ModelFile
     from linnet.models.store import Located
@@ -73,11 +74,18 @@ def _described(model: str) -> dict[str, Any]:
         "trained_context": found.family.context,
         "configuration": {name: {"value": value, "from": origin} for name, value, origin in found.rows()},
         "not_applied": found.beside,
-        "profile": {"way_in_words": str(profile.way), **profile.describe()} if profile else None,
+        "profile": _profiled(profile) if profile else None,
         "profile_note": note,
         "encoding": encoding,
         **adapter,
     }
+
+
+def _profiled(profile: Profile) -> dict[str, Any]:
+    told = {"way_in_words": str(profile.way), **profile.describe()}
+    if profile.trust:
+        told["trust"]["stale"] = profile.trust.stale
+    return told
 
 
 def _encoding(
@@ -143,6 +151,7 @@ def _shown(told: dict[str, Any]) -> list[Any]:
     if profile is not None:
         parts.append(output.cell(f"\ncalls: {profile['way_in_words']}, as probed on {profile['date']}"))
         parts.append(scores_table(profile["scores"], profile["arm"]))
+        parts += _trusted(profile["trust"])
     else:
         parts.append(output.cell(f"\ncalls: guided; {told['profile_note'] or 'the model was not probed'}"))
     if encoding := told["encoding"]:
@@ -151,6 +160,16 @@ def _shown(told: dict[str, Any]) -> list[Any]:
     if "adapter" in told:
         parts += [output.cell(f"\nadapter: {told['adapter']['model']}", "bold"), *_changed(told["adapter"])]
     return parts
+
+
+def _trusted(trust: dict[str, Any] | None) -> list[Any]:
+    """That a model has weights of its own, and what they are worth."""
+    if trust is None:
+        return []
+    held = f"of {trust['decisions']} held-out decisions {trust['right']} right, {trust['shipped']} by those that ship"
+    stale = "passed over, as others ship now than they were found beside: " if trust["stale"] else ""
+    told = f"weights of its own beside evidence, found on {trust['requests']} requests: {stale}{held}"
+    return [output.cell(told)]
 
 
 def _changed(adapter: dict[str, Any]) -> list[Any]:
