@@ -41,6 +41,7 @@ ONE_PAST = {
     "alternatives": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "spelled_tokens": "interfaces/http/test_spelling.py::test_one_token_too_many_is_refused",
     "echoed_prompts": "interfaces/http/test_odds.py::test_what_no_echo_can_be_with_echoed_prompts_at_its_limit",
+    "echoed_odds": "interfaces/http/test_odds.py::test_what_no_echo_can_be_with_echoed_prompts_at_its_limit",
     "choices": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "request_tools": "interfaces/http/test_openai.py::test_what_cannot_be_is_refused_with_its_code",
     "training_examples": "evals/training/test_example.py::test_one_example_more_than_the_limit",

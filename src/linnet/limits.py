@@ -68,6 +68,7 @@ class Limits:
     alternatives: int = _limit(20, "tokens", "whose log-probability is told beside that of each token of an answer")
     spelled_tokens: int = _limit(64 * KIB, "tokens", "of one text that are told, or whose text is told")
     echoed_prompts: int = _limit(65, "texts", "whose own tokens one completion tells, with `echo` and `logprobs`")
+    echoed_odds: int = _limit(128 * KIB, "numbers", "of all answers to such a completion, alternatives included")
     choices: int = _limit(8, "answers", "to one request, `n` in OpenAI's protocol")
     request_messages: int = _limit(2_048, "messages", "in one request")
     request_tools: int = _limit(128, "tools", "in one request")

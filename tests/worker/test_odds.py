@@ -65,6 +65,27 @@ def test_the_real_models_odds_are_those_that_it_scores(supervisor: Any, chat: An
     assert sum(one.logprob for one in told) == pytest.approx(scored.scores[0][0], abs=0.6)  # batched differently
 
 
+def test_a_prompts_own_tokens_are_told_in_records_of_bounded_length(supervisor: Any, outcome: Any) -> None:
+    text = "The capital of France is Paris. " + "one two three " * 100
+    said = outcome(supervisor.stream(Score((Segment(text, False),), (), alternatives=2)))
+    told = [one for piece in said.pieces for one in piece.odds]
+    spelled = outcome(supervisor.stream(Spell(text))).done.tokens
+    assert [one.token for one in told] == list(spelled[1:]), "of the first nothing is known"
+    assert max(len(piece.tokens) for piece in said.pieces) == 256 < len(told)
+    assert all(len(one.likeliest) == 2 and one.logprob <= one.likeliest[0][1] <= 0 for one in told)
+    first, rest = spelled[0].bytes.decode(), "".join(one.bytes.decode() for one in spelled[1:6])
+    scored = outcome(supervisor.stream(Score((Segment(first, False),), (rest,)))).done
+    assert sum(one.logprob for one in told[:5]) == pytest.approx(scored.scores[0][0], abs=0.6)  # batched differently
+    assert said.done.usage.prompt_tokens == len(spelled) and said.done.scores[0][1] == len(told)
+
+
+def test_of_one_token_nothing_is_told_and_with_continuations_nothing_is_done(supervisor: Any, outcome: Any) -> None:
+    alone = outcome(supervisor.stream(Score((Segment("The", False),), (), alternatives=0)))
+    assert not alone.pieces and alone.done.usage.prompt_tokens == 1
+    both = outcome(supervisor.stream(Score((Segment("The", False),), (" cat",), alternatives=0)))
+    assert isinstance(both.error, RequestError)
+
+
 def test_under_a_constraint_they_are_those_of_what_is_allowed(supervisor: Any, chat: Any, outcome: Any) -> None:
     choice = Choice(("yes", "no"))
     said = outcome(supervisor.stream(Generate(chat("Is Paris a city?"), constraint=choice, alternatives=20)))

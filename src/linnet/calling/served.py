@@ -12,7 +12,6 @@ from copy import copy
 from dataclasses import replace
 
 from linnet.calling.guided import Guide, Guided
-from linnet.calling.native import Native
 from linnet.calling.profile import JSON, Way
 from linnet.errors import LinnetError, RemoteFailed, RemoteRefused, RemoteUnsupported
 from linnet.messages import Step
@@ -31,16 +30,14 @@ class Served:
     asked by it what its server has, at the first call."""
 
     def __init__(self, model: Model, tools: Sequence[Tool], *, margin: float | None = None) -> None:
-        self._learn = getattr(model, "learn", None)
-        self._model = model
+        self._bare = self._model = model
+        self._tools = tools
         self._guide = Guide(model, tools, margin=margin)
-        self._asked = Native(model, tools, Way("native", JSON))
 
     def over(self, model: Model) -> Served:
         """The same over another Model, which wraps this one's."""
         served = copy(self)
-        served._model = model
-        served._guide, served._asked = self._guide.over(model), self._asked.over(model)
+        served._model, served._guide = model, self._guide.over(model)
         return served
 
     def call(self, request: str) -> Guided:
@@ -60,14 +57,17 @@ class Served:
         return self._last(request, steps)
 
     def _ways(self) -> Iterator[tuple[str, Callable[[str], Guided]]]:
-        how = self._learn() if callable(self._learn) else ""
+        learn = getattr(self._bare, "learn", None)
+        how = learn() if callable(learn) else ""
         if self._model.capabilities.scores:
             yield f"guided by likelihoods of its server: {how}" if how else "guided by likelihoods", self._guide.call
         if self._model.capabilities.constraints:
             yield PICKS, self._guide.over(_Mute(self._model)).call
 
     def _last(self, request: str, steps: list[Step]) -> Guided:
-        guided = self._asked.call(request)
+        from linnet.calling.native import Native  # 50 ms, for those who need it
+
+        guided = Native(self._bare, self._tools, Way("native", JSON)).over(self._model).call(request)
         return replace(guided, steps=(*steps, Step("way", AS_JSON), *guided.steps))
 
 

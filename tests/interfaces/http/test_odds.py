@@ -208,6 +208,7 @@ def test_several_prompts_are_told_side_by_side(client: openai.OpenAI) -> None:
         ({"prompt": ["a", ""], "echo": True, "logprobs": 1}, "empty_request"),
         ({"prompt": "word " * 9_000, "echo": True, "logprobs": 1}, "context_overflow"),
         ({"prompt": "a", "echo": True, "logprobs": LIMITS.alternatives + 1}, "request_error"),
+        ({"prompt": "a " * 1_600, "echo": True, "logprobs": 20, "n": 8}, "request_too_large"),  # over `echoed_odds`
     ],
 )  # fmt: skip
 def test_what_no_echo_can_be_with_echoed_prompts_at_its_limit(

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from linnet.errors import EmptyRequest, NotOffered
+from linnet.errors import EmptyRequest, NotOffered, RequestTooLarge
 from linnet.interfaces.http.answering import Ended, Event, Said, Whole
 from linnet.interfaces.http.completing import Gap, complete
-from linnet.requests import Done, Generate, Model, Piece, Score, Segment, Spell, Usage, complete_all
+from linnet.limits import LIMITS
+from linnet.requests import Done, Generate, Model, Score, Segment, Spell, Usage, complete_all
+from linnet.requests import Event as ModelEvent
 from linnet.tokens import Odds, Token
 
 
@@ -20,13 +22,14 @@ def echoed(
     model: Model, prompts: Sequence[str], own: Generate, *, choices: int, more: bool, notes: tuple[str, ...]
 ) -> Iterator[Event]:
     """The events of all answers, numbered prompt by prompt; with `more` each goes on as `own` says. Raises NotOffered
-    for a model that judges no texts, EmptyRequest for an empty one."""
+    for a model that judges no texts, EmptyRequest for an empty one, RequestTooLarge."""
     if not all(prompts):
         raise EmptyRequest("there is no text to go on from", param="prompt")
     if not model.capabilities.scores or not model.capabilities.rendered:
         raise NotOffered("this model tells no log-probabilities of a prompt; leave out `echo`", param="echo")
     whole = Whole("model", model=model.capabilities.name, degraded=notes)
-    for number, (prompt, (tokens, odds, usage)) in enumerate(zip(prompts, _judged(model, prompts, own), strict=True)):
+    judged = _judged(model, prompts, own, choices)
+    for number, (prompt, (tokens, odds, usage)) in enumerate(zip(prompts, judged, strict=True)):
         first = tokens[0] if len(odds) < len(tokens) else None
         whole = replace(whole, usage=whole.usage + usage)
         places = [number * choices + choice for choice in range(choices)]
@@ -45,25 +48,35 @@ def echoed(
     yield whole
 
 
+_TOGETHER = 8
+"""Prompts that are judged side by side, so that one request does not fill the engine's line."""
+
 Judged = tuple[tuple[Token, ...], tuple[Odds, ...], Usage]
 """Tokens of a text, and the odds of all of them, or of all but the first."""
 
 
-def _judged(model: Model, prompts: Sequence[str], own: Generate) -> list[Judged]:
-    spelled = complete_all(model, [Spell(prompt) for prompt in prompts])
+def _judged(model: Model, prompts: Sequence[str], own: Generate, choices: int) -> Iterator[Judged]:
+    spelled = [done.tokens for done in complete_all(model, [Spell(prompt) for prompt in prompts])]
     most = own.alternatives or 0
-    streams = [
-        model.stream(Score((Segment(prompt, False),), (), alternatives=most, deadline=own.deadline))
-        for prompt in prompts
-    ]
-    found: list[Judged] = []
-    for spell, stream in zip(spelled, streams, strict=True):
-        odds: tuple[Odds, ...] = ()
-        for event in stream:
-            odds += event.odds if isinstance(event, Piece) else ()
-            if isinstance(event, Done):
-                found.append((spell.tokens, odds, event.usage))
-    return found
+    told, limit = choices * (1 + most) * sum(map(len, spelled)), LIMITS.echoed_odds
+    if told > limit:
+        message = f"{told:,} log-probabilities would be told; the limit is {limit:,}"
+        raise RequestTooLarge(message, size=told, limit=limit, param="prompt")
+    for at in range(0, len(prompts), _TOGETHER):
+        some = prompts[at : at + _TOGETHER]
+        asked = [Score((Segment(one, False),), (), alternatives=most, deadline=own.deadline) for one in some]
+        streams = [model.stream(request) for request in asked]
+        for tokens, stream in zip(spelled[at : at + _TOGETHER], streams, strict=True):
+            yield tokens, *_heard(stream)
+
+
+def _heard(stream: Iterator[ModelEvent]) -> tuple[tuple[Odds, ...], Usage]:
+    told: list[Odds] = []
+    for event in stream:
+        if isinstance(event, Done):
+            return tuple(told), event.usage
+        told += event.odds
+    raise AssertionError("a Model's stream ended without Done")
 
 
 def _together(whole: Whole, event: Whole) -> Whole:
