@@ -333,11 +333,10 @@ def faults(kind: str, tries: int, seed: int, nodes: int, most: int, seconds: flo
         while len(seen) < tries and time.monotonic() - began < seconds:
             seen.append(attempt(served, kind, rng, f"{kind} {seed} {len(seen)}", most))
             print(f"{len(seen)}: {seen[-1]}", flush=True)
-        print("all replicas at the end" if served.whole() else "replicas missing at the end", flush=True)
     lost = [fault for one in seen for fault in one.lost]
     gaps, firsts = [one.gap for one in seen], [one.first for one in seen]
     print(json.dumps({
-        "fault": kind, "injections": len(seen), "met": sum(one.resumed > 0 for one in seen),
+        "fault": kind, "injections": len(seen), "with_resumed": sum(one.resumed > 0 for one in seen),
         "answers": sum(one.answers for one in seen), "resumed": sum(one.resumed for one in seen),
         "lost": len(lost), "why": lost,
         "gap_median": round(statistics.median(gaps), 2), "gap_worst": round(max(gaps), 2),
@@ -381,7 +380,7 @@ def attempt(served: Served, kind: str, rng: random.Random, name: str, most: int)
     struck.meanwhile()
     told, later = before.join(), behind.join()
     struck.after()
-    again = time.monotonic() - hit if kind == "head" or served.whole() else None  # no replica goes with a head
+    again = time.monotonic() - hit if served.whole() else None
     return Attempt(
         answers=len(told) + len(later),
         resumed=sum(any("lost while" in note for note in one.degraded) for one in [*told, *later]),

@@ -1,8 +1,8 @@
 """What a call lacks because the request does not say it: a time that is none, or all that a tool named would need.
 
 A span of the request is always there to be taken, and so `Remind me to call mum` has a text for the time as well.
-What cannot be a time is asked back for, by the parameter's name. English, as all evidence is: where a request has no
-English function word, nothing is objected to.
+What cannot be a time is asked back for, by the parameter's name. English, as all evidence is: where a request
+has hardly an English function word, nothing is objected to.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from linnet.calling.evidence import dates
-from linnet.calling.evidence.lexicon import COMMON
 from linnet.calling.evidence.moments import hinted
 from linnet.calling.evidence.naming import words
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.evidence.reading import Reading
-from linnet.calling.evidence.stems import stem
 from linnet.calling.ranking.candidates import candidates
 from linnet.errors import ToolArgumentsInvalid
 from linnet.tools import Tool
 
 _QUESTIONS = frozenset("how why what when where which who whose should is are do does did was were".split())
 _POLITE = frozenset(("can", "could", "will", "would"))
+_ENGLISH = 2
+"""Function words of which a request is in English: one alone may be of another language (`an Mama`)."""
 _BESIDE = 1
 """Content words that a request may have beside those of a tool's name, and still be about nothing else; none where
 the name has but one, which may well be said by the way."""
@@ -30,7 +30,7 @@ the name has but one, which may well be said by the way."""
 
 def check(tool: Tool, arguments: Mapping[str, Any], request: str) -> None:
     """Raises ToolArgumentsInvalid for a required moment whose value does not say any."""
-    if not any(word.common for word in Reading(request).words):
+    if len({word.lower for word in Reading(request).words if word.common}) < _ENGLISH:
         return
     wrong = [
         (p.name, f"is missing: {value!r} is neither a date nor a time")
@@ -76,15 +76,11 @@ def _asks_for_a_deed(reading: Reading) -> bool:
 
 def _given(parameter: Parameter, reading: Reading, name: set[str]) -> bool:
     """Whether a request has anything for a parameter, the words of the tool's name put aside."""
+    own = {i for i, word in enumerate(reading.words) if not word.common and word.stem not in name}
     if dates.wanted(parameter):
-        return bool(reading.moments)
-    return any(_beyond(one.first, one.last, reading, name) for one in candidates(parameter, reading))
-
-
-def _beyond(first: int, last: int, reading: Reading, name: set[str]) -> bool:
-    """Whether a candidate has a word that is neither common nor in the name; one that is not in the text has."""
-    heard = reading.words[first : last + 1] if first >= 0 else ()
-    return first < 0 or any(word.lower not in COMMON and stem(word.lower) not in name for word in heard)
+        return bool(reading.moments) or any(hinted(reading.words[i].text) for i in own)
+    found = candidates(parameter, reading)  # one that does not stand in the text is given anyhow
+    return any(one.first < 0 or not own.isdisjoint(range(one.first, one.last + 1)) for one in found)
 
 
 def _problem(tool: Tool, wrong: Sequence[tuple[str, str]]) -> ToolArgumentsInvalid:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -86,3 +88,32 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 def test_what_takes_connections_may_be_ray(somebody: str) -> None:
     for address in (somebody, f"ray://{somebody}", "auto"):
         check_there(address)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra linnet[ray] is not installed")
+def test_the_listener_of_ray_ends_where_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private import worker as rays
+
+    class Head:
+        """That was started again: it knows of no subscription."""
+
+        def subscribe(self) -> None: ...
+
+        def poll(self) -> tuple[None, None]:
+            return None, None
+
+    class Driver:
+        gcs_error_subscriber = Head()
+        current_job_id = rays.JobID.nil()
+        threads_stopped = threading.Event()
+
+    monkeypatch.setattr(rays, "global_worker", Driver)
+    listener = threading.Thread(target=rays.listen_error_messages, args=(Driver, Driver.threads_stopped), daemon=True)
+    listener.start()
+    try:
+        assert listener.is_alive()
+        module._end_listener()
+        listener.join(60)
+        assert not listener.is_alive()
+    finally:
+        Driver.threads_stopped.set()

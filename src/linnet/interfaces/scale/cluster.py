@@ -79,6 +79,17 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Non
         hint = "See that the cluster runs (`ray status`) and RAY_AUTH_TOKEN is its own, or leave the address out."
         raise SettingsInvalid(message, hint=hint, address=address) from error
     try:
+        _end_listener()
         yield
     finally:
         ray.shutdown()
+
+
+def _end_listener() -> None:
+    """Of what Ray prints of errors on other machines, which its logs have too: once the cluster's head was started
+    again, its thread asks without a pause for what never comes, for ever, with all of a core."""
+    from ray._private.worker import global_worker
+
+    stopped = getattr(global_worker, "threads_stopped", None)  # Ray's own, so it may go
+    if stopped is not None:
+        stopped.set()
