@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from linnet.calling.choose import MARGIN
-from linnet.calling.evidence.parameters import parameters
 from linnet.calling.ranking.ranker import Doubt, fitted
 from linnet.calling.ranking.relevance import Suit
+from linnet.errors import WorkerCrashed
 from linnet.evals.fitting.asking import Judged
 from linnet.evals.fitting.heard import Heard, hear
 from linnet.evals.fitting.logit import Decision, Row, binary
@@ -20,6 +20,7 @@ from linnet.evals.fitting.trusting import found, learned, trust
 from linnet.evals.fitting.wide import SURE, UNTRUSTED, widened
 from linnet.evals.harness import Case
 from linnet.evals.training.asking import Listener
+from linnet.requests import Event, Request
 from linnet.tools import Tool, tool
 
 BEFORE = replace(fitted(), doubt=Doubt(1.0, 0.6, 2.0))
@@ -149,4 +150,13 @@ def test_a_model_that_says_nothing_gets_no_trust() -> None:
     said: list[str] = []
     cases: Sequence[Case] = [case(n, (open_door, paint_wall, None)[n % 3]) for n in range(12)]
     assert learned(Listener(), cases, BEFORE, lambda what, share: said.append(what)) is None
-    assert len(said) == 12 and parameters(open_door)
+    assert len(said) == 12
+
+
+class Broken(Listener):
+    def stream(self, request: Request) -> Iterator[Event]:
+        raise WorkerCrashed("it is gone")
+
+
+def test_a_request_that_fails_is_left_out() -> None:
+    assert learned(Broken(), [case(0, open_door), case(1, None)], BEFORE, lambda what, share: None) is None

@@ -7,6 +7,7 @@ to pay: each request or argument that is asked about in addition costs a part of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from linnet.calling.ranking.ranker import SURE, Doubt, Weights
 from linnet.calling.trust import Trust
+from linnet.errors import LinnetError
 from linnet.evals.fitting.asking import Judged
 from linnet.evals.fitting.fit import parts
 from linnet.evals.fitting.heard import Heard, hear, is_right, sureness
@@ -50,11 +52,13 @@ _SURE = (0.9, 0.95, WIDEST)
 
 
 def learned(model: Model, cases: Sequence[Case], weights: Weights, told: Told) -> Trust | None:
-    """Asks the model about each case, none of which these weights were fitted on; see `trust`."""
+    """Asks the model about each case, none of which these weights were fitted on; see `trust`. One that fails is left
+    out."""
     heard = []
     for number, case in enumerate(cases):
         told("finding out what to believe of it", number / len(cases))
-        heard.append(hear(model, number, case, weights))
+        with suppress(LinnetError):
+            heard.append(hear(model, number, case, weights))
     return trust([each for each in heard if each is not None], weights)
 
 
