@@ -102,7 +102,7 @@ def test_openai_raises_its_own_errors(client: openai.OpenAI, serving: Any, says:
         client.models.retrieve("gpt-4")
     assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as odd:
-        client.completions.create(model="default", prompt="x", echo=True, logprobs=1)
+        client.completions.create(model="default", prompt="x", best_of=2)
     assert odd.value.code == "not_offered"
     running = serving(says("One"), Die(signal=11), door=Door(keys=Keys(["a-key-of-the-tests"])))
     with pytest.raises(openai.AuthenticationError):
