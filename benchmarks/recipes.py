@@ -58,7 +58,6 @@ ARMS = {
     "100 tools": Arm(made=100),
     "rank 4": Arm(changed=(("rank", 4), ("alpha", 8.0))),
     "rank 32": Arm(changed=(("rank", 32), ("alpha", 64.0))),
-    "beside evidence": Arm(changed=(("beside", True),)),
     "not held": Arm(changed=(("hold", 0.0),)),
     "with write": Arm(changed=(("kinds", ("choose", "fill", "write")),)),
 }
@@ -78,15 +77,7 @@ def learned(name: str, recipe: Recipe, made: int, folder: Path) -> list[Check]:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     source = training._Source.of(base)
     with training._rendering(base) as render:
-        own = Course(
-            examples(arm, made, 1, 8_000),
-            source.tokens,
-            render,
-            recipe.kinds,
-            recipe.seed,
-            recipe.tokens,
-            recipe.beside,
-        )
+        own = Course(examples(arm, made, 1, 8_000), source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens)
         held = _held(source.tokens, render)
         network = Network(source.path, source.shape, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
         plain = keeping.packed(_plain(base, folder.parent), source.tokens, recipe.tokens // keeping.LOOKED)
@@ -169,7 +160,10 @@ def _lessons() -> int:
     """How many held-out lessons there are, for the intervals."""
     source = training._Source.of("smollm2-135m")
     with training._rendering("smollm2-135m") as render:
-        return sum(len(pack.lessons) for pack in _held(source.tokens, render))
+        held = Course(
+            examples(Arm(), HELD_TOOLS, HELD_SEED, HELD), source.tokens, render, ("choose", "fill"), 0, 1_024
+        )
+        return sum(len(pack.lessons) for pack in held.all())
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def test_the_other_half_of_a_request_is_done_or_told() -> None:
     half = talk.run("Get the weather forecast for Oslo for 2 days and order a pizza with cheese")
     assert [done.call.name for done in half.calls] == ["get_weather"]
     assert half.degraded == ("nothing was done about 'order a pizza with cheese'",)
-    over = " and ".join(f"order pizza{i} now" for i in range(LIMITS.turn_steps + 1))
+    over = " and ".join(f"order a pizza{i} now" for i in range(LIMITS.turn_steps + 1))
     many = talk.run(f"Get the weather forecast for Oslo for 2 days and {over}")
     assert len(many.degraded) == LIMITS.turn_steps + 1
     assert len([step for step in many.steps if step.kind == "choose"]) == LIMITS.turn_steps + 1

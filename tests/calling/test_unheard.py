@@ -55,6 +55,12 @@ def test_orders(request_: str, expected: list[str]) -> None:
         ("Convert 5 miles to km and tell me that", [MILES], ()),
         ("Convert 5 miles to km and show it to Bob", [MILES], ()),
         ("wake me at 7", [MILES], ()),
+        ('Turn off the kitchen lights. Translate "Play some jazz. Book a table"', [KITCHEN], ()),
+        ("Turn off the kitchen lights. Don't play any jazz, cancel the booking Miller", [KITCHEN], ()),
+        ("Turn off the kitchen lights, but do not, on any account, cancel the booking Miller", [KITCHEN], ()),
+        ("Turn off the kitchen lights. If Bob agrees, cancel the booking Miller", [KITCHEN], ()),
+        ("Turn off the kitchen lights: Hi Bob, play some jazz", [KITCHEN], ()),
+        ("Turn off the kitchen lights, heat index, water temperature", [KITCHEN], ()),
         ("Convert 5 miles to km and wake me at 7", [], ()),
     ],
 )
@@ -64,4 +70,6 @@ def test_what_no_call_has_to_do_with(request_: str, calls: list[ToolCall], expec
 
 def test_nested_values_and_tools_that_are_gone() -> None:
     call = ToolCall("gone", {"list": [{"what": "Jazz standards"}, 7.0, None]})
-    assert unheard("Wake me at 7, play jazz standards and water the plants", [call], TOOLS) == ("water the plants",)
+    assert unheard("Wake me at 7, play the jazz standards and water the plants", [call], TOOLS) == (
+        "water the plants",
+    )

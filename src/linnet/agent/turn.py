@@ -141,9 +141,12 @@ class Turn:
         self._usage += guided.usage
         self._steps += (step.later(start) for step in guided.steps)
         if guided.calls:
-            calls = (*guided.calls, *self._rest(text, guided.calls))
+            calls, answers = list(guided.calls), [self._do(call) for call in guided.calls]
+            for call in self._rest(text, guided.calls):
+                calls.append(call)
+                answers.append(self._do(call))
             by_code = all(call.how == "evidence" for call in calls)
-            return "\n".join(map(self._do, calls)), "rule" if by_code else "model"
+            return "\n".join(answers), "rule" if by_code else "model"
         if guided.problem is not None and guided.wanted is not None:
             name = guided.wanted.name
             return f"I would use {name}, but {guided.problem.message.removeprefix(f'{name}: ')}.", "abstained"
@@ -160,7 +163,8 @@ class Turn:
             self._usage += guided.usage
             self._steps += (step.later(start) for step in guided.steps)
             if not guided.calls:
-                self._degraded += (f"nothing was done about {order!r}",)
+                why = f": {guided.problem.message}" if guided.problem is not None else ""
+                self._degraded += (f"nothing was done about {order!r}{why}",)
             yield from guided.calls
         self._degraded += tuple(f"nothing was done about {order!r}" for order in orders[LIMITS.turn_steps :])
 

@@ -88,19 +88,3 @@ def test_nothing_fails_and_places_are_in_order(text: str, options: list[str]) ->
     found = places_named(text, [*options, *UNITS])
     assert found == sorted(found, key=lambda place: place[:2]) and all(0 <= a < b <= len(text) for a, b, _ in found)
     assert all(word == word.strip() for word in words(text))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("protein and carbs", ["Protein", "Carbohydrates"]),
-        ("the signing of a treaty", []),
-        ("a car", []),
-        ("carbon", []),
-        ("info on nutrients", []),
-    ],
-)
-def test_a_long_option_goes_by_its_beginning(text: str, expected: list[str]) -> None:
-    """Unless another begins alike, or the word says something else."""
-    options = ("Protein", "Carbohydrates", "signatories", "information", "informant")
-    assert named(text, options) == expected

@@ -30,10 +30,20 @@ def number(description: str, name: str = "x", kind: str = "number") -> Parameter
         ("The least value", "x_min", ""),
         ("Price in us dollars", "x", ""),
         ("How many there are", "in", ""),
+        ("Day of the month on which to pay", "x", ""),
+        ("The second number to add", "x", ""),
+        ("Payments in a year", "x", ""),
+        ("Orders of the last 30 days", "x", ""),
+        ("Number of calories in the meal", "x", ""),
     ],
 )
 def test_what_is_asked_for(description: str, name: str, expected: str) -> None:
     assert wanted(number(description, name)) == expected
+
+
+@pytest.mark.parametrize("text", ["(", "( ", "in ", "second ", "("])
+def test_long_descriptions_take_no_long_time(text: str) -> None:
+    assert wanted(number((text * 500_000)[:500_000])) == ""
 
 
 def test_a_text_is_asked_for_in_no_unit() -> None:
@@ -45,6 +55,7 @@ def test_a_text_is_asked_for_in_no_unit() -> None:
     [
         ("50mH", "henry", 0.05),
         ("50 µF", "farad", 5e-05),
+        ("50 uF", "farad", 5e-05),
         ("50 C", "kelvin", 323.15),
         ("50°F", "degC", 10.0),
         ("50 miles per hour", "kilometer/hour", 80.4672),

@@ -49,6 +49,8 @@ def test_values_by_their_meaning() -> None:
     assert made("someone for cleaning", type="integer", description=cleaning) == [Candidate(1, "legend", 2, 2)]
     provinces = "'1' corresponds to Bangkok, '2' to Phuket"
     assert made("in Phuket", type="integer", description=provinces) == [Candidate(2, "legend", 1, 1)]
+    for ranged in ("Volume from 0 to maximum", "from 1 to unlimited"):
+        assert made("set it to maximum, unlimited", type="integer", description=ranged) == []
     large = [c for c in made("a large one", type="string", description="'L' means large, 'S' means small")]
     assert Candidate("L", "legend", 1, 1) in large
 

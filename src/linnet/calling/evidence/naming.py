@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -34,26 +33,7 @@ def places_named(text: str, options: Sequence[str]) -> list[tuple[int, int, str]
                 places.append((found[first].start(), found[first + len(wanted) - 1].end(), option))
         if other := OTHER_FORMS.get(option):
             places += [(*match.span(), option) for match in other.finditer(text)]
-    short = _short_forms(options)
-    places += [(*m.span(), short[word]) for m in found if (word := m.group().lower().removesuffix("s")) in short]
     return list(_outermost(places))
-
-
-_SHORT, _LONG = 4, 24
-"""Letters of the shortest form that a word goes by which is longer by as many, and of the longest."""
-
-
-def _short_forms(options: Sequence[str]) -> dict[str, str]:
-    """Beginnings of options of one word that are the beginning of no other option: `carb` of `Carbohydrates`."""
-    found: dict[str, str] = {}
-    begun = Counter(
-        option.lower()[:length] for option in options for length in range(_SHORT, min(len(option), _LONG) + 1)
-    )
-    for option in options:
-        if option.isalpha():
-            shorter = range(_SHORT, min(len(option) - _SHORT, _LONG) + 1)
-            found |= {option.lower()[:length]: option for length in shorter if begun[option.lower()[:length]] == 1}
-    return found
 
 
 def _outermost(places: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:

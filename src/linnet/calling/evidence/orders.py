@@ -34,6 +34,8 @@ _ASKED = re.compile(
     r"\b(?:(?:can|could|would|will) you|(?:want|need|like) you to)(?: please| also| then)? $", re.IGNORECASE
 )
 
+_ASKED_CHARS = 40
+
 
 def orders(reading: Reading) -> list[tuple[int, int]]:
     """`(first, last)` words of each order, as they come; what stands before the first belongs to none."""
@@ -47,7 +49,8 @@ def _ordered(reading: Reading, index: int) -> bool:
         return True
     if reading.words[index - 1].lower in _JOINTS:
         return not gap.strip()
-    return bool(_ASKED.search(reading.text[: reading.words[index].start]))
+    start = reading.words[index].start
+    return bool(_ASKED.search(reading.text[max(0, start - _ASKED_CHARS) : start]))
 
 
 def _last(reading: Reading, first: int, last: int) -> int:

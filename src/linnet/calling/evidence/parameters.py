@@ -25,8 +25,8 @@ _DEFAULT = re.compile(
     re.IGNORECASE,
 )
 _LEGEND = re.compile(
-    r"(?:(?<![\w.])(-?\d{1,4})|['\"]([\w-]{1,20})['\"])\s*"
-    r"(?:represents|(?:corresponds )?to|for|means|is|indicates|=|:)\s*(?:an?\s+|the\s+)?"
+    r"(?:(?<![\w.])(-?\d{1,4})\s*(?:corresponds to|represents|for|means|is|indicates|=|:)"
+    r"|['\"]([\w-]{1,20})['\"]\s*(?:(?:corresponds )?to|represents|for|means|is|indicates|=|:))\s*(?:an?\s+|the\s+)?"
     r"([A-Za-z][\w ]{1,40}?)(?=\s*(?:[,.;)]|\band\b|\bor\b|$))"
 )
 _FORM = re.compile(r"\b(?:YYYY|yyyy|MM|DD|HH|hh|City|State|Country|Address)\b|[<{\[]")

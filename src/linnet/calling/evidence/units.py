@@ -19,7 +19,7 @@ _SCALED = {
     "meter": ("m", "metre"), "gram": ("g", ""), "second": ("s", "sec"), "ampere": ("A", "amp"), "volt": ("V", ""),
     "watt": ("W", ""), "farad": ("F", ""), "joule": ("J", ""), "newton": ("N", ""), "pascal": ("Pa", ""),
     "hertz": ("Hz", ""), "ohm": ("Ω", ""), "coulomb": ("", ""), "tesla": ("", ""), "byte": ("B", ""),
-    "henry": ("H", ""), "liter": ("L", "litre"), "calorie": ("cal", ""), "electron_volt": ("eV", ""),
+    "henry": ("H", ""), "liter": ("L", "litre"), "electron_volt": ("eV", ""),
 }  # fmt: skip
 """Units that take prefixes: symbol, and another name."""
 _OTHERS = {
@@ -47,7 +47,14 @@ _SYMBOLS = {
     for name, (symbol, _) in _SCALED.items()
     if symbol
 }
-_SYMBOLS |= {"l": "liter", "ml": "milliliter", "KB": "kilobyte"}
+_SYMBOLS |= {
+    "l": "liter",
+    "ml": "milliliter",
+    "KB": "kilobyte",
+    "uF": "microfarad",
+    "uH": "microhenry",
+    "uA": "microampere",
+}
 """Units by their symbols, whose capitals matter."""
 _TEMPERATURES = {"C": "degC", "F": "degF", "K": "kelvin"}
 """Read so where a temperature is asked for: elsewhere a C may be a coulomb."""
@@ -56,23 +63,39 @@ _UNIT = r"[°º]?[A-Za-zµΩ]+"
 _BY = r"\s?/\s?|\s+per\s+"
 _BEHIND = re.compile(rf"\s?-?({_UNIT})(?:({_BY})([a-z]+))?(?![\w^])")
 _TOLD = re.compile(rf"([A-Za-z]+)(?:({_BY})([a-z]+))?")
-_IN_SYMBOLS = re.compile(rf"(?:\(\s*|\bin\s+)+({_UNIT})(?:(/)([a-z]+))?(?=\s*(?:[).,;]|$))")
-_LONGEST = 40
+_IN_SYMBOLS = re.compile(rf"(?:\(\s?(?:in\s)?|\bin\s)({_UNIT})(?:(/)([a-z]+))?(?=\s*(?:[).,;]|$))")
+_LONGEST, _BEFORE, _READ = 40, 8, 1_000
+"""Characters of a unit behind a number, of what is looked at before a name, and of a description that is read."""
+_TIMES = frozenset(("second", "minute", "hour", "week", "month", "year"))
+_COUNTED = re.compile(r"\d\s?\Z")
 
 
 def wanted(parameter: Parameter) -> str:
     """The unit that a number's description or name asks for, in pint's words; "" where it names none, or several."""
     if parameter.type != "number":
         return ""
-    for told in (_names(parameter.description), _symbols(parameter.description), _ending(parameter.path[-1])):
+    return _asked(parameter.description[:_READ], parameter.path[-1][-_LONGEST:])
+
+
+@lru_cache(maxsize=256)
+def _asked(description: str, name: str) -> str:
+    for told in (_names(description), _symbols(description), _ending(name)):
         if told:
             return told.pop() if len(told) == 1 else ""
     return ""
 
 
 def _names(description: str) -> set[str]:
-    found = (match.groups() for match in _TOLD.finditer(description) if len(match[1]) > 3)
-    return {unit for groups in found if (unit := _by(_NAMES, *groups))}
+    """Numbers in a description have units of their own (`Default is 20 minutes`), and a single minute, day or second
+    is a turn of speech (`the day of the month`, `the second term`)."""
+    found = set()
+    for match in _TOLD.finditer(description):
+        if len(match[1]) > 3 and (unit := _by(_NAMES, *match.groups())):
+            before = description[max(0, match.start() - _BEFORE) : match.start()]
+            turn_of_speech = match[1].lower() in _TIMES and not before.endswith("in ")
+            if not turn_of_speech and not _COUNTED.search(before):
+                found.add(unit)
+    return found
 
 
 def _symbols(description: str) -> set[str]:

@@ -7,9 +7,7 @@ that a change of a prompt changes the lessons with it. What is right comes from 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +16,6 @@ from linnet.calling.choose import CANDIDATES, Chooser, gains_of
 from linnet.calling.evidence.parameters import Parameter, parameters
 from linnet.calling.native import Native
 from linnet.calling.profile import JSON, Way
-from linnet.calling.ranking.assign import Ranked
-from linnet.calling.ranking.candidates import OMITTED
 from linnet.calling.ranking.ranker import fitted, weighing
 from linnet.calling.retrieve import Retriever
 from linnet.evals.fitting.wide import widened
@@ -43,20 +39,13 @@ CALLING = Way("native", JSON, constrained=True)
 """The way in which whole calls are asked for."""
 
 
-KNOWN = 6.0
-"""Nats that evidence counts at most, for something or against it."""
-
-
-def lessons(
-    example: Example, render: Render, kinds: Sequence[Kind] = KINDS, *, beside: bool = False
-) -> Iterator[Lesson]:
-    """What is to be learned from an example, and nothing twice: by itself, or `beside` what evidence says. Asked is
-    further than in use as it ships: an adapter that is worth it is asked that far. Raises ToolInvalid for a tool that
-    is none."""
+def lessons(example: Example, render: Render, kinds: Sequence[Kind] = KINDS) -> Iterator[Lesson]:
+    """What is to be learned from an example, and nothing twice. Asked is further than in use as it ships: an adapter
+    that is worth it is asked that far. Raises ToolInvalid for a tool that is none."""
     tools = _offered(example)
     with weighing(widened(fitted())):
         guided = [*(_choosing(example, tools) if "choose" in kinds else ()), *_filling(example, tools)]
-    yield from (lesson if beside else replace(lesson, known=()) for lesson in guided if lesson.kind in kinds)
+    yield from (lesson for lesson in guided if lesson.kind in kinds)
     if "call" in kinds:
         yield from _calling(example, tools, render)
 
@@ -108,32 +97,26 @@ def _choosing(example: Example, tools: tuple[Tool, ...]) -> Iterator[Lesson]:
     """Each tool that is wanted against those that are not and none; or none against all. Where evidence settles it
     even so the model is not asked, and time is better spent on what it may be asked."""
     listener = Listener()
-    heard = _chooser(tools).choose(listener, example.request)
+    _chooser(tools).choose(listener, example.request)
     if not listener.asked:
         return
-    odds = {candidate.tool.name: candidate.score for candidate in heard.ranked}
     found = _retriever(tools).candidates(example.request, CANDIDATES)
     wanted = {call.name for call in example.calls}
     others = [tool for tool in found if tool.name not in wanted]
     if not wanted and found:
-        yield _chosen(example.request, others, 0, "none", odds)
+        yield _chosen(example.request, others, 0, "none")
     for tool in found:
         if tool.name in wanted:
-            yield _chosen(example.request, [tool, *others], 1, tool.name, odds)
+            yield _chosen(example.request, [tool, *others], 1, tool.name)
 
 
-def _chosen(request: str, tools: Sequence[Tool], right: int, name: str, odds: Mapping[str, float]) -> Lesson:
+def _chosen(request: str, tools: Sequence[Tool], right: int, name: str) -> Lesson:
     listener = Listener()
     gains_of(listener, tools, request)
     prompts = tuple(_prompt(asked) for asked in listener.asked)
     first = listener.asked[0]
     assert isinstance(first, Score)
-    known = (0.0, *(_bounded(odds.get(tool.name, -KNOWN)) for tool in tools))
-    return Lesson("choose", prompts, (Piece(first.continuations[0]),), right, name, known)
-
-
-def _bounded(nats: float) -> float:
-    return max(-KNOWN, min(KNOWN, nats))
+    return Lesson("choose", prompts, (Piece(first.continuations[0]),), right, name)
 
 
 # --- which value ---------------------------------------------------------------------------------
@@ -149,16 +132,13 @@ def _filling(example: Example, tools: Sequence[Tool]) -> Iterator[Lesson]:
     fill.fill(listener, tool, example.request)
     named = {fill._label(parameter): parameter for parameter in parameters(tool)}
     scored = [asked for asked in listener.asked if isinstance(asked, Score)]
-    sheet = fill._sheet(tool, example.request)
-    yield from _judged(scored, named, call, sheet.ways)
+    yield from _judged(scored, named, call)
     for asked in listener.asked:
         if isinstance(asked, Generate):
             yield from _invented(asked, named, call)
 
 
-def _judged(
-    asked: Sequence[Score], named: dict[str, Parameter], call: ToolCall, ways: Mapping[Parameter, Ranked]
-) -> Iterator[Lesson]:
+def _judged(asked: Sequence[Score], named: dict[str, Parameter], call: ToolCall) -> Iterator[Lesson]:
     """Each text that the labels are asked about belongs to one of them, or to none; what could be either's is
     passed over. Of those that belong to none, the best candidates: as many as there are labels."""
     if not asked:
@@ -171,23 +151,7 @@ def _judged(
         fitting = [i for i, parameter in enumerate(own) if parameter and _is_value(text, parameter, call)]
         strangers += not fitting
         if len(fitting) == 1 or (not fitting and strangers < len(asked)):
-            right = fitting[0] if fitting else nobodys
-            yield Lesson("fill", prompts, (Piece(text),), right, text.strip(), _known(text.strip(), own, ways))
-
-
-def _known(text: str, labels: Sequence[Parameter | None], ways: Mapping[Parameter, Ranked]) -> tuple[float, ...]:
-    """How likely evidence holds it that a text is each label's value, and that it is nobody's, in nats."""
-    said = {parameter.name: way for parameter, way in ways.items()}
-    own = [
-        max(
-            (nats for c, nats in said.get(label.name, ()) if c.value is not OMITTED and fill._said(c.value) == text),
-            default=-KNOWN,
-        )
-        for label in labels
-        if label is not None
-    ]
-    rest = 1.0 - sum(map(math.exp, own))
-    return (*map(_bounded, own), _bounded(math.log(max(rest, 1e-9))))
+            yield Lesson("fill", prompts, (Piece(text),), fitting[0] if fitting else nobodys, text.strip())
 
 
 def _label_of(asked: Score) -> str:

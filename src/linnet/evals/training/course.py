@@ -26,18 +26,10 @@ class Course:
     """Turns examples into packs. `passed_over` counts lessons that were passed over because of their length."""
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        tokens: Tokens,
-        render: Render,
-        kinds: Sequence[Kind],
-        seed: int,
-        size: int,
-        beside: bool = False,
+        self, examples: Sequence[Example], tokens: Tokens, render: Render, kinds: Sequence[Kind], seed: int, size: int
     ) -> None:
         self._examples, self._tokens, self._render = examples, tokens, render
         self._kinds, self._seed, self._size = kinds, seed, size
-        self._beside = beside
         self.passed_over = 0
 
     def packs(self, place: int) -> Iterator[tuple[Pack, int]]:
@@ -73,7 +65,7 @@ class Course:
 
     def _told(self, example: Example) -> list[Told]:
         found = []
-        for lesson in lessons(example, self._render, self._kinds, beside=self._beside):
+        for lesson in lessons(example, self._render, self._kinds):
             texts = tuple(self._tokens.spelled(lesson))
             if all(len(text.ids) <= LIMITS.training_lesson_tokens and text.ids for text in texts):
                 found.append(Told(lesson, texts))

@@ -25,8 +25,7 @@ class Lesson:
     """With one prompt: write the answer. With several: under `prompts[right]` the answer is the likeliest.
 
     The second is how Linnet asks a model to decide: by how much likelier a text is under one introduction than under
-    the others. `known` is what evidence says of each prompt already, in nats, where that is to be counted in: then
-    what is learned is what evidence does not know. `name` tells it from others of its example.
+    the others. `name` tells it from others of its example.
     """
 
     kind: Kind
@@ -34,7 +33,6 @@ class Lesson:
     answer: tuple[Piece, ...]
     right: int = 0
     name: str = ""
-    known: tuple[float, ...] = ()
 
     @property
     def decides(self) -> bool:

@@ -80,8 +80,6 @@ class Network:
         for lesson, own in pack.lessons:
             if lesson.decides:
                 likely = -whole[list(own)]
-                if lesson.known:
-                    likely = likely + torch.tensor(lesson.known, device=self.device)
                 loss = torch.logsumexp(likely, 0) - likely[lesson.right]
                 judgements.append((lesson.kind, loss, likely.argmax() == lesson.right))
                 loss = loss + ECHO * whole[own[lesson.right]]

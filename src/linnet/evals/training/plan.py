@@ -25,11 +25,10 @@ class Recipe:
 
     `rate` is the highest learning rate, reached after the first `warm` of the training, then falling evenly to
     nothing. The change is multiplied by `alpha / rank`. Gradients longer than `clip` are cut to that length. A nat by
-    which the model moves on a token of plain text counts as much as `hold` nats of a lesson. With `beside` what
-    evidence says of each choice is counted in, so that what it does not know is learned. `look` held-out examples are
-    looked at meanwhile; after `patience` looks that were no better than the best, it ends. `weigh` is the most
-    held-out requests by which is found out what the adapter is believed beside evidence, 0 for none; `judge` the most
-    that are asked at the end, with the adapter and without.
+    which the model moves on a token of plain text counts as much as `hold` nats of a lesson. `look`
+    held-out examples are looked at meanwhile; after `patience` looks that were no better than the best, it ends.
+    `weigh` is the most held-out requests by which is found out what the adapter is believed beside evidence, 0 for
+    none; `judge` the most that are asked at the end, with the adapter and without.
     """
 
     minutes: Annotated[float, Field(gt=0, le=LIMITS.training_minutes)] = 20.0
@@ -45,7 +44,6 @@ class Recipe:
     judge: Annotated[int, Field(ge=1)] = 60
     weigh: Annotated[int, Field(ge=0)] = 160
     patience: Annotated[int, Field(ge=0)] = 6
-    beside: bool = False
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = GUIDED
     steps: Annotated[int, Field(ge=1)] | None = None
 

@@ -220,7 +220,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
     with _rendering(wish.base) as render:
 
         def course(examples: Sequence[Example]) -> Course:
-            return Course(examples, source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens, recipe.beside)
+            return Course(examples, source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens)
 
         watch.at("measuring a step", 0.0)
         own = course(parts.learn)
