@@ -28,7 +28,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 
     def make(answer: Answer, *tools: Tool, per_tool: int = 4) -> list[Any]:
         guide = SimpleNamespace(call=lambda text: SimpleNamespace(calls=tuple(answer(text)), usage=Usage(7)))
-        monkeypatch.setattr(toolcheck, "Guide", lambda model, tools, margin: guide)
+        monkeypatch.setattr(toolcheck, "Guide", lambda model, tools, margin, trust: guide)
         return list(check(None, tools, per_tool=per_tool))
 
     return make

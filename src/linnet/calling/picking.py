@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from linnet.errors import ConstraintInvalid
 from linnet.messages import Message
 from linnet.requests import Choice, Done, Generate, Model, Usage, complete
 
@@ -46,6 +47,10 @@ def written(text: str) -> tuple[Message, ...]:
 
 
 def _picked(model: Model, told: str, said: str, options: Sequence[str]) -> Done:
+    """Raises ConstraintInvalid, with `strayed`, for an answer of a model that cannot be held to its options."""
     messages = (Message("system", told), Message("user", said))
     room = _TOKENS + max(map(len, options))
-    return complete(model, Generate(messages, constraint=Choice(tuple(options)), max_tokens=room))
+    done = complete(model, Generate(messages, constraint=Choice(tuple(options)), max_tokens=room))
+    if done.text not in options:
+        raise ConstraintInvalid("the model did not keep to the options that it was to pick from", strayed=True)
+    return done
