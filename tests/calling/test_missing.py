@@ -35,6 +35,7 @@ WHEN = {"type": "string", "description": "When, such as 6 pm or next Friday."}
         ("start_date", {"type": "string", "description": "In the format YYYY-MM-DD."}),
         ("date_of_journey", {"type": "string", "description": "Of the train, such as 2026-11-28."}),
         ("dueDate", {"type": "string"}),
+        ("delivery_date", {"type": "string"}),
     ],
 )
 def test_a_moment_is_asked_back_for_by_its_name(name: str, schema: dict[str, Any]) -> None:
@@ -68,6 +69,12 @@ def test_whatever_may_say_when_is_a_moment(value: str) -> None:
     [
         ("timezone", {"type": "string", "description": "The time zone, such as Paris."}),
         ("date_format", {"type": "string", "description": "Such as YYYY-MM-DD."}),
+        ("when", {"type": "string"}),
+        ("delivery_time", {"type": "string"}),
+        ("responseTime", {"type": "string"}),
+        ("cooking_time", {"type": "string"}),
+        ("wait_time", {"type": "string"}),
+        ("blind_date", {"type": "string"}),
         ("second_player", {"type": "string", "description": "The second player."}),
         ("time", {"type": "string", "enum": ["mum", "dad"]}),
         ("time", {"type": "string", "description": "Such as 'mum' or 'noon'."}),
