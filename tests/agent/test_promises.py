@@ -61,6 +61,7 @@ def test_a_promise(text: str, deed: str) -> None:
         "I'll tell you the story of the table.",
         "Let me check that for you. 17 is a prime number.",
         "Let me look it up for you. Paris has two million people.",
+        "Let me check that for you. The second largest is Lyon.",
         "I'll add it up: 3 + 4 = 7.",
         "I'll add them up for you.",
         "Sure, I'll edit the text: The cat sat.",
@@ -94,6 +95,8 @@ def test_a_claim_and_a_promise_of_the_same_deed_are_told_once() -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", ["I'll " * 20_000, "I'll split the " * 10_000, "I'll send" + " a" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["I'll " * 20_000, "I'll split the " * 10_000, "I'll send" + " a" * 60_000, "Let me check it. " * 9_000]
+)
 def test_long_texts_take_no_long_time(text: str) -> None:
     promises(text)

@@ -8,7 +8,6 @@ text that follows (`I'll add it up: 7`) or done to nothing of the user's (`I'll 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from linnet.agent.deeds import OWN, WORDING, Claim, sentences
 
@@ -57,7 +56,9 @@ _WRITES = re.compile(r"(?:add .*\bup|order .*\bby|set the record)\b", re.IGNOREC
 """What verbs of deeds are in a text as well, behind the promise's beginning."""
 _KEPT = re.compile(r":(?!\w)")
 """What the promised stands behind, unless it is that of a time of day."""
-_PUTS_OFF = re.compile(r"\b(?:moment|second|minute|wait|hold on|shortly|bear with|back to you)\b", re.IGNORECASE)
+_PUTS_OFF = re.compile(
+    r"\b(?:(?:one|an?) (?:moment|second|minute)|please wait|hold on|shortly|bear with|back to you)\b", re.IGNORECASE
+)
 """What keeps a promise to look something up open, whatever else is said after it."""
 _WORDS = re.compile(rf"^(?: \w+){{0,4}}? (?:{WORDING})\b", re.IGNORECASE)
 
@@ -65,13 +66,10 @@ _WORDS = re.compile(rf"^(?: \w+){{0,4}}? (?:{WORDING})\b", re.IGNORECASE)
 def promises(text: str) -> tuple[Claim, ...]:
     """The sentences that promise a deed, with what it is: "do" where it is none of those that claims know."""
     said = list(sentences(text))
-    found = [(number, claim) for number, one in enumerate(said, 1) if (claim := _promise(one)) is not None]
-    return tuple(claim for number, claim in found if claim.deed != "look up" or not _looked_up(said[number:]))
-
-
-def _looked_up(after: Sequence[str]) -> bool:
-    """Whether the sentences after `Let me check that` are what was found."""
-    return bool(after) and not any(map(_PUTS_OFF.search, after))
+    last = max((number for number, one in enumerate(said) if _PUTS_OFF.search(one)), default=0)
+    found = [(number, claim) for number, one in enumerate(said) if (claim := _promise(one)) is not None]
+    kept = range(last, len(said) - 1)  # what is looked up there is told in the sentences that follow
+    return tuple(claim for number, claim in found if claim.deed != "look up" or number not in kept)
 
 
 def _promise(sentence: str) -> Claim | None:
