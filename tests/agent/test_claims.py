@@ -125,3 +125,8 @@ def test_a_placeholder_that_the_model_left_is_told() -> None:
     found = checked("Dear {{name}}, about {{subject}} and {{name}}.", ["Write about {{subject}}."])
     assert found.findings == ("the answer leaves {{name}} to be filled",)
     assert found.text == "Dear {{name}}, about {{subject}} and {{name}}."
+
+
+@pytest.mark.parametrize("told", ['Write "Dear {{name}}" in French.', "Explain `{{name}}`.", "```\n{{name}}\n```"])
+def test_a_placeholder_that_a_request_quotes_may_stand_in_the_answer(told: str) -> None:
+    assert checked("Cher {{name}}", [told]).findings == ()

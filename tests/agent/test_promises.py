@@ -24,6 +24,12 @@ from linnet.messages import ToolCall, ToolResult
         ("I'll divide the whole bill for you.", "do"),
         ("Let me reheat that for you.", "do"),
         ("I'll send you the tickets.", "send"),
+        ("I'll set an alarm for 6:30.", "arrange"),
+        ("Note: I'll send an email to Anna.", "send"),
+        ("Let me check your calendar. One moment, please.", "look up"),
+        ("All right. Let me check your calendar.", "look up"),
+        ("I'll add it to your calendar.", "create"),
+        ("I'll order it for you.", "arrange"),
     ],
 )
 def test_a_promise(text: str, deed: str) -> None:
@@ -53,6 +59,18 @@ def test_a_promise(text: str, deed: str) -> None:
         "The waiter will split it for you.",
         "I'll be here for you.",
         "I'll tell you the story of the table.",
+        "Let me check that for you. 17 is a prime number.",
+        "Let me look it up for you. Paris has two million people.",
+        "Let me check that for you. The second largest is Lyon.",
+        "I'll add it up: 3 + 4 = 7.",
+        "I'll add them up for you.",
+        "Sure, I'll edit the text: The cat sat.",
+        "I'll order them by size: 1, 2, 3.",
+        "I'll order them by size.",
+        "I'll replace it with a synonym: big.",
+        "I'll update the table below:\n| a |",
+        "I'll divide the bill for you: each pays 5.",
+        "Let me set the record straight: the table is oak.",
         "",
     ],
 )
@@ -77,6 +95,8 @@ def test_a_claim_and_a_promise_of_the_same_deed_are_told_once() -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", ["I'll " * 20_000, "I'll split the " * 10_000, "I'll send" + " a" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["I'll " * 20_000, "I'll split the " * 10_000, "I'll send" + " a" * 60_000, "Let me check it. " * 9_000]
+)
 def test_long_texts_take_no_long_time(text: str) -> None:
     promises(text)

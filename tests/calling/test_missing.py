@@ -35,6 +35,7 @@ WHEN = {"type": "string", "description": "When, such as 6 pm or next Friday."}
         ("start_date", {"type": "string", "description": "In the format YYYY-MM-DD."}),
         ("date_of_journey", {"type": "string", "description": "Of the train, such as 2026-11-28."}),
         ("dueDate", {"type": "string"}),
+        ("delivery_date", {"type": "string"}),
     ],
 )
 def test_a_moment_is_asked_back_for_by_its_name(name: str, schema: dict[str, Any]) -> None:
@@ -68,6 +69,12 @@ def test_whatever_may_say_when_is_a_moment(value: str) -> None:
     [
         ("timezone", {"type": "string", "description": "The time zone, such as Paris."}),
         ("date_format", {"type": "string", "description": "Such as YYYY-MM-DD."}),
+        ("when", {"type": "string"}),
+        ("delivery_time", {"type": "string"}),
+        ("responseTime", {"type": "string"}),
+        ("cooking_time", {"type": "string"}),
+        ("wait_time", {"type": "string"}),
+        ("blind_date", {"type": "string"}),
         ("second_player", {"type": "string", "description": "The second player."}),
         ("time", {"type": "string", "enum": ["mum", "dad"]}),
         ("time", {"type": "string", "description": "Such as 'mum' or 'noon'."}),
@@ -117,6 +124,8 @@ def book_table(time: str, guests: int) -> str:
     [
         ("Split the bill", "split_bill: total is missing; people is missing"),
         ("Could you split the bill?", "split_bill: total is missing; people is missing"),
+        ("I need to split the bill", "split_bill: total is missing; people is missing"),
+        ("I'd like to split the bill", "split_bill: total is missing; people is missing"),
         ("I want to split the bill with Anna.", "split_bill: total is missing; people is missing"),
         ("Book a table", "book_table: time is missing; guests is missing"),
         ("Book a table for tomorrow", "book_table: guests is missing"),
@@ -128,9 +137,33 @@ def test_a_tool_that_is_only_named_lacks_all_that_it_needs(request_text: str, sa
     assert found is not None and found[1].message == said and said.startswith(found[0].name)
 
 
-def test_a_name_of_one_word_may_be_said_by_the_way() -> None:
-    weather = Tool.from_schema("get_weather", "Tells.", {"properties": {"n": {"type": "number"}}, "required": ["n"]})
-    assert named("Weather", [weather]) and not named("Weather was fine", [weather])
+def short(name: str) -> Tool:
+    return Tool.from_schema(name, "Tells.", {"properties": {"n": {"type": "number"}}, "required": ["n"]})
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    ["Weather", "The weather, please", "Get the weather", "Could you get me the weather?", "I'd like the weather"],
+)
+def test_a_name_of_one_word_may_be_all_that_is_asked_for(request_text: str) -> None:
+    assert named(request_text, [short("get_weather")]) and named(request_text, [short("getWeather")])
+
+
+@pytest.mark.parametrize(
+    ("name", "request_text"),
+    [
+        ("get_weather", "Weather was fine"),
+        ("get_weather", "It was not the weather"),
+        ("get_weather", "It was the weather"),
+        ("get_weather", "I have had it with the weather"),
+        ("get_weather", "The weather is what it is"),
+        ("tell_joke", "Tell me a joke"),
+        ("get_joke", "Tell me a joke"),
+        ("give_advice", "Give me some advice"),
+    ],
+)
+def test_a_name_of_one_word_may_be_said_by_the_way(name: str, request_text: str) -> None:
+    assert named(request_text, [short(name)]) is None
 
 
 @pytest.mark.parametrize(
@@ -140,6 +173,14 @@ def test_a_name_of_one_word_may_be_said_by_the_way() -> None:
         "How do I split the bill?",
         "Should I split the bill?",
         "Can I split the bill?",
+        "Don't split the bill",
+        "Do not split the bill",
+        "Split the bill? Never!",
+        "I split the bill",
+        "We have split the bill",
+        "I've split the bill",
+        "There was a split bill",
+        "That split bill was mine",
         "Split the bill of rights into its sections",
         "A bill may be split",
         "Book a table for 4 tomorrow at 7 pm",

@@ -14,7 +14,7 @@ from typing import Any
 
 from linnet.agent.deeds import Claim, claims, could, unquoted
 from linnet.agent.promises import promises
-from linnet.calling.evidence.placeholders import placeholders
+from linnet.calling.evidence.placeholders import everywhere, placeholders
 from linnet.calling.evidence.quantities import numbers
 from linnet.messages import ToolCall, ToolResult
 
@@ -45,7 +45,7 @@ def checked(
         if note and note not in notes:
             notes.append(note)
             findings.append(f"the answer {way} what was not done in this turn: {claim.sentence[:80]!r}")
-    if unfilled := set(placeholders(text)).difference(*map(placeholders, told)):
+    if unfilled := set(placeholders(text)).difference(*map(everywhere, told)):
         findings.append(f"the answer leaves {', '.join(sorted(unfilled)[:3])} to be filled")
     if results:
         for number in unsupplied(text, told, results):

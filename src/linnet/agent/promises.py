@@ -1,8 +1,8 @@
 """Promises: the sentences of a final text that say that its writer is about to do something, by their grammar alone.
 
 `I'll split it for you`, `Let me book the table`. The turn ends with the text, so nothing comes of them. What waits
-for the other side (`I will send it once you confirm`), is made by saying it (`I'll write you a poem`) or done to
-nothing of the user's (`I'll call it a day`) is none.
+for the other side (`I will send it once you confirm`), is made by saying it (`I'll write you a poem`), kept by the
+text that follows (`I'll add it up: 7`) or done to nothing of the user's (`I'll call it a day`) is none.
 """
 
 from __future__ import annotations
@@ -52,21 +52,37 @@ _WAITS = re.compile(
     r"|n['’]t\b",
     re.IGNORECASE,
 )
+_WRITES = re.compile(r"(?:add .*\bup|order .*\bby|set the record)\b", re.IGNORECASE)
+"""What verbs of deeds are in a text as well, behind the promise's beginning."""
+_KEPT = re.compile(r":(?!\w)")
+"""What the promised stands behind, unless it is that of a time of day."""
+_PUTS_OFF = re.compile(
+    r"\b(?:(?:one|an?) (?:moment|second|minute)|please wait|hold on|shortly|bear with|back to you)\b", re.IGNORECASE
+)
+"""What keeps a promise to look something up open, whatever else is said after it."""
 _WORDS = re.compile(rf"^(?: \w+){{0,4}}? (?:{WORDING})\b", re.IGNORECASE)
 
 
 def promises(text: str) -> tuple[Claim, ...]:
     """The sentences that promise a deed, with what it is: "do" where it is none of those that claims know."""
-    return tuple(found for sentence in sentences(text) if (found := _promise(sentence)) is not None)
+    said = list(sentences(text))
+    last = max((number for number, one in enumerate(said) if _PUTS_OFF.search(one)), default=0)
+    found = [(number, claim) for number, one in enumerate(said) if (claim := _promise(one)) is not None]
+    kept = range(last, len(said) - 1)  # what is looked up there is told in the sentences that follow
+    return tuple(claim for number, claim in found if claim.deed != "look up" or number not in kept)
 
 
 def _promise(sentence: str) -> Claim | None:
     plain = " ".join(sentence.split()).rstrip(".!").strip()
     if _WAITS.search(plain):
         return None
-    if (found := _KNOWN.search(plain)) and _holds(found["rest"]):
-        return Claim(sentence, _DEED[found["verb"].lower()])
-    return Claim(sentence, "do") if _ANY.search(plain) else None
+    known = _KNOWN.search(plain)
+    if known and (_WRITES.match(plain, known.start("verb")) or _KEPT.search(known["rest"])):
+        return None
+    if known and _holds(known["rest"]):
+        return Claim(sentence, _DEED[known["verb"].lower()])
+    other = _ANY.search(plain)
+    return Claim(sentence, "do") if other and not _KEPT.search(plain, other.end()) else None
 
 
 def _holds(rest: str) -> bool:

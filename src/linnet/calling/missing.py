@@ -7,6 +7,7 @@ has hardly an English function word, nothing is objected to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,17 @@ from linnet.tools import Tool
 
 _QUESTIONS = frozenset("how why what when where which who whose should is are do does did was were".split())
 _POLITE = frozenset(("can", "could", "will", "would"))
+_TOLD = frozenset("it it's it’s there there's there’s this that that's that’s he she they i've i’ve i'm i’m".split())
+"""What a statement begins with."""
+_WISHES = frozenset("want wanna need wish would must".split())
+"""What stands behind `I` and `we` where something is asked for."""
+_NEGATED = re.compile(r"\b(?:not|cannot|never)\b|n['’]t\b", re.IGNORECASE)
+_ASKING = (
+    _WISHES | _POLITE | frozenset("a an the my our i i'd i’d we me us you to for like please it this that".split())
+)
+"""Function words of a request that says the one content word of a tool's name and no more."""
+_SAYING = frozenset(("tell", "give"))
+"""Verbs of tools' names for what a model may just as well say itself."""
 _ENGLISH = 2
 """Function words of which a request is in English: one alone may be of another language (`an Mama`)."""
 _BESIDE = 1
@@ -61,6 +73,8 @@ def named(request: str, tools: Iterable[Tool]) -> tuple[Tool, ToolArgumentsInval
     for tool in tools:
         verb, *rest = words(tool.name) or ("",)
         beside = [one for one in said if one not in (verb, *rest)]
+        if not rest and not _plainly(reading, tool):
+            continue
         if said[0] == verb and set(rest) <= set(said) and len(beside) <= (_BESIDE if rest else 0):
             name = {verb, *rest}
             lacking = [p.name for p in parameters(tool) if p.required and not _given(p, reading, name)]
@@ -71,7 +85,15 @@ def named(request: str, tools: Iterable[Tool]) -> tuple[Tool, ToolArgumentsInval
 
 def _asks_for_a_deed(reading: Reading) -> bool:
     first, then = (*(word.lower for word in reading.words[:2]), "", "")[:2]
-    return first not in _QUESTIONS and not (first in _POLITE and then != "you")
+    if first in _QUESTIONS or first in _TOLD or _NEGATED.search(reading.text):
+        return False
+    return not (first in _POLITE and then != "you") and not (first in ("i", "we") and then not in _WISHES)
+
+
+def _plainly(reading: Reading, tool: Tool) -> bool:
+    """Whether a request has no function words but those of asking and those of the tool's own name, `get` say."""
+    name = set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", tool.name).lower().split("_"))
+    return name.isdisjoint(_SAYING) and all(not w.common or w.lower in _ASKING | name for w in reading.words)
 
 
 def _given(parameter: Parameter, reading: Reading, name: set[str]) -> bool:

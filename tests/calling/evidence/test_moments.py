@@ -59,7 +59,49 @@ def test_every_phrase_of_time_hints_at_one(text: str) -> None:
         assert hinted(f"{text} tomorrow at 9 or Friday, in a few weeks, next summer {text}"[start:end])
 
 
-@pytest.mark.parametrize("value", ["mum", "the car", "countryside", "Anna", "", "I", "available", "nowhere", "timer"])
+LOOSE = [
+    "EOD",
+    "COB",
+    "close of business",
+    "sundown",
+    "tmrw",
+    "a fortnight",
+    "midnite",
+    "twenty",
+    "right away",
+    "Valentine's",
+    "Pentecost",
+    "Martinmas",
+    "St Patrick's",
+    "the full moon",
+    "Christmas Eve",
+]
+
+
+@pytest.mark.parametrize("value", LOOSE)
+def test_what_may_say_when_hints_at_a_time(value: str) -> None:
+    assert hinted(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mum",
+        "the car",
+        "countryside",
+        "Anna",
+        "",
+        "I",
+        "available",
+        "nowhere",
+        "timer",
+        "the moon",
+        "Steve",
+        "Eve",
+        "business",
+        "Thomas",
+    ],
+)
 def test_what_says_no_time_hints_at_none(value: str) -> None:
     assert not hinted(value)
 

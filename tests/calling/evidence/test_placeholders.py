@@ -15,6 +15,9 @@ from linnet.calling.evidence.reading import Reading
         ("What does `{{ user }}` do in Jinja?", ()),
         ('Write "Hello {{name}}" into a.txt', ()),
         ("```\n{{x}}", ()),
+        (r"\frac{{a}}{{b}} and \textbf{{c}}", ()),
+        ("the branch ${{ github.ref }}", ()),
+        ("{{name}}, ({{age}})", ("{{name}}", "{{age}}")),
         ("{name} {{}} {{a\nb}} {{{{", ()),
     ],
 )

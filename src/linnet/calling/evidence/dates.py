@@ -39,9 +39,13 @@ _DAY = re.compile(
     rf"|{_MONTH}",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"(?:.*[^a-z])?(?:date|time|datetime|when|deadline|day|birthday)", re.IGNORECASE)
-_APART = frozenset(("zone", "timezone", "format", "frame", "period", "duration", "range", "series", "signature"))
+_NAMED = re.compile(r"(?:.*[^a-z])?(?:date|time|datetime|deadline|day|birthday)", re.IGNORECASE)
+_APART = frozenset(
+    ("zone", "timezone", "format", "frame", "period", "duration", "range", "series", "signature", "blind")
+)
 """Words of the names of what goes with a time and is none."""
+_LASTING = frozenset("reaction response delivery wait waiting cooking run part real".split())
+"""What a `time` may be of that is no moment: it takes `slow` and `express` as well."""
 _LONGEST = 100
 """Characters of a phrase of time that is worked out; `dateparser` takes more than linear time for long ones."""
 
@@ -79,7 +83,8 @@ def wanted(parameter: Parameter) -> bool:
     if str(parameter.schema.get("format")) in _FORMATS:
         return True
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter.path[-1])
-    if _APART & set(name.lower().split("_")):
+    said = set(name.lower().split("_"))
+    if _APART & said or ("time" in said and _LASTING & said):
         return False
     about = "date" in parameter.senses or "time" in parameter.senses
     shown = about and (asked(parameter) or bool(moments(parameter.description)))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from linnet.calling.evidence.lexicon import SMALL
+
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _MONTH = (
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december"
@@ -47,7 +49,7 @@ _MOMENT = re.compile(
     re.IGNORECASE,
 )
 
-_COUNTED = "one two three four five six seven eight nine ten eleven twelve half quarter"
+_COUNTED = (*SMALL, "half", "quarter")
 _HINTS = (
     "now soon later asap immediately today tomorrow tonight yesterday mornings? afternoons? evenings? nights? "
     "noon midday midnight dawn dusk sunrise sunset breakfast brunch lunch lunchtime dinner supper teatime "
@@ -55,11 +57,17 @@ _HINTS = (
     "ramadan diwali hanukkah birthday anniversary holidays? when whenever once before after until till by while "
     "during every each next last past future current present latest earliest daily nightly hourly weekly "
     "monthly quarterly yearly annually always sometime anytime time date moment start end beginning first "
-    "second third"
+    "second third eod eob cob sunup sundown daybreak nightfall twilight fortnights? tmrw tmr tonite midnite "
+    "instantly shortly"
 )
+_FEASTS = (
+    "pentecost passover purim lent advent epiphany eid kippur hashanah hogmanay kwanzaa midsummer solstice equinox "
+    "carnival holi nowruz vesak michaelmas martinmas candlemas lammas shrovetide yuletide"
+)
+_PHRASES = r"(?:full|new) moon|close of business|(?:right|straight) away|valentine['’]?s|(?:st\.?|saint) \w+['’]s"
 _HINT = re.compile(
     rf"\d|\b(?:{_MONTH}|(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day)?s?|\w{{2,}}day|{_UNIT}|centur(?:y|ies)"
-    rf"|decades?|{'|'.join((_HINTS + ' ' + _COUNTED).split())})(?!\w)",
+    rf"|decades?|{_PHRASES}|{'|'.join((*_HINTS.split(), *_FEASTS.split(), *_COUNTED))})(?!\w)",
     re.IGNORECASE,
 )
 """Whatever may say when, alone or as part of a phrase: wide, where `_MOMENT` is narrow."""
