@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from linnet.runtime.exchange import Post
 from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.likelihoods.asking import Likelihoods
 from linnet.runtime.likelihoods.echoed import Echoed
-from linnet.runtime.likelihoods.told import summed
+from linnet.runtime.likelihoods.told import Told, summed, told_by
 from linnet.runtime.local import open_local
 from linnet.runtime.remote import RemoteModel
 
@@ -144,11 +144,23 @@ def test_no_server_is_believed(server: ChatServer, change: Callable[[list[Any]],
     assert model.learn() == "" and not model.capabilities.scores
 
 
-@pytest.mark.parametrize("one", [None, 0.5, float("nan"), float("-inf")])
+@pytest.mark.parametrize("one", [None, 0.5, float("nan"), float("inf"), float("-inf"), -1.7e308, -1.1e6])
 def test_what_is_no_log_probability(one: float | None) -> None:
     with pytest.raises(RemoteInvalid):
         summed([-1.0, one])
     assert summed([-1.0, 1e-6]) == pytest.approx(-1.0, abs=1e-5)
+
+
+def test_an_answer_that_nobody_thought_of_is_an_invalid_one(server: ChatServer) -> None:
+    class Failing:
+        name = "a fault"
+
+        def scored(self, ask: Any, prompt: str, texts: Sequence[str]) -> Told:
+            raise OverflowError
+
+    with pytest.raises(RemoteInvalid, match="OverflowError"):
+        told_by(Failing(), lambda url, body: b"", "one", ("a",))
+    assert Likelihoods(RemoteModel(server.url, "m")._post, (Failing(),)).learn() == ""
 
 
 # --- finding out ---------------------------------------------------------------------------------

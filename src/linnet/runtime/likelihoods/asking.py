@@ -13,7 +13,7 @@ from linnet.requests import Done, Score, Segment, check_size
 from linnet.runtime.errand import Ask, Errand
 from linnet.runtime.exchange import Post
 from linnet.runtime.likelihoods.found import found
-from linnet.runtime.likelihoods.told import Way
+from linnet.runtime.likelihoods.told import Way, told_by
 
 
 class Likelihoods:
@@ -66,7 +66,7 @@ class Likelihoods:
 
         def work(ask: Ask) -> Done:
             begun = time.monotonic()
-            told = way.scored(ask, prompt, request.continuations)
+            told = told_by(way, ask, prompt, request.continuations)
             step = Step("remote", f"scored by {way.name}", time.monotonic() - begun, {}, usage=told.usage)
             return Done(usage=told.usage, scores=told.scores, steps=(step,))
 
