@@ -14,7 +14,17 @@ from typing import Any
 
 import pytest
 
-from linnet.errors import DeadlineExceeded, EmptyRequest, RemoteCut, RemoteError, RemoteInvalid, RemoteUnsupported
+from linnet.errors import (
+    DeadlineExceeded,
+    EmptyRequest,
+    RemoteBusy,
+    RemoteCut,
+    RemoteDenied,
+    RemoteError,
+    RemoteFailed,
+    RemoteInvalid,
+    RemoteUnsupported,
+)
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Done, Model, Score, Segment, Usage, complete
@@ -186,6 +196,35 @@ def test_one_that_does_not_answer_is_asked_again_after_remote_learn_again_second
     assert one.learn() == "" and len(server.scored) == 1
     now += 2
     assert one.learn() and len(server.scored) == 2
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 200])
+def test_one_that_tells_them_no_longer_is_not_believed_on(server: ChatServer, status: int) -> None:
+    now, ask = 100.0, Score(plain("one two"), (" three",))
+    server.scoring = echoing
+    one = Likelihoods(RemoteModel(server.url, "m")._post, (Echoed(server.url, "m"),), lambda: now)
+    assert one.learn() and next(one.stream(ask)).scores
+    server.scoring = lambda path, body: (status, {"choices": []})
+    with pytest.raises(RemoteUnsupported, match="no longer"):
+        next(one.stream(ask))
+    server.scoring = echoing
+    assert one.learn() == "" and len(server.scored) == 3
+    with pytest.raises(RemoteUnsupported):
+        one.stream(ask)
+    now += LIMITS.remote_learn_again_seconds + 1
+    assert one.learn() and next(one.stream(ask)).scores
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, RemoteDenied), (429, RemoteBusy), (503, RemoteFailed)])
+def test_one_that_only_fails_is_believed_on(server: ChatServer, status: int, kind: type[RemoteError]) -> None:
+    server.scoring = echoing
+    model = RemoteModel(server.url, "m")
+    model.learn()
+    server.scoring = lambda path, body: (status, {})
+    with pytest.raises(kind):
+        complete(model, Score(plain("one two"), (" three",)))
+    server.scoring = echoing
+    assert complete(model, Score(plain("one two"), (" three",))).scores
 
 
 def test_finding_out_ends_after_remote_learn_seconds(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
