@@ -141,7 +141,21 @@ def untold(choices: list[Any]) -> None:
     choices[0]["logprobs"]["token_logprobs"][-2] = None
 
 
-@pytest.mark.parametrize("change", [silent, unsaid, short, certain, lost, positive, untold])
+def uneven(choices: list[Any]) -> None:
+    choices[0]["logprobs"]["tokens"].append("x")
+
+
+def endless(choices: list[Any]) -> None:
+    """It generates as many as it likes."""
+    for one in choices:
+        columns = one["logprobs"]
+        one["text"] += " and on"
+        columns["text_offset"] += [len(one["text"]) - 7, len(one["text"]) - 3]
+        columns["tokens"] += [" and", " on"]
+        columns["token_logprobs"] += [-1.0, -1.0]
+
+
+@pytest.mark.parametrize("change", [silent, unsaid, short, certain, lost, positive, untold, uneven, endless])
 def test_no_server_is_believed(server: ChatServer, change: Callable[[list[Any]], None]) -> None:
     def scoring(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         status, told = echoing(path, body)
