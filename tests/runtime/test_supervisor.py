@@ -330,6 +330,15 @@ def test_a_token_has_so_much_text_and_no_more(scripted: Any, outcome: Any) -> No
     assert isinstance(outcome(scripted(Garble(one)).stream(ask(max_tokens=4))).error, ProtocolBroken)
 
 
+@pytest.mark.parametrize(("text", "tokens"), [("12", 3), ("☃☃", 7)])
+def test_a_prompt_may_have_more_tokens_than_bytes(text: str, tokens: int) -> None:
+    """As SentencePiece tells them: an honest worker is not ended for it, one that goes on for ever is."""
+    ticket = Ticket(Submit(1, Score((Segment(text, False),), (), alternatives=0)))
+    ticket.take(Piece("", tuple(range(tokens))))
+    with pytest.raises(ProtocolBroken, match="beyond"):
+        ticket.take(Piece("", (1,) * 100))
+
+
 def test_a_flood_of_records_for_nobody_hides_no_hang(scripted: Any, outcome: Any, limits: Any) -> None:
     """They say nothing of the request that waits; and the clock is looked at while they arrive."""
     limits(progress_seconds=1.0)

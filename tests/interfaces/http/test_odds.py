@@ -10,9 +10,11 @@ import httpx
 import openai
 import pytest
 
+from linnet.errors import RequestTooLarge
+from linnet.interfaces.http.echoing import echoed
 from linnet.interfaces.http.odds import NONE, Columns, Telling, written
 from linnet.limits import LIMITS
-from linnet.requests import Piece
+from linnet.requests import Capabilities, Done, Event, Generate, Piece, Request, Segment
 from linnet.script import Say
 from linnet.tokens import Odds, Token
 
@@ -217,6 +219,23 @@ def test_what_no_echo_can_be_with_echoed_prompts_at_its_limit(
     done = http.post("/v1/completions", json={"model": "default", **more})
     assert done.json()["error"]["code"] == code and done.status_code in (400, 413)
     assert LIMITS.echoed_prompts == 65
+
+
+def test_what_goes_beyond_echoed_odds_is_not_spelled_on() -> None:
+    """65 prompts of half of them: no more than three are ever held."""
+
+    class Spelling:
+        capabilities = Capabilities("spelling", 65_536, rendered=True)
+        asked = 0
+
+        def stream(self, request: Request) -> Iterator[Event]:
+            self.asked += 1
+            return iter([Done(tokens=(Token(1, "61"),) * (LIMITS.echoed_odds // 2))])
+
+    model, own = Spelling(), Generate((Segment("a", False),), alternatives=0)
+    with pytest.raises(RequestTooLarge) as raised:
+        list(echoed(model, ["a"] * 65, own, choices=1, more=False, notes=()))
+    assert model.asked == 3 and raised.value.details["limit"] == LIMITS.echoed_odds
 
 
 def test_a_model_that_judges_no_text_says_so(serving: Callable[..., Any]) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from linnet import app
 from linnet.app import MODEL_SETTINGS, open_model
-from linnet.errors import InputInvalid, LinnetError, ModelNotFound, SettingsInvalid, ToolInvalid
+from linnet.errors import EngineError, InputInvalid, LinnetError, ModelNotFound, SettingsInvalid, ToolInvalid
 from linnet.interfaces.http.guard import Door
 from linnet.interfaces.scale import deployment, ingress
 from linnet.interfaces.scale import serve as module
@@ -54,7 +55,8 @@ def renewed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[Plan], 
         told: list[str] = []
         monkeypatch.setattr(deployment, "deploy", deployed.append)
         wanted = Wanted(Door(), 0, tools)
-        module._renew(lambda: module._checked(wanted, module._plan(wanted, settings, (1, 1)), known), told.append)
+        plan = partial(module._plan, wanted, settings, (1, 1))
+        module._renew(lambda: module._checked(wanted, plan(), known), known, told.append)
         return deployed, told
 
     known = Known()
@@ -106,8 +108,35 @@ def test_one_adapter_more_than_a_replica_holds_counts_as_another_model(
         lora.write_bytes(adapter(small(), alpha=alpha).write())
         found = known.now(open_model, Settings(model=f"{model}+{lora}"))
         assert (str(model), str(lora)) in found
+        known.deployed()
         versions.append(found[str(model), ""])
     assert len(set(versions[:3])) == 1 and versions[3] == versions[4] != versions[0]
+
+
+def test_what_was_not_deployed_is_another_one_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray never tries a version again that failed; what it ran before it runs still."""
+    model, known, told = tmp_path / "small.gguf", Known(), list[str]()
+
+    def version(extra: int, fails: bool = False) -> str:
+        def deploy(plan: Plan) -> None:
+            plans.append(plan)
+            if fails:
+                raise EngineError("Ray could not deploy it")
+
+        plans: list[Plan] = []
+        model.write_bytes(small().write() + bytes(extra))
+        monkeypatch.setattr(deployment, "deploy", deploy)
+        wanted = Wanted(Door(), 0)
+        plan = module._plan(wanted, Settings(model=str(model)), (1, 1))
+        module._renew(lambda: module._checked(wanted, plan, known), known, told.append)
+        return plans[0].known[str(model), ""]
+
+    first = version(0)
+    failed = [version(32, fails=True), version(32, fails=True)]
+    assert len({first, *failed}) == 3 and told[1].startswith("Not deployed")
+    assert version(0) == first
+    then = version(32)
+    assert then not in (first, *failed) and version(32) == then
 
 
 def test_a_model_is_opened_by_these_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,24 +18,30 @@ WATCHED = """
 import time
 from dataclasses import replace
 from linnet.interfaces.scale import warden
-warden.LIMITS = replace(warden.LIMITS, replica_stopped_seconds=1.0)
+warden.LIMITS = replace(warden.LIMITS, replica_stopped_seconds=3.0)
 warden.beside(lambda: None)
 print("begun", flush=True)
 time.sleep(600)
 """
 
 
-@pytest.fixture
-def watched() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-c", WATCHED], stdout=subprocess.PIPE) as process:
+@pytest.fixture(params=[os.devnull])
+def watched(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    """What it and its warden say goes to that file."""
+    with (
+        Path(request.param).open("wb") as said,
+        subprocess.Popen([sys.executable, "-c", WATCHED], stdout=subprocess.PIPE, stderr=said) as process,
+    ):
         assert process.stdout is not None and process.stdout.readline() == b"begun\n"
         yield process
         process.kill()
 
 
+@pytest.mark.parametrize("watched", [os.devnull, "/dev/full"], indirect=True)
 def test_what_stops_is_killed_and_what_runs_is_not(watched: subprocess.Popen[bytes]) -> None:
+    """Wherever its last words go."""
     wait_for(lambda: wardens(watched.pid))
-    time.sleep(3)  # three times what would end it
+    time.sleep(4)  # more than ends what could have run, far from the 9 s that end what could not
     assert watched.poll() is None
     watched.send_signal(signal.SIGSTOP)
     assert watched.wait(60) == -signal.SIGKILL

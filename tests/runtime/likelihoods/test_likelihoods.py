@@ -7,14 +7,24 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linnet.errors import DeadlineExceeded, EmptyRequest, RemoteCut, RemoteError, RemoteInvalid, RemoteUnsupported
+from linnet.errors import (
+    DeadlineExceeded,
+    EmptyRequest,
+    RemoteBusy,
+    RemoteCut,
+    RemoteDenied,
+    RemoteError,
+    RemoteFailed,
+    RemoteInvalid,
+    RemoteUnsupported,
+)
 from linnet.limits import LIMITS
 from linnet.messages import Message
 from linnet.requests import Done, Model, Score, Segment, Usage, complete
@@ -23,7 +33,7 @@ from linnet.runtime.exchange import Post
 from linnet.runtime.fleet.fleet import FleetModel
 from linnet.runtime.likelihoods.asking import Likelihoods
 from linnet.runtime.likelihoods.echoed import Echoed
-from linnet.runtime.likelihoods.told import summed
+from linnet.runtime.likelihoods.told import Told, summed, told_by
 from linnet.runtime.local import open_local
 from linnet.runtime.remote import RemoteModel
 
@@ -131,7 +141,21 @@ def untold(choices: list[Any]) -> None:
     choices[0]["logprobs"]["token_logprobs"][-2] = None
 
 
-@pytest.mark.parametrize("change", [silent, unsaid, short, certain, lost, positive, untold])
+def uneven(choices: list[Any]) -> None:
+    choices[0]["logprobs"]["tokens"].append("x")
+
+
+def endless(choices: list[Any]) -> None:
+    """It generates as many as it likes."""
+    for one in choices:
+        columns = one["logprobs"]
+        one["text"] += " and on"
+        columns["text_offset"] += [len(one["text"]) - 7, len(one["text"]) - 3]
+        columns["tokens"] += [" and", " on"]
+        columns["token_logprobs"] += [-1.0, -1.0]
+
+
+@pytest.mark.parametrize("change", [silent, unsaid, short, certain, lost, positive, untold, uneven, endless])
 def test_no_server_is_believed(server: ChatServer, change: Callable[[list[Any]], None]) -> None:
     def scoring(path: str, body: dict[str, Any]) -> tuple[int, Any]:
         status, told = echoing(path, body)
@@ -144,11 +168,23 @@ def test_no_server_is_believed(server: ChatServer, change: Callable[[list[Any]],
     assert model.learn() == "" and not model.capabilities.scores
 
 
-@pytest.mark.parametrize("one", [None, 0.5, float("nan"), float("-inf")])
+@pytest.mark.parametrize("one", [None, 0.5, float("nan"), float("inf"), float("-inf"), -1.7e308, -1.1e6])
 def test_what_is_no_log_probability(one: float | None) -> None:
     with pytest.raises(RemoteInvalid):
         summed([-1.0, one])
     assert summed([-1.0, 1e-6]) == pytest.approx(-1.0, abs=1e-5)
+
+
+def test_an_answer_that_nobody_thought_of_is_an_invalid_one(server: ChatServer) -> None:
+    class Failing:
+        name = "a fault"
+
+        def scored(self, ask: Any, prompt: str, texts: Sequence[str]) -> Told:
+            raise OverflowError
+
+    with pytest.raises(RemoteInvalid, match="OverflowError"):
+        told_by(Failing(), lambda url, body: b"", "one", ("a",))
+    assert Likelihoods(RemoteModel(server.url, "m")._post, (Failing(),)).learn() == ""
 
 
 # --- finding out ---------------------------------------------------------------------------------
@@ -174,6 +210,35 @@ def test_one_that_does_not_answer_is_asked_again_after_remote_learn_again_second
     assert one.learn() == "" and len(server.scored) == 1
     now += 2
     assert one.learn() and len(server.scored) == 2
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 413, 200])
+def test_one_that_tells_them_no_longer_is_not_believed_on(server: ChatServer, status: int) -> None:
+    now, ask = 100.0, Score(plain("one two"), (" three",))
+    server.scoring = echoing
+    one = Likelihoods(RemoteModel(server.url, "m")._post, (Echoed(server.url, "m"),), lambda: now)
+    assert one.learn() and next(one.stream(ask)).scores
+    server.scoring = lambda path, body: (status, {"choices": []})
+    with pytest.raises(RemoteUnsupported, match="no longer"):
+        next(one.stream(ask))
+    server.scoring = echoing
+    assert one.learn() == "" and len(server.scored) == 3
+    with pytest.raises(RemoteUnsupported):
+        one.stream(ask)
+    now += LIMITS.remote_learn_again_seconds + 1
+    assert one.learn() and next(one.stream(ask)).scores
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, RemoteDenied), (429, RemoteBusy), (503, RemoteFailed)])
+def test_one_that_only_fails_is_believed_on(server: ChatServer, status: int, kind: type[RemoteError]) -> None:
+    server.scoring = echoing
+    model = RemoteModel(server.url, "m")
+    model.learn()
+    server.scoring = lambda path, body: (status, {})
+    with pytest.raises(kind):
+        complete(model, Score(plain("one two"), (" three",)))
+    server.scoring = echoing
+    assert complete(model, Score(plain("one two"), (" three",))).scores
 
 
 def test_finding_out_ends_after_remote_learn_seconds(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,18 +56,29 @@ Judged = tuple[tuple[Token, ...], tuple[Odds, ...], Usage]
 
 
 def _judged(model: Model, prompts: Sequence[str], own: Generate, choices: int) -> Iterator[Judged]:
-    spelled = [done.tokens for done in complete_all(model, [Spell(prompt) for prompt in prompts])]
     most = own.alternatives or 0
-    told, limit = choices * (1 + most) * sum(map(len, spelled)), LIMITS.echoed_odds
-    if told > limit:
-        message = f"{told:,} log-probabilities would be told; the limit is {limit:,}"
-        raise RequestTooLarge(message, size=told, limit=limit, param="prompt")
+    spelled = _spelled(model, prompts, choices * (1 + most))
     for at in range(0, len(prompts), _TOGETHER):
         some = prompts[at : at + _TOGETHER]
         asked = [Score((Segment(one, False),), (), alternatives=most, deadline=own.deadline) for one in some]
         streams = [model.stream(request) for request in asked]
         for tokens, stream in zip(spelled[at : at + _TOGETHER], streams, strict=True):
             yield tokens, *_heard(stream)
+
+
+def _spelled(model: Model, prompts: Sequence[str], each: int) -> list[tuple[Token, ...]]:
+    """One after the other: no more tokens are held than may be told, and those of one prompt. Raises RequestTooLarge
+    where `each` of the log-probabilities for every token are too many."""
+    spelled: list[tuple[Token, ...]] = []
+    told, limit = 0, LIMITS.echoed_odds
+    for prompt in prompts:
+        (done,) = complete_all(model, [Spell(prompt)])
+        told += each * len(done.tokens)
+        if told > limit:
+            message = f"{told:,} log-probabilities or more would be told; the limit is {limit:,}"
+            raise RequestTooLarge(message, size=told, limit=limit, param="prompt")
+        spelled.append(done.tokens)
+    return spelled
 
 
 def _heard(stream: Iterator[ModelEvent]) -> tuple[tuple[Odds, ...], Usage]:

@@ -63,13 +63,13 @@ def serve(
             begun = deployment.start(host, port)
         try:
             with signals.interrupting():
-                deployment.deploy(_checked(wanted, plan, known) if wanted.address else plan)
+                _deploy(_checked(wanted, plan, known) if wanted.address else plan, known)
                 _reachable(host, port)
             ready(f"http://{_written(host)}:{port}", list(offered(plan.front.settings)))
             with suppress(KeyboardInterrupt):  # told to end while it renews itself
                 while signals.next() == signal.SIGHUP:
                     with signals.interrupting():
-                        _renew(lambda: _checked(wanted, _plan(wanted, settings(), bounds), known), told)
+                        _renew(lambda: _checked(wanted, _plan(wanted, settings(), bounds), known), known, told)
         finally:
             deployment.stop(begun)
 
@@ -97,16 +97,20 @@ class Known:
     """What each model and adapter is, told by digests: with the same one it answers the same.
 
     Replicas keep the adapters that they were given, and have room for `LIMITS.adapters`: those that would be given
-    more count as other models, so that new ones come in their place.
+    more count as other models, so that new ones come in their place. What failed to be deployed is another one the
+    next time, as Ray tries nothing twice under one version; what ran before it stays what it was.
     """
 
     def __init__(self) -> None:
         self._given: dict[str, tuple[str, set[str]]] = {}
+        self._new: dict[str, tuple[str, set[str]]] = {}
         self._numbers = itertools.count()
 
     def now(self, opener: Callable[[Settings, str], Resuming], settings: Settings) -> dict[tuple[str, str], str]:
-        """By model and adapter, "" being the model itself. Opens and closes each: raises a LinnetError."""
+        """By model and adapter, "" being the model itself, to be deployed. Opens and closes each: raises a
+        LinnetError."""
         found: dict[tuple[str, str], str] = {}
+        self._new = {}
         for name, wanted in adapters(settings).items():
             digests = _digests(opener, settings, name, wanted)
             found |= {(name, adapter): digest for adapter, digest in digests.items()}
@@ -116,9 +120,15 @@ class Known:
     def _version(self, name: str, digest: str, given: set[str]) -> str:
         version, before = self._given.get(name, ("", set()))
         if not version.startswith(digest) or len(before | given) > LIMITS.adapters:
-            version, before = f"{digest} {next(self._numbers)}", set()
-        self._given[name] = version, before | given
+            version = f"{digest} {next(self._numbers)}"
+            self._new[name] = version, given
+        else:  # its replicas may have these even where the rest of it fails
+            self._given[name] = version, before | given
         return version
+
+    def deployed(self) -> None:
+        """What `now` last told is what runs."""
+        self._given |= self._new
 
 
 def _digests(
@@ -146,10 +156,15 @@ def _plan(wanted: Wanted, settings: Settings, bounds: tuple[int, int]) -> Plan:
     return Plan(front, wanted.opener, Bounds(*bounds), cpus=settings.threads or 1)
 
 
-def _renew(plan: Callable[[], Plan], told: Callable[[str], None]) -> None:
+def _deploy(plan: Plan, known: Known) -> None:
+    deployment.deploy(plan)
+    known.deployed()
+
+
+def _renew(plan: Callable[[], Plan], known: Known, told: Callable[[str], None]) -> None:
     """What was served before is served on where the new is wrong."""
     try:
-        deployment.deploy(plan())
+        _deploy(plan(), known)
         told("Deployed what the settings say now.")
     except LinnetError as error:
         told(f"Not deployed: {error.message}. {error.hint}")

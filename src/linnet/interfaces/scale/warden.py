@@ -77,9 +77,10 @@ def keep(pid: int, seconds: float, beats: int) -> None:
                 return
             silence.broken()
         if why := silence.look(pid).verdict(seconds, _BY_THE_CLOCK * seconds):
-            print(f"replica_stopped: {pid} {why} for {silence.clock:.1f} s, killed", file=sys.stderr)  # Ray keeps it
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):  # Ray keeps it, unless its disk is full
+                print(f"replica_stopped: {pid} {why} for {silence.clock:.1f} s, killed", file=sys.stderr, flush=True)
             return
 
 

@@ -1,4 +1,4 @@
-"""Likelihoods of one server: whether it tells them, which is found out once, and a `Score` as it is sent there."""
+"""Likelihoods of one server: whether it tells them, found out once and believed until it fails; a `Score` as sent."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from linnet.errors import EmptyRequest, LinnetError, RemoteUnsupported
+from linnet.errors import EmptyRequest, LinnetError, RemoteInvalid, RemoteRefused, RemoteUnsupported
 from linnet.limits import LIMITS
 from linnet.messages import Step
 from linnet.requests import Done, Score, Segment, check_size
 from linnet.runtime.errand import Ask, Errand
 from linnet.runtime.exchange import Post
 from linnet.runtime.likelihoods.found import found
-from linnet.runtime.likelihoods.told import Way
+from linnet.runtime.likelihoods.told import Way, told_by
 
 
 class Likelihoods:
@@ -55,7 +55,9 @@ class Likelihoods:
         return True
 
     def stream(self, request: Score) -> Errand:
-        """Raises RemoteUnsupported, before anything is sent, where they are not known to be told."""
+        """Raises RemoteUnsupported, before anything is sent, where they are not known to be told. The event is a
+        RemoteUnsupported where the server refuses them or tells wrong ones after all: what was learnt of it is
+        forgotten, and it is asked again no sooner than a minute after it was last."""
         way, prompt = self._way, _text(request)
         if way is None:
             raise RemoteUnsupported("the server is not known to give likelihoods of texts that it has not written")
@@ -66,11 +68,21 @@ class Likelihoods:
 
         def work(ask: Ask) -> Done:
             begun = time.monotonic()
-            told = way.scored(ask, prompt, request.continuations)
+            try:
+                told = told_by(way, ask, prompt, request.continuations)
+            except (RemoteInvalid, RemoteRefused) as error:
+                self._forget(way)
+                message = f"the server gave likelihoods, and does so no longer: {error.message}"
+                raise RemoteUnsupported(message, **error.details) from error
             step = Step("remote", f"scored by {way.name}", time.monotonic() - begun, {}, usage=told.usage)
             return Done(usage=told.usage, scores=told.scores, steps=(step,))
 
         return Errand(self._post, request.deadline, work)
+
+    def _forget(self, way: Way) -> None:
+        with self._lock:
+            if self._way is way:
+                self._way, self._known = None, False
 
 
 def _text(request: Score) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from linnet.errors import RemoteFailed, RemoteInvalid, RemoteRefused
 from linnet.runtime.errand import Ask
-from linnet.runtime.likelihoods.told import Way
+from linnet.runtime.likelihoods.told import Way, told_by
 
 _PROMPT = "one, two, three, four, five,"
 _LIKELY, _ODD = " six", " zebra"
@@ -19,7 +19,7 @@ def found(ask: Ask, ways: Sequence[Way]) -> Way | None:
     """The first way that works. Raises what leaves it open, as where nobody listens."""
     for way in ways:
         try:
-            (likely, _), (odd, _) = way.scored(ask, _PROMPT, (_LIKELY, _ODD)).scores
+            (likely, _), (odd, _) = told_by(way, ask, _PROMPT, (_LIKELY, _ODD)).scores
         except (RemoteRefused, RemoteInvalid):
             continue
         except RemoteFailed as error:

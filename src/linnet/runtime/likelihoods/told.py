@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from linnet.errors import RemoteInvalid
+from linnet.errors import LinnetError, RemoteInvalid
 from linnet.requests import Usage
 from linnet.runtime.errand import Ask
 
@@ -17,6 +17,9 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 _ROUNDING = 1e-3
 """Nats by which a certain token may seem to be more than certain."""
+
+_LEAST = -1e6
+"""Nats below which no model comes, and far from where a sum of them leaves the numbers."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class Way(Protocol):
         """Each text as what follows the prompt. Raises a RemoteError."""
 
 
+def told_by(way: Way, ask: Ask, prompt: str, texts: Sequence[str]) -> Told:
+    """As `Way.scored`. Raises RemoteInvalid also for an answer that nobody thought of."""
+    try:
+        return way.scored(ask, prompt, texts)
+    except LinnetError:
+        raise
+    except Exception as error:
+        raise RemoteInvalid(f"the server's answer cannot be read ({type(error).__name__})") from error
+
+
 def read(shape: type[Shape], body: bytes) -> Shape:
     """Raises RemoteInvalid, without the data."""
     try:
@@ -48,6 +61,6 @@ def read(shape: type[Shape], body: bytes) -> Shape:
 def summed(logprobs: Sequence[float | None]) -> float:
     """Raises RemoteInvalid where one is no log-probability."""
     for one in logprobs:
-        if one is None or not math.isfinite(one) or one > _ROUNDING:
+        if one is None or not _LEAST <= one <= _ROUNDING:
             raise RemoteInvalid(f"the server tells {one} as a log-probability")
     return math.fsum(one for one in logprobs if one is not None)
