@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from linnet.errors import DeadlineExceeded, RemoteCut
+from linnet.errors import DeadlineExceeded, RemoteCut, RemoteError
 from linnet.requests import Done
 from linnet.runtime.exchange import Exchange, Post
 
@@ -87,3 +87,7 @@ class _Line:
         except DeadlineExceeded:
             message = f"the request did not end within its {self._allowed:g} s"
             raise DeadlineExceeded(message, seconds=self._allowed) from None
+        except RemoteError as error:
+            if self._hung_up:  # it looks like any fault of the server
+                raise RemoteCut("it was hung up on") from error
+            raise

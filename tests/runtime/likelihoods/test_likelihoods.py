@@ -241,6 +241,23 @@ def test_one_that_only_fails_is_believed_on(server: ChatServer, status: int, kin
     assert complete(model, Score(plain("one two"), (" three",))).scores
 
 
+def test_one_that_was_hung_up_on_is_believed_on(server: ChatServer) -> None:
+    free, there = threading.Event(), threading.Event()
+    server.scoring = echoing
+    one = Likelihoods(RemoteModel(server.url, "m")._post, (Echoed(server.url, "m"),))
+    one.learn()
+    server.scoring = lambda path, body: (200, {"waited": there.set() or free.wait(60)})
+    try:
+        errand = one.stream(Score(plain("one two"), (" three",)))
+        assert there.wait(60)
+        errand.close()
+        with pytest.raises(RemoteCut):
+            next(errand)
+        assert one.learn()
+    finally:
+        free.set()
+
+
 def test_finding_out_ends_after_remote_learn_seconds(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
     server.scoring = lambda path, body: (200, {"waited": free.wait(60)})
