@@ -1,7 +1,7 @@
 """What parts of the general adapter's recipe are worth: short courses side by side, each without one of them.
 
     python benchmarks/recipes.py --minutes 20 --out runs --arm full --arm "no near misses" --arm "rank 4"
-    python benchmarks/recipes.py --out runs --course general=FOLDER --picture docs/pictures/training.png   # draw again
+    python benchmarks/recipes.py --out runs --course general=FOLDER --picture docs/pictures/training.png
 
 An arm is the recipe `general.toml` in which one thing is otherwise: without near misses, slips or what stands around
 a wish, with fewer tools, another rank, or not held to plain text. All arms are looked at by the same held-out

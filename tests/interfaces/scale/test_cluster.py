@@ -90,7 +90,7 @@ def test_what_takes_connections_may_be_ray(somebody: str) -> None:
         check_there(address)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra linnet[ray] is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra linnet[ray] is not installed: no Ray")
 def test_the_listener_of_ray_ends_where_nothing_comes_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray._private import worker as rays
 
