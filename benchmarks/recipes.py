@@ -160,10 +160,7 @@ def _lessons() -> int:
     """How many held-out lessons there are, for the intervals."""
     source = training._Source.of("smollm2-135m")
     with training._rendering("smollm2-135m") as render:
-        held = Course(
-            examples(Arm(), HELD_TOOLS, HELD_SEED, HELD), source.tokens, render, ("choose", "fill"), 0, 1_024
-        )
-        return sum(len(pack.lessons) for pack in held.all())
+        return sum(len(pack.lessons) for pack in _held(source.tokens, render))
 
 
 if __name__ == "__main__":
