@@ -48,6 +48,7 @@ from linnet.runtime.likelihoods.asking import Likelihoods
 from linnet.runtime.likelihoods.echoed import Echoed
 from linnet.runtime.likelihoods.forced import Forced
 from linnet.runtime.remote_messages import estimated, on_the_line, spoken
+from linnet.runtime.remote_usage import RemoteUsage
 from linnet.runtime.shapes import Shape, shape_of
 from linnet.runtime.sse import Events
 from linnet.vectors import Embeds
@@ -222,22 +223,12 @@ class _One(BaseModel):
     finish_reason: str | None = None
 
 
-class _Details(BaseModel):
-    cached_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _Details | None = None
-
-
 class _Chunk(BaseModel):
     """What is read of one event."""
 
     model: str | None = None
     choices: list[_One] = []
-    usage: _Usage | None = None
+    usage: RemoteUsage | None = None
     error: Any = None
 
 
@@ -272,7 +263,7 @@ class _Answer:
         self._asked, self._post = asked, post
         self._texts: list[str] = []
         self._calls: dict[int, list[str]] = {}
-        self._usage: _Usage | None = None
+        self._usage: RemoteUsage | None = None
         self._finish: str | None = None
         self._model, self._thought, self._pieces = "", 0, 0
         self.over = False
@@ -346,9 +337,7 @@ class _Answer:
     def _spent(self) -> Usage:
         if self._usage is None:
             return Usage(estimated(self._asked.request), 0, self._pieces)
-        kept = self._usage.prompt_tokens_details
-        prompt, cached = self._usage.prompt_tokens, (kept and kept.cached_tokens) or 0
-        return Usage(max(0, prompt), min(max(0, cached), max(0, prompt)), max(0, self._usage.completion_tokens))
+        return self._usage.usage()
 
 
 def _read_call(name: str, arguments: str) -> dict[str, Any]:

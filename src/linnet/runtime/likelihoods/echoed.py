@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from linnet.errors import RemoteInvalid
-from linnet.requests import Usage
 from linnet.runtime.errand import Ask
 from linnet.runtime.likelihoods.told import Told, read, summed
+from linnet.runtime.remote_usage import RemoteUsage
 
 
 class _Columns(BaseModel):
@@ -31,19 +31,9 @@ class _Choice(BaseModel):
     logprobs: _Columns
 
 
-class _Details(BaseModel):
-    cached_tokens: int | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _Details | None = None
-
-
 class _Reply(BaseModel):
     choices: list[_Choice]
-    usage: _Usage = _Usage()
+    usage: RemoteUsage = RemoteUsage()
 
 
 class Echoed:
@@ -62,7 +52,7 @@ class Echoed:
         if [choice.index for choice in choices] != list(range(len(sent))):
             raise RemoteInvalid(f"the server was given {len(sent)} prompts and answers {len(choices)}")
         alone, *whole = [_own(choice, text) for choice, text in zip(choices, sent, strict=True)]
-        return Told(tuple(_added(alone, one) for one in whole), _spent(reply.usage))
+        return Told(tuple(_added(alone, one) for one in whole), reply.usage.usage())
 
 
 _Row = list[tuple[str, float | None]]
@@ -91,9 +81,3 @@ def _added(alone: _Row, whole: _Row) -> tuple[float, int]:
     if not 0 < same < len(whole):
         raise RemoteInvalid("the server's tokens do not tell a prompt from what follows it")
     return summed([one for _, one in whole[same:]]) - summed([one for _, one in alone[same:]]), len(whole) - same
-
-
-def _spent(usage: _Usage) -> Usage:
-    cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
-    prompt = max(0, usage.prompt_tokens)
-    return Usage(prompt, min(max(0, cached), prompt), max(0, usage.completion_tokens))
