@@ -6,8 +6,6 @@ import gc
 import importlib.util
 import json
 import logging
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -601,20 +599,6 @@ def test_each_error_is_one_of_the_tree() -> None:
 
 
 # --- a real server -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def llama_server(model_path: Path) -> Iterator[str]:
-    pytest.importorskip("xllamacpp")
-    script = Path(__file__).parents[2] / "benchmarks" / "llama_server.py"
-    command = [sys.executable, str(script), str(model_path), "--threads", "1", "--slots", "1", "--context", "512"]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes, env={**os.environ}) as process:
-        try:
-            assert process.stdout is not None
-            yield f"{process.stdout.readline().strip()}/v1"
-        finally:
-            process.kill()
 
 
 def test_a_real_llama_server(llama_server: str, outcome: Callable[..., Any]) -> None:

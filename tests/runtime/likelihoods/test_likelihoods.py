@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -343,20 +341,6 @@ def test_an_errand_ends_at_its_deadline_and_where_it_is_closed(server: ChatServe
 
 
 # --- a real server -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def llama_server(model_path: Path) -> Iterator[str]:
-    pytest.importorskip("xllamacpp")
-    script = Path(__file__).parents[3] / "benchmarks" / "llama_server.py"
-    command = [sys.executable, str(script), str(model_path), "--threads", "1", "--slots", "1", "--context", "512"]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes, env={**os.environ}) as process:
-        try:
-            assert process.stdout is not None
-            yield f"{process.stdout.readline().strip()}/v1"
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
