@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from linnet import Tool
 from linnet.calling import fill as filling
 from linnet.calling.fill import fill, fill_all
-from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.ranker import Belief, Weights, fitted
 from linnet.errors import ToolInvalid
 from linnet.limits import LIMITS
 from linnet.requests import Capabilities, Choice, Done, Event, Generate, Hole, Holes, Request, Score, Usage
@@ -118,7 +119,7 @@ def test_what_a_part_of_a_request_does_not_say_stands_around_it() -> None:
 @pytest.fixture
 def undecided(monkeypatch: pytest.MonkeyPatch) -> Weights:
     """No candidate is better than another, and the model's judgement counts in full."""
-    weights = Weights({}, dict.fromkeys(("string", "number", "array"), (1.0, 1.0)), {"n=1": 9.0}, {}, {})
+    weights = Weights({}, dict.fromkeys(("string", "number", "array"), Belief(1.0, 1.0)), {"n=1": 9.0}, {}, {})
     monkeypatch.setattr(filling, "fitted", lambda: weights)
     return weights
 
@@ -135,6 +136,17 @@ def test_what_is_likely_under_any_label_counts_for_none(undecided: Weights) -> N
     """The order of the parameters decides then, as if the model had not been asked."""
     model = Scripted(likelihood=lambda label, text: 9.0 if text == " 2\n" else 0.0)
     assert fill(model, tool(a=NUMBER, b=NUMBER), "do 1 with 2").arguments == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(("absent", "left"), [(0.0, {"a": 1}), (1.0, {})])
+def test_what_the_model_calls_nobodys_value_is_left_out_where_that_is_believed(
+    undecided: Weights, monkeypatch: pytest.MonkeyPatch, absent: float, left: dict[str, Any]
+) -> None:
+    """Of two candidates neither is likely under the label; without `absent` only which of them counts."""
+    weights = replace(undecided, model={"number": Belief(0.1, 1.0, absent)})
+    monkeypatch.setattr(filling, "fitted", lambda: weights)
+    model = Scripted(likelihood=lambda label, text: -9.0 - (text == " 2\n") if label.startswith("a ") else 0.0)
+    assert fill(model, tool((), a=NUMBER), "do 1 with 2").arguments == left
 
 
 def test_types_that_the_model_has_no_say_in_are_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:

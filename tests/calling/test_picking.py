@@ -15,7 +15,7 @@ from linnet.calling import fill as filling
 from linnet.calling.choose import Chooser
 from linnet.calling.fill import fill
 from linnet.calling.picking import picked_value
-from linnet.calling.ranking.ranker import Doubt, fitted
+from linnet.calling.ranking.ranker import Belief, Doubt, fitted
 from linnet.errors import RemoteCut
 from linnet.requests import Capabilities, Choice, Done, Event, Generate, Holes, Request, Usage
 
@@ -44,7 +44,9 @@ def tool(name: str, description: str = "", **required: Any) -> Tool:
 @pytest.fixture
 def doubting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evidence settles nothing."""
-    weights = replace(fitted(), doubt=Doubt(sure={"string": 1.1}), model={"tool": (0.0, 1.0), "string": (0.0, 1.0)})
+    weights = replace(
+        fitted(), doubt=Doubt(sure={"string": 1.1}), model={"tool": Belief(0.0, 1.0), "string": Belief(0.0, 1.0)}
+    )
     monkeypatch.setattr(choose, "fitted", lambda: weights)
     monkeypatch.setattr(filling, "fitted", lambda: weights)
 

@@ -11,7 +11,7 @@ import pytest
 from linnet.calling import choose
 from linnet.calling.guided import Guide
 from linnet.calling.profile import JSON, Profile, Way
-from linnet.calling.ranking.ranker import Doubt, fitted
+from linnet.calling.ranking.ranker import Belief, Doubt, fitted
 from linnet.calling.served import PICKS, Served, unheld
 from linnet.calling.way import guide_for
 from linnet.errors import (
@@ -84,7 +84,7 @@ class Learning(Far):
 @pytest.fixture
 def doubting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evidence settles nothing."""
-    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": (0.0, 1.0)})
+    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": Belief(0.0, 1.0)})
     monkeypatch.setattr(choose, "fitted", lambda: weights)
 
 

@@ -11,7 +11,7 @@ from linnet.calling import guided, trust
 from linnet.calling import profile as profiles
 from linnet.calling.guided import Guide
 from linnet.calling.profile import Profile, Way
-from linnet.calling.ranking.ranker import Doubt, fitted
+from linnet.calling.ranking.ranker import Belief, Doubt, fitted
 from linnet.calling.trust import Trust
 from linnet.calling.way import guide_for, own_trust, trust_of
 from linnet.evals.training.asking import Listener
@@ -32,7 +32,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made() -> Trust:
-    return replace(Trust.of(fitted()), model={"tool": (0.5, 0.5), "options": (1.0, 0.3)}, sure={"options": 0.95})
+    return replace(
+        Trust.of(fitted()), model={"tool": Belief(0.5, 0.5), "options": Belief(1.0, 0.3, 0.1)}, sure={"options": 0.95}
+    )
 
 
 class Filed(Listener):
@@ -46,11 +48,15 @@ def test_what_ships_is_what_it_is_found_from() -> None:
 
 def test_it_stands_in_the_place_of_what_ships_and_leaves_evidence_alone() -> None:
     own, shipped = made().over(fitted()), fitted()
-    assert own.model == {"tool": (0.5, 0.5), "options": (1.0, 0.3)} and own.relevance == shipped.relevance
+    assert (
+        own.model == {"tool": Belief(0.5, 0.5), "options": Belief(1.0, 0.3, 0.1)}
+        and own.relevance == shipped.relevance
+    )
     assert own.doubt == replace(shipped.doubt, sure={"options": 0.95})
     assert (own.features, own.choice, own.evident) == (shipped.features, shipped.choice, shipped.evident)
     changed = made().changes(shipped)
-    assert changed["options: evidence, model"] == (None, [1.0, 0.3]) and changed["string: evidence, model"][1] is None
+    assert changed["options: evidence, model, absence"] == (None, [1.0, 0.3, 0.1])
+    assert changed["string: evidence, model, absence"][1] is None
     assert (
         changed["options: asked below a probability of"] == (None, 0.95)
         and "asked ahead of the second" not in changed
@@ -69,7 +75,14 @@ def test_the_profile_keeps_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ['"below": NaN', '"below": -1', '"model": {"tool": [1]}', '"sure": {"string": 1.5}']
+    "wrong",
+    [
+        '"below": NaN',
+        '"below": -1',
+        '"model": {"tool": [1]}',
+        '"model": {"tool": [1, NaN]}',
+        '"sure": {"string": 1.5}',
+    ],
 )
 def test_a_damaged_one_spoils_the_profile_with_a_note(wrong: str) -> None:
     profiles.save(SHA, Profile(Way(), "guided", trust=made()))

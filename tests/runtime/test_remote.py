@@ -179,14 +179,14 @@ def picked(value: str) -> Reply:
 def shouting(model: RemoteModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     """An agent over the server with one tool, of which evidence settles nothing."""
     from linnet.calling import choose
-    from linnet.calling.ranking.ranker import Doubt, fitted
+    from linnet.calling.ranking.ranker import Belief, Doubt, fitted
 
     @tool
     def shout(text: str) -> str:
         """Shouts a text."""
         return text.upper()
 
-    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": (0.0, 1.0)})
+    weights = replace(fitted(), doubt=Doubt(), model={**fitted().model, "tool": Belief(0.0, 1.0)})
     monkeypatch.setattr(choose, "fitted", lambda: weights)
     with Agent([shout], model, only="shout") as agent:
         yield agent

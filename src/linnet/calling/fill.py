@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from linnet.calling.evidence import regions
 from linnet.calling.evidence.parameters import Parameter, nested, parameters
@@ -22,7 +22,7 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.picking import GAIN, picked_value, written
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import OMITTED, Candidate
-from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.ranker import Belief, Weights, fitted
 from linnet.calling.ranking.several import Draft, drafts
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.ranking.split import Taken
@@ -68,6 +68,14 @@ class Filled:
     asked: bool = False
 
 
+class Said(NamedTuple):
+    """What the model says of a candidate, in nats: of a value, against the mean of those that are judged with it
+    (`model`); of leaving the parameter out, against them all (`absent`)."""
+
+    model: float = 0.0
+    absent: float = 0.0
+
+
 def fill(model: Model, tool: Tool, text: str) -> Filled:
     """The arguments of one call of `tool`, from the whole text. The caller validates them in full."""
     sheet = _sheet(tool, text)
@@ -88,12 +96,13 @@ def _sheet(tool: Tool, text: str, around: str = "") -> Sheet:
 def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
     writer = _Writer(model, tool, draft.text)
     doubtful = {p: way for p, way in draft.ways.items() if _doubtful(p, way, sheet.weights)}
-    judged = writer.judge(doubtful, sheet.weights) if doubtful else {}
+    said = writer.judge(doubtful) if doubtful else {}
+    judged = {p: _weigh(doubtful[p], says, sheet.weights.model[p.type]) for p, says in said.items()}
     taken = replace(draft, ways={**draft.ways, **judged}).taken()
-    said = {p: c for p, c in taken.items() if c.value is not OMITTED}
-    told = {p.name: "guessed" if c.source == "option" else _by(p, judged) for p, c in said.items()}
-    values = {p.path: c.value for p, c in said.items()}
-    for parameter, value in writer.completed(said).items():
+    given = {p: c for p, c in taken.items() if c.value is not OMITTED}
+    told = {p.name: "guessed" if c.source == "option" else _by(p, judged) for p, c in given.items()}
+    values = {p.path: c.value for p, c in given.items()}
+    for parameter, value in writer.completed(given).items():
         values[parameter.path], told[parameter.name] = value, "model"
     for parameter in sheet.parameters:
         if not draft.ways[parameter] and (value := writer.invent(parameter)) is not None:
@@ -127,8 +136,8 @@ class _Writer:
         self.usage = Usage()
         self.asked = False
 
-    def judge(self, ways: Mapping[Parameter, Ranked], weights: Weights) -> dict[Parameter, Ranked]:
-        """The ways with the model's judgement counted in."""
+    def judge(self, ways: Mapping[Parameter, Ranked]) -> dict[Parameter, list[Said]]:
+        """What the model says of the candidates of each, in their order."""
         best = chain.from_iterable(zip_longest(*(way[:_JUDGED] for way in ways.values())))
         texts = (_said(pair[0].value) for pair in best if pair and pair[0].value is not OMITTED)
         heard = dict.fromkeys(f" {text}\n" for text in texts if text.strip() and len(text) <= _JUDGED_CHARS)
@@ -136,27 +145,25 @@ class _Writer:
         if not union:
             return {}
         if not self._model.capabilities.scores:
-            picked = {p: self._picks(p, way, union, weights) for p, way in ways.items()}
-            return {p: way for p, way in picked.items() if way is not ways[p]}
+            picked = {p: self._picks(p, way, union) for p, way in ways.items()}
+            return {p: _said_of(ways[p], nats) for p, nats in picked.items() if nats}
         labels = [*map(_label, ways), "\ntext:"]
         requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)
         self._note(ends)
         likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
-        return {
-            p: _weigh(way, _information(likely, i), weights.model[p.type]) for i, (p, way) in enumerate(ways.items())
-        }
+        return {p: _said_of(way, _information(likely, i)) for i, (p, way) in enumerate(ways.items())}
 
-    def _picks(self, parameter: Parameter, way: Ranked, union: Sequence[str], weights: Weights) -> Ranked:
-        """The same of a model that has no likelihoods to give: of a parameter's own candidates it picks one."""
+    def _picks(self, parameter: Parameter, way: Ranked, union: Sequence[str]) -> dict[str, float]:
+        """Nats by text of a model that has no likelihoods to give: of a parameter's own candidates it picks one."""
         own = {_said(candidate.value) for candidate, _ in way[:_JUDGED] if candidate.value is not OMITTED}
         options = [text.strip() for text in union if text.strip() in own]
         if len(options) < 2:
-            return way
+            return {}
         told = self._tool.text, _label(parameter), self._text
         pick, usage = picked_value(self._model, *told, options)
         self.usage, self.asked = self.usage + usage, True
-        return _weigh(way, {f" {text}\n": GAIN * (text == pick) for text in options}, weights.model[parameter.type])
+        return {f" {text}\n": GAIN * (text == pick) for text in options}
 
     def completed(self, said: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
         """Places with the state or country that their parameter wants and the request does not say."""
@@ -224,15 +231,22 @@ def _information(likely: Sequence[Mapping[str, float]], own: int) -> dict[str, f
     return found
 
 
-def _weigh(way: Ranked, information: Mapping[str, float], trust: tuple[float, float]) -> Ranked:
-    own, judged = trust
+def _said_of(way: Ranked, information: Mapping[str, float]) -> list[Said]:
     gains = [information.get(f" {_said(c.value)}\n") if c.value is not OMITTED else None for c, _ in way[:_JUDGED]]
     known = [gain for gain in gains if gain is not None]
     mean = sum(known) / len(known) if known else 0.0
     gains += [None] * (len(way) - len(gains))
+    return [
+        Said(absent=-mean) if candidate.value is OMITTED else Said(gain - mean if gain is not None else 0.0)
+        for (candidate, _), gain in zip(way, gains, strict=True)
+    ]
+
+
+def _weigh(way: Ranked, says: Sequence[Said], belief: Belief) -> Ranked:
+    """The candidates with what the model says of them counted in."""
     weighed = [
-        (candidate, own * nats + (judged * (gain - mean) if gain is not None else 0.0))
-        for (candidate, nats), gain in zip(way, gains, strict=True)
+        (candidate, belief.evidence * nats + belief.model * said.model + belief.absent * said.absent)
+        for (candidate, nats), said in zip(way, says, strict=True)
     ]
     return sorted(weighed, key=lambda pair: -pair[1])
 

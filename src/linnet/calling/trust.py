@@ -8,22 +8,29 @@ weights hang on the model, and that numbers are worth something beside those wei
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from linnet.calling.ranking.ranker import Doubt, Weights
+from linnet.calling.ranking.ranker import Belief, Doubt, Weights
 from linnet.messages import STRICT
 
 Name = Annotated[str, Field(max_length=40)]
 Weight = Annotated[float, Field(allow_inf_nan=False)]
 Reach = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _finite(belief: Belief) -> Belief:
+    if not all(map(math.isfinite, belief)):
+        raise ValueError("a weight is no number")
+    return belief
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,7 +42,7 @@ class Trust:
     were held out from finding, `right` came out right with it, and `shipped` without it.
     """
 
-    model: Annotated[dict[Name, tuple[Weight, Weight]], Field(max_length=16)]
+    model: Annotated[dict[Name, Annotated[Belief, AfterValidator(_finite)]], Field(max_length=16)]
     relevance: Annotated[dict[Name, Weight], Field(max_length=16)]
     below: Reach
     above: Reach
@@ -77,7 +84,7 @@ class Trust:
 def _flat(weights: Weights) -> Mapping[str, Any]:
     doubt = weights.doubt
     return {
-        **{f"{kind}: evidence, model": list(pair) for kind, pair in weights.model.items()},
+        **{f"{kind}: evidence, model, absence": list(belief) for kind, belief in weights.model.items()},
         **{f"call or none: {name}": weight for name, weight in weights.relevance.items()},
         **{f"asked {name} the margin": reach for name, reach in (("below", doubt.below), ("above", doubt.above))},
         "asked ahead of the second": doubt.ahead,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linnet.calling.ranking.candidates import Candidate
-from linnet.calling.ranking.ranker import Weights, fitted, ranked, weigh
+from linnet.calling.ranking.ranker import Belief, Weights, fitted, ranked, weigh
 
 CANDIDATES = [Candidate(value, "span", place, place) for place, value in enumerate("abc")]
 
@@ -53,14 +53,14 @@ def test_the_weights_that_ship_are_complete_and_read_once() -> None:
     for table in sections:
         assert table and all(isinstance(name, str) and math.isfinite(weight) for name, weight in table.items())
     assert weights.model.keys() <= {"string", "number", "options", "array", "boolean", "object", "tool"}
-    assert all(len(trust) == 2 and all(map(math.isfinite, trust)) for trust in weights.model.values())
+    assert all(math.isfinite(number) for belief in weights.model.values() for number in belief)
 
 
 def test_the_doubt_that_ships_is_finite_and_without_numbers_nothing_is_settled() -> None:
     doubt = fitted().doubt
     assert all(0 <= number < 9 for number in (doubt.below, doubt.above, doubt.ahead))
     old = {"features": {}, "model": {"string": [1, 2]}, "counts": {}, "tools": {}, "relevance": {}}
-    assert math.isinf(Weights.of(old).doubt.below) and Weights.of(old).model == {"string": (1, 2)}
+    assert math.isinf(Weights.of(old).doubt.below) and Weights.of(old).model == {"string": Belief(1, 2, 0)}
 
 
 def test_weights_cannot_be_exchanged() -> None:

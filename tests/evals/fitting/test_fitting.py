@@ -15,7 +15,7 @@ import pytest
 
 from linnet.calling import profile as profiles
 from linnet.calling.profile import Way
-from linnet.calling.ranking.ranker import Weights, fitted, weighing
+from linnet.calling.ranking.ranker import Belief, Weights, fitted, weighing
 from linnet.evals import bfcl
 from linnet.evals.fitting import __main__ as command_line
 from linnet.evals.fitting.__main__ import kept, main, write
@@ -118,10 +118,10 @@ def test_the_same_cases_make_the_same_file(data: Path) -> None:
 
 def test_what_the_file_had_from_a_model_is_kept(data: Path) -> None:
     out = data / "old.json"
-    write(out, Weights({"gone": 1.0}, {"string": (0.5, 0.25)}, {}, {}, {"gain": 0.125}))
+    write(out, Weights({"gone": 1.0}, {"string": Belief(0.5, 0.25)}, {}, {}, {"gain": 0.125}))
     assert main(command(data, out)) == 0
     found = kept(out)
-    assert found.model == {"string": (0.5, 0.25)} and found.relevance == {"gain": 0.125}
+    assert found.model == {"string": Belief(0.5, 0.25)} and found.relevance == {"gain": 0.125}
     assert "gone" not in found.features
 
 

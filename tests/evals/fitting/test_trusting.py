@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 
 from linnet.calling.choose import MARGIN
-from linnet.calling.ranking.ranker import Doubt, fitted
+from linnet.calling.ranking.ranker import EVIDENCE, Doubt, fitted
 from linnet.calling.ranking.relevance import Suit
 from linnet.errors import WorkerCrashed
 from linnet.evals.fitting.asking import Judged
 from linnet.evals.fitting.heard import Heard, hear
 from linnet.evals.fitting.logit import Decision, Row, binary
 from linnet.evals.fitting.trusting import found, learned, trust
-from linnet.evals.fitting.wide import SURE, UNTRUSTED, widened
+from linnet.evals.fitting.wide import SURE, widened
 from linnet.evals.harness import Case
 from linnet.evals.training.asking import Listener
 from linnet.requests import Event, Request
@@ -114,6 +114,29 @@ def test_asking_goes_further_where_that_pays_and_no_further_where_not() -> None:
     )
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_model_that_knows_when_there_is_no_value_is_believed_about_that_too(knows: bool) -> None:
+    draw = random.Random(3)
+    made = []
+    for each in heard(120, knows=0.9):
+        gone = draw.random() < 0.5
+        says = (4.0 if gone else -4.0) if knows else draw.gauss(0, 4)
+        out = {"own": math.log(0.3), "absent": says}
+        judged = [
+            Judged(
+                one.type,
+                replace(
+                    one.decision,
+                    options=[*one.decision.options, out],
+                    right=[*(right and not gone for right in one.decision.right), gone],
+                ),
+            )
+            for one in each.judged
+        ]
+        made.append(replace(each, judged=tuple(judged)))
+    assert (found(made, BEFORE).model["string"].absent > 0.15) == knows
+
+
 def test_the_reach_about_tools_is_bounded() -> None:
     far = [
         replace(h, suits={n: Suit(8 * s.fit, s.odds + 1.0) for n, s in h.suits.items()})
@@ -135,7 +158,7 @@ def test_log_odds_are_pulled_to_those_given() -> None:
 
 def test_widened_asks_about_every_type_and_believes_no_more() -> None:
     wide = widened(BEFORE)
-    assert wide.model["options"] == UNTRUSTED and wide.model["string"] == BEFORE.model["string"]
+    assert wide.model["options"] == EVIDENCE and wide.model["string"] == BEFORE.model["string"]
     assert set(wide.doubt.sure.values()) == {SURE} and wide.doubt.below == 2 * BEFORE.doubt.below
 
 

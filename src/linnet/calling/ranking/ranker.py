@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from linnet.calling.ranking.assign import Ranked
 from linnet.calling.ranking.candidates import Candidate
@@ -23,6 +23,20 @@ from linnet.calling.ranking.features import Features
 
 SURE = 0.8
 """Probability of a parameter's best candidate over which no model is asked about it, unless `Doubt` has another."""
+
+
+class Belief(NamedTuple):
+    """How much a nat counts that evidence says, and one of the model's; `absent` how much those count that it says
+    against all candidates of a parameter together, for leaving it out. A model that was not trained to tell a value
+    from none says nothing by those."""
+
+    evidence: float
+    model: float
+    absent: float = 0.0
+
+
+EVIDENCE = Belief(1.0, 0.0)
+"""Evidence as it is, and nothing of the model's."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,12 @@ class Doubt:
 @dataclass(frozen=True)
 class Weights:
     """`features` by name, in nats; `model` says by type of parameter, and for `tool`, how much what evidence says
-    counts beside the model's judgement, and how much that judgement counts; `counts` are those of `several`, `tools`
-    of `portions`. Of `relevance` are `choice` (which tool), `evident` (whether any, by evidence) and `relevance`
+    counts beside the model's judgement, and how much that judgement; `counts` are those of `several`, `tools` of
+    `portions`. Of `relevance` are `choice` (which tool), `evident` (whether any, by evidence) and `relevance`
     (whether any, with what the model says)."""
 
     features: Mapping[str, float]
-    model: Mapping[str, tuple[float, float]]
+    model: Mapping[str, Belief]
     counts: Mapping[str, float]
     tools: Mapping[str, float]
     relevance: Mapping[str, float]
@@ -60,8 +74,8 @@ class Weights:
     @classmethod
     def of(cls, sections: Mapping[str, Any]) -> Weights:
         """From the JSON form. Raises LookupError, TypeError or ValueError for what is none."""
-        trust = {kind: (own, judged) for kind, (own, judged) in sections["model"].items()}
-        return cls(**{**sections, "model": trust, "doubt": Doubt(**sections.get("doubt", {}))})
+        model = {kind: Belief(*numbers) for kind, numbers in sections["model"].items()}
+        return cls(**{**sections, "model": model, "doubt": Doubt(**sections.get("doubt", {}))})
 
 
 def weigh(features: Features, weights: Mapping[str, float]) -> float:

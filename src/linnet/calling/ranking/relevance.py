@@ -15,7 +15,7 @@ from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking import form, goal
 from linnet.calling.ranking.facts import Features, share
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Weights, weigh
+from linnet.calling.ranking.ranker import Belief, Weights, weigh
 from linnet.calling.ranking.sheet import Sheet
 from linnet.calling.retrieve import described
 
@@ -26,7 +26,7 @@ _LEAST = -5.0
 _CLEAR = -0.4
 """Log-probability over which an argument is beyond doubt."""
 
-_EVEN = (1.0, 1.0)
+_EVEN = Belief(1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ def by_evidence(features: Features, weights: Weights) -> Suit:
 def by_model(suit: Suit, reading: Reading, gain: float, weights: Weights) -> Suit:
     """What evidence says with the model's `gain` beside it: how much likelier the tool's introduction makes the
     request, in nats."""
-    own, judged = weights.model.get("tool", _EVEN)
-    return Suit(own * suit.fit + judged * gain, weigh(with_gain(suit.odds, reading, gain), weights.relevance))
+    belief = weights.model.get("tool", _EVEN)
+    odds = weigh(with_gain(suit.odds, reading, gain), weights.relevance)
+    return Suit(belief.evidence * suit.fit + belief.model * gain, odds)
 
 
 def with_gain(odds: float, reading: Reading, gain: float) -> Features:

@@ -14,7 +14,7 @@ from linnet.calling.choose import CANDIDATES, gains_of
 from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.assign import TOP
-from linnet.calling.ranking.ranker import Weights
+from linnet.calling.ranking.ranker import EVIDENCE, Weights
 from linnet.calling.ranking.sheet import Sheet
 from linnet.errors import RequestError
 from linnet.evals.fitting.decisions import Arguments, Numbered, calls, is_right, looked_at
@@ -22,11 +22,11 @@ from linnet.evals.fitting.logit import Decision
 from linnet.evals.harness import Case
 from linnet.requests import Model
 
+SAYS = ("own", "model", "absent")
+"""Features of a candidate that a `Belief` weighs, in its order."""
+
 TRUSTED = ("string", "number", "array")
 """Types of parameters about which the model is asked. On options and booleans it added nothing to evidence."""
-
-_BARE = (0.0, 1.0)
-"""The trust under which what the model says stands alone."""
 
 
 def gains(model: Model, case: Case) -> dict[str, float]:
@@ -42,7 +42,7 @@ def gains(model: Model, case: Case) -> dict[str, float]:
 @dataclass(frozen=True)
 class Judged:
     """A decision about a parameter of this type. Its options have the features `own`, what evidence says in
-    nats, and `model`."""
+    nats, and `model` and `absent`, what the model says (`fill.Said`)."""
 
     type: str
     decision: Decision
@@ -53,11 +53,11 @@ def judged(model: Model, cases: Numbered, weights: Weights, types: Sequence[str]
 
     `weights` must not have been fitted on these cases: then they are as sure here as they are in use.
     """
-    bare = replace(weights, model=dict.fromkeys(types, _BARE))
+    asked = replace(weights, model=dict.fromkeys(types, EVIDENCE))
     for number, case in cases:
         if len(case.expected) == 1:
             for tool, expected, _ in calls(case):
-                sheet = Sheet(tool, parameters(tool), Reading(case.request), bare)
+                sheet = Sheet(tool, parameters(tool), Reading(case.request), asked)
                 yield from _of_call(model, number, sheet, expected)
 
 
@@ -65,12 +65,11 @@ def _of_call(model: Model, number: int, sheet: Sheet, expected: Arguments) -> It
     doubtful = {p: way for p, way in sheet.ways.items() if fill._doubtful(p, way, sheet.weights)}
     writer = fill._Writer(model, sheet.tool, sheet.reading.text)
     try:
-        told = writer.judge(doubtful, sheet.weights) if doubtful else {}
+        told = writer.judge(doubtful) if doubtful else {}
     except RequestError:
         return
-    for parameter, way in told.items():
-        model_says = {id(candidate): nats for candidate, nats in way}
+    for parameter, says in told.items():
         top = doubtful[parameter][:TOP]
-        options = [{"own": own, "model": model_says[id(candidate)]} for candidate, own in top]
+        options = [{"own": own, **said._asdict()} for (_, own), said in zip(top, says, strict=False)]
         right = [is_right(parameter, candidate, expected) for candidate, _ in top]
         yield Judged(parameter.type, Decision(number, options, right))

@@ -13,7 +13,7 @@ import numpy as np
 
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
-from linnet.calling.ranking.ranker import Weights
+from linnet.calling.ranking.ranker import Belief, Weights
 from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, with_gain
 from linnet.evals.fitting.doubt import Both, doubt
 from linnet.evals.fitting.logit import Choices, Decision, Numbers, Row, binary
@@ -110,7 +110,7 @@ def _told(cases: Sequence[Case], suits: Suits, gains: Gains, part: Numbers) -> l
     return found
 
 
-def _trusted(told: Sequence[_Told]) -> tuple[float, float]:
+def _trusted(told: Sequence[_Told]) -> Belief:
     several = (each for each in told if len(each.suits) > 1 and each.case.expected)
     found = Choices(
         Decision(
@@ -120,4 +120,4 @@ def _trusted(told: Sequence[_Told]) -> tuple[float, float]:
         )
         for each in several
     ).fit(np.ones(1 + max((each.number for each in told), default=0), dtype=bool), TRUST_RIDGE, start={"own": 1.0})
-    return found.get("own", 0.0), found.get("model", 0.0)
+    return Belief(found.get("own", 0.0), found.get("model", 0.0))

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from linnet.calling.ranking.ranker import Weights
+from linnet.calling.ranking.ranker import Belief, Weights
 from linnet.evals.fitting import asking, choosing, decisions
 from linnet.evals.fitting.choosing import Suits
 from linnet.evals.fitting.heard import Heard, hear
@@ -133,10 +133,10 @@ class Fitting:
     def _features(self, among: Mask) -> Weights:
         return Weights(self.arguments.fit(among, ARGUMENTS_RIDGE), self._before.model, {}, {}, {})
 
-    def _trust(self, among: Mask) -> Mapping[str, tuple[float, float]]:
+    def _trust(self, among: Mask) -> Mapping[str, Belief]:
         return {**self._before.model, **{kind: _trusted(told, among) for kind, told in self._judged.items()}}
 
 
-def _trusted(told: Sequence[Decision], among: Mask) -> tuple[float, float]:
+def _trusted(told: Sequence[Decision], among: Mask) -> Belief:
     found = Choices(told).fit(among, TRUST_RIDGE, start={"own": 1.0})
-    return found.get("own", 0.0), found.get("model", 0.0)
+    return Belief(*(found.get(name, 0.0) for name in asking.SAYS))

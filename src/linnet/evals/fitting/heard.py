@@ -14,10 +14,10 @@ from functools import cached_property
 from linnet.calling.choose import ALSO, MARGIN, Candidate, settled
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Doubt, Weights
+from linnet.calling.ranking.ranker import Belief, Doubt, Weights, weigh
 from linnet.calling.ranking.relevance import Suit, by_model, with_gain
 from linnet.evals.fitting import asking, choosing, decisions
-from linnet.evals.fitting.asking import Judged
+from linnet.evals.fitting.asking import SAYS, Judged
 from linnet.evals.fitting.logit import Decision, Row
 from linnet.evals.fitting.wide import TYPES, widened
 from linnet.evals.harness import Case
@@ -105,9 +105,8 @@ def sureness(judged: Judged) -> float:
     return math.exp(judged.decision.options[0]["own"])
 
 
-def is_right(judged: Judged, pair: tuple[float, float]) -> bool:
+def is_right(judged: Judged, belief: Belief) -> bool:
     """Whether the best candidate is right, evidence and the model counting so much."""
-    own, model = pair
-    options, right = judged.decision.options, judged.decision.right
-    best = max(range(len(options)), key=lambda i: own * options[i]["own"] + model * options[i]["model"])
-    return right[best]
+    weights = dict(zip(SAYS, belief, strict=True))
+    nats = [weigh(option, weights) for option in judged.decision.options]
+    return judged.decision.right[nats.index(max(nats))]

@@ -6,21 +6,21 @@ to pay: each request or argument that is asked about in addition costs a part of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
-from linnet.calling.ranking.ranker import SURE, Doubt, Weights
+from linnet.calling.ranking.ranker import EVIDENCE, SURE, Belief, Doubt, Weights
 from linnet.calling.trust import Trust
 from linnet.errors import LinnetError
-from linnet.evals.fitting.asking import Judged
+from linnet.evals.fitting.asking import SAYS, Judged
 from linnet.evals.fitting.fit import parts
 from linnet.evals.fitting.heard import Heard, hear, is_right, sureness
 from linnet.evals.fitting.logit import Choices, Decision, binary
-from linnet.evals.fitting.wide import FURTHER, TYPES, UNTRUSTED
+from linnet.evals.fitting.wide import FURTHER, TYPES
 from linnet.evals.fitting.wide import SURE as WIDEST
 from linnet.evals.harness import Case
 from linnet.requests import Model
@@ -28,7 +28,7 @@ from linnet.requests import Model
 Told = Callable[[str, float], None]
 """What is being done, and the share of it that is done."""
 
-PAIR_RIDGE, RELEVANCE_RIDGE = 4.0, 2e-2
+BELIEF_RIDGE, RELEVANCE_RIDGE = 4.0, 2e-2
 """How hard numbers are pulled to those that ship."""
 
 FEWEST = 8
@@ -99,9 +99,9 @@ def found(heard: Sequence[Heard], before: Weights, about: frozenset[str] = EVERY
     model, sure = dict(weights.model), dict(before.doubt.sure)
     for kind in (kind for kind in TYPES if kind in about):
         mine = [judged for each in heard for judged in each.judged if judged.type == kind]
-        pair = _pair([judged.decision for judged in mine], before.model.get(kind, UNTRUSTED))
-        if (reach := _sure(mine, pair, before, kind)) is not None:
-            model[kind] = pair
+        belief = _belief([judged.decision for judged in mine], before.model.get(kind, EVIDENCE))
+        if (reach := _sure(mine, belief, before, kind)) is not None:
+            model[kind] = belief
             sure |= {kind: reach} if reach > SURE else {}
     return replace(weights, model=model, doubt=replace(weights.doubt, sure=sure))
 
@@ -111,19 +111,19 @@ def _about_tools(heard: Sequence[Heard], before: Weights) -> Weights:
     if len(asked) < FEWEST:
         return before
     choices = [choice for each in asked if (choice := each.choice()) is not None]
-    pair = _pair(choices, before.model.get(TOOL, UNTRUSTED))
-    weights = replace(before, model={**before.model, TOOL: pair})
+    belief = _belief(choices, before.model.get(TOOL, EVIDENCE))
+    weights = replace(before, model={**before.model, TOOL: belief})
     rows = [each.relevance(weights) for each in asked]
     weights = replace(weights, relevance=binary(rows, RELEVANCE_RIDGE, start=before.relevance))
     return replace(weights, doubt=_doubt(asked, weights))
 
 
-def _pair(decisions: Sequence[Decision], start: tuple[float, float]) -> tuple[float, float]:
+def _belief(decisions: Sequence[Decision], start: Belief) -> Belief:
     if len(decisions) < FEWEST:
         return start
     among = np.ones(1 + max(decision.case for decision in decisions), dtype=bool)
-    told = Choices(decisions).fit(among, PAIR_RIDGE, start=dict(zip(("own", "model"), start, strict=True)))
-    return max(0.0, told.get("own", 0.0)), max(0.0, told.get("model", 0.0))
+    told = Choices(decisions).fit(among, BELIEF_RIDGE, start=dict(zip(SAYS, start, strict=True)))
+    return Belief(*(max(0.0, told.get(name, 0.0)) for name in SAYS))
 
 
 # --- how far to ask --------------------------------------------------------------------------------
@@ -148,12 +148,12 @@ def _worth(right: Sequence[tuple[Heard, bool, bool]], doubt: Doubt) -> float:
     return round(worth, 6)
 
 
-def _sure(judged: Sequence[Judged], pair: tuple[float, float], before: Weights, kind: str) -> float | None:
+def _sure(judged: Sequence[Judged], belief: Belief, before: Weights, kind: str) -> float | None:
     """The probability up to which asking pays; None where it pays for no argument of this type that is not asked
     about already."""
     least = before.doubt.sure.get(kind, SURE) if kind in before.model else 0.0
     tried = [least, *(reach for reach in _SURE if reach > least)]
-    told = [(sureness(each), is_right(each, UNTRUSTED), is_right(each, pair)) for each in judged]
+    told = [(sureness(each), is_right(each, EVIDENCE), is_right(each, belief)) for each in judged]
 
     def worth(reach: float) -> float:
         return round(sum((t if p < reach else e) - ASKING * (p < reach) for p, e, t in told), 6)
@@ -175,7 +175,6 @@ def _marks(heard: Sequence[Heard], weights: Weights) -> Iterator[tuple[str, bool
             yield judged.type, is_right(judged, _counted(judged, weights))
 
 
-def _counted(judged: Judged, weights: Weights) -> tuple[float, float]:
-    pair: Mapping[str, tuple[float, float]] = weights.model
-    asked = judged.type in pair and sureness(judged) < weights.doubt.sure.get(judged.type, SURE)
-    return pair[judged.type] if asked else UNTRUSTED
+def _counted(judged: Judged, weights: Weights) -> Belief:
+    asked = judged.type in weights.model and sureness(judged) < weights.doubt.sure.get(judged.type, SURE)
+    return weights.model[judged.type] if asked else EVIDENCE

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from linnet.calling.ranking.ranker import Doubt, Weights
+from linnet.calling.ranking.ranker import EVIDENCE, Doubt, Weights
 
 TYPES = ("string", "number", "array", "options", "boolean")
 """Types of parameters that a model can be asked about."""
-
-UNTRUSTED = (1.0, 0.0)
-"""Evidence as it is, and nothing of the model's."""
 
 SURE = 0.98
 """Probability of a parameter's best candidate over which nothing is asked."""
@@ -27,5 +24,5 @@ def widened(weights: Weights) -> Weights:
     nothing."""
     doubt = weights.doubt
     further = (FURTHER * doubt.below, FURTHER * doubt.above, FURTHER * doubt.ahead)
-    model = {**dict.fromkeys(TYPES, UNTRUSTED), **weights.model}
+    model = {**dict.fromkeys(TYPES, EVIDENCE), **weights.model}
     return replace(weights, model=model, doubt=Doubt(*further, sure=dict.fromkeys(TYPES, SURE)))
