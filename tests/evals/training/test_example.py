@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,37 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_empty_lines_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "e.jsonl").write_bytes(b"\n" + line_of(ASKED) + b"  \n" + line_of(ASKED).rstrip())
     assert list(read(tmp_path / "e.jsonl")) == [ASKED, ASKED]
+
+
+def cases(folder: Path, *truths: Any) -> Path:
+    schema = {"type": "dict", "properties": {**SCHEMA["properties"], "more": {"type": "dict"}}}
+    row = {
+        "question": [[{"role": "user", "content": "How will it be?"}]],
+        "function": [{"name": "forecast", "description": "Tells.", "parameters": schema}],
+    }
+    lines = [json.dumps({**row, "id": f"c{n}", "ground_truth": truth}) for n, truth in enumerate(truths)]
+    (folder / "single.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def test_a_folder_of_cases_gives_what_is_right_first_and_leaves_out_what_may_be(tmp_path: Path) -> None:
+    more = {"deep": [True, False], "left": ["", 3], "list": [[1, 2]]}
+    truth = [{"forecast": {"city": ["Oslo", "OSLO"], "days": [1, ""], "more": [more]}}]
+    one, none = read(cases(tmp_path, truth, []))
+    assert one.calls == (ToolCall("forecast", {"city": "Oslo", "more": {"deep": True, "list": [1, 2]}}),)
+    assert one.kind == "single" and one.request == "How will it be?" and none.calls == ()
+
+
+def test_a_case_that_says_nothing_is_no_example_and_a_wrong_one_an_error(tmp_path: Path) -> None:
+    (tmp_path / "live_relevance.jsonl").write_text(
+        cases(tmp_path, [{"forecast": {}}]).joinpath("single.jsonl").read_text()
+    )
+    assert [each.kind for each in read(tmp_path)] == ["single"]
+    with pytest.raises(InputInvalid, match="forcast"):
+        list(read(cases(tmp_path, [{"forcast": {}}])))
+    (tmp_path / "single.jsonl").write_text("{")
+    with pytest.raises(InputInvalid, match="cannot be read"):
+        list(read(tmp_path))
 
 
 def test_a_call_is_held_against_its_tools_schema() -> None:

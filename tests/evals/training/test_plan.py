@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from linnet.calling.profile import Way
-from linnet.calling.ranking.ranker import fitted
+from linnet.calling.ranking.ranker import Belief, fitted
 from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid, OutOfMemory
 from linnet.evals.harness import Case, Outcome
 from linnet.evals.training import card, checkpoint, train
-from linnet.evals.training.course import Course, split
+from linnet.evals.training.course import SETS, Course, split
 from linnet.evals.training.example import Example
 from linnet.evals.training.held_out import Comparison, Side, case_of
 from linnet.evals.training.lesson import Lesson
@@ -181,6 +181,18 @@ def test_no_request_is_in_two_parts() -> None:
     assert len(split(examples, 1, judge=3).judge) == 6, "a request that is there twice is held out twice"
 
 
+def test_of_many_sets_of_tools_some_are_held_out_whole() -> None:
+    tools = [ToolSpec(f"paint_{n}", "Paint.", PAINT.parameters) for n in range(SETS)]
+    examples = [Example((tool,), f"paint {n} please, {tool.name}") for tool in tools for n in range(6)]
+    examples += [Example((tools[n],), "paint it") for n in (0, 50, 99)]
+    parts = vars(split(examples, 1, look=20, judge=20, weigh=20))
+    sides = [{e.tools[0].name for e in part} for part in parts.values()]
+    assert sum(map(len, sides)) == len(set().union(*sides)) == SETS
+    asked = [{e.request for e in part} for part in parts.values()]
+    assert sum(map(len, asked)) == len(set().union(*asked)) == 6 * SETS + 1
+    assert all(20 <= len(parts[name]) <= 26 for name in ("look", "judge", "weigh"))
+
+
 def test_a_default_that_is_said_is_right_as_well() -> None:
     case = case_of(0, Example((PAINT,), "paint it red", (ToolCall("paint", {"colour": "red"}),)))
     assert case.expected == ({"name": "paint", "arguments": {"colour": ["red"], "coats": [2, ""]}},)
@@ -219,8 +231,8 @@ def test_a_card_says_where_it_got_worse() -> None:
 
 def test_a_card_says_what_its_own_weights_change() -> None:
     making = card.Making("home", "smollm2-135m", "ab" * 32, Recipe(), (900, 48, 70, 6), "time", "2026-11-28")
-    model = {**fitted().model, "options": (1.0, 0.4)}
+    model = {**fitted().model, "options": Belief(1.0, 0.4)}
     trust = replace(Trust.of(replace(fitted(), model=model)), requests=70, decisions=200, right=150, shipped=130)
     page = card.card(making, checkpoint.Progress(), Comparison((side("10"),), (side("11"),), trust))
     assert "found on 70 requests" in page and "200 decisions 150 come out right with them, 130 with" in page
-    assert "| options: evidence, model | - | 1, 0.4 |" in page and "string: evidence" not in page
+    assert "| options: evidence, model, absence | - | 1, 0.4, 0 |" in page and "string: evidence" not in page

@@ -5,10 +5,10 @@ Hides epochs: each goes through all examples in another order. A place is how ma
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from linnet.errors import InputInvalid
 from linnet.evals.training.asking import Render, lessons
@@ -17,6 +17,9 @@ from linnet.evals.training.lesson import Kind
 from linnet.evals.training.pack import Pack, Told, packs
 from linnet.evals.training.tokens import Tokens
 from linnet.limits import LIMITS
+
+SETS = 100
+"""Sets of tools from which on some are held out whole."""
 
 TOGETHER = 32
 """Examples that are put in such an order that they share what they can."""
@@ -92,15 +95,32 @@ class Parts:
 
 
 def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int = 60, weigh: int = 0) -> Parts:
-    """A tenth to look at, one to judge by and one to weigh the model by, at most so many; in an order that the seed
-    decides."""
-    requests: dict[str, list[Example]] = {}
-    for example in examples:
-        requests.setdefault(example.request, []).append(example)
-    order = list(requests)
+    """A tenth to look at, one to judge by and one to weigh the model by, about so many at most; in an order that the
+    seed decides. Where there are many sets of tools, what is held out is about sets that nothing is learned of."""
+    groups = _groups(examples)
+    order = list(groups)
     random.Random(f"{seed}:split").shuffle(order)
-    looked, judged, weighed = (min(most, len(order) // 10) for most in (look, judge, weigh))
-    cuts = [0, looked, looked + judged, looked + judged + weighed, len(order)]
-    several = (order[begin:end] for begin, end in pairwise(cuts))
-    to_look, to_judge, to_weigh, to_learn = (tuple(e for r in part for e in requests[r]) for part in several)
-    return Parts(to_learn, to_look, to_judge, to_weigh)
+    tenth = len({example.request for example in examples}) // 10
+    asked: set[str] = set()
+
+    def part(most: float) -> tuple[Example, ...]:
+        found: list[Example] = []
+        own: set[str] = set()
+        while order and len(own) < most:
+            found += (fresh := [each for each in groups[order.pop(0)] if each.request not in asked])
+            own |= {each.request for each in fresh}
+        asked.update(own)
+        return tuple(found)
+
+    held = [part(min(most, tenth)) for most in (look, judge, weigh)]
+    return Parts(part(math.inf), *held)
+
+
+def _groups(examples: Sequence[Example]) -> dict[object, list[Example]]:
+    """What is to stay together: all about one set of tools where there are many, or all that ask the same."""
+    sets = [frozenset(tool.name for tool in example.tools) for example in examples]
+    many = len(set(sets)) >= SETS
+    groups: dict[object, list[Example]] = {}
+    for example, tools in zip(examples, sets, strict=True):
+        groups.setdefault(tools if many else example.request, []).append(example)
+    return groups

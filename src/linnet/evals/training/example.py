@@ -1,6 +1,7 @@
 """An example to learn tool calls from, and files of them: one JSON object a line, sizes bounded.
 
-A line is `{tools: [{name, description, parameters}], request, calls: [{name, arguments}], kind}`.
+A line is `{tools: [{name, description, parameters}], request, calls: [{name, arguments}], kind}`. A folder holds
+cases as evals take them (`bfcl`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from linnet.errors import InputInvalid
+from linnet.evals import bfcl
+from linnet.evals.harness import Case
 from linnet.faults import first_fault
 from linnet.limits import LIMITS
 from linnet.messages import STRICT, ToolCall, ToolSpec
@@ -96,17 +99,56 @@ def write(path: Path, examples: Iterable[Example]) -> int:
     return count
 
 
-def read(path: Path) -> Iterator[Example]:
-    """The examples of a file, one by one, empty lines left out.
+def of_case(case: Case) -> Example | None:
+    """What there is to learn from a case; None where it does not say what is right. Of several right values the first
+    is learned; what may as well be left out is."""
+    if case.want not in ("calls", "none"):
+        return None
+    tools = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in case.tools)
+    calls = tuple(
+        ToolCall(call["name"], {name: _plain(v[0]) for name, v in call["arguments"].items() if v and "" not in v})
+        for call in case.expected
+    )
+    return Example(tools, case.request, calls, case.category)
 
-    Raises InputInvalid for a file that cannot be read, and for a line that is too long, one too many, or wrong.
+
+def _plain(value: Any) -> Any:
+    """Of an object's values too, each a list of right ones, the first; or none where it may be left out."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    lists = {name: each if isinstance(each, list) else [each] for name, each in value.items()}
+    return {name: _plain(right[0]) for name, right in lists.items() if right and "" not in right}
+
+
+def read(path: Path) -> Iterator[Example]:
+    """The examples of a file, one by one, empty lines left out; or those of all cases in a folder.
+
+    Raises InputInvalid for a file or folder that cannot be read, and for a line that is too long, one too many, or
+    wrong.
     """
+    if path.is_dir():
+        yield from _of_cases(path)
+        return
     try:
         with path.open("rb") as file:
             yield from _examples(file, path)
     except OSError as error:
         message = f"the examples {str(path)!r} cannot be read: {error.strerror}"
         raise InputInvalid(message, path=str(path)) from error
+
+
+def _of_cases(folder: Path) -> Iterator[Example]:
+    for case in bfcl.load(folder):
+        if case.fault:
+            raise InputInvalid(f"the cases in {str(folder)!r}: {case.fault}", path=str(folder))
+        try:
+            found = of_case(case)
+        except ValidationError as error:
+            raise InputInvalid(f"the case {case.id!r}: {first_fault(error)}", path=str(folder)) from error
+        if found is not None:
+            yield found
 
 
 def _examples(file: BinaryIO, path: Path) -> Iterator[Example]:

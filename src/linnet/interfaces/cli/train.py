@@ -28,7 +28,8 @@ Files = Annotated[
 def train(
     tools: Files = None,
     examples: Annotated[
-        Path | None, typer.Option("--examples", metavar="FILE", help="Examples of your own, a JSON object a line.")
+        Path | None,
+        typer.Option("--examples", metavar="PATH", help="Examples of your own: a file, or a folder of cases."),
     ] = None,
     recipe: Annotated[
         Path | None,
