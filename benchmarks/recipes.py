@@ -23,8 +23,8 @@ from typing import Any
 
 from linnet.evals.statistics import wilson
 from linnet.evals.training import checkpoint, keeping
-from linnet.evals.training import train as training
 from linnet.evals.training.asking import Render
+from linnet.evals.training.base import Base, rendering
 from linnet.evals.training.checkpoint import Check
 from linnet.evals.training.course import Course
 from linnet.evals.training.example import Example
@@ -37,7 +37,7 @@ from linnet.evals.training.synthesis import mixture, synthesise
 from linnet.evals.training.tokens import Tokens
 from linnet.runtime.local import open_local
 
-GENERAL = Path(training.__file__).with_name("data") / "general.toml"
+GENERAL = Path(checkpoint.__file__).with_name("data") / "general.toml"
 HELD_SEED, HELD_TOOLS, HELD = 77, 400, 120
 
 
@@ -75,8 +75,8 @@ def learned(name: str, recipe: Recipe, made: int, folder: Path) -> list[Check]:
     arm, base = ARMS[name], "smollm2-135m"
     recipe = replace(recipe, **dict(arm.changed))
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    source = training._Source.of(base)
-    with training._rendering(base) as render:
+    source = Base.of(base)
+    with rendering(base) as render:
         own = Course(examples(arm, made, 1, 8_000), source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens)
         held = _held(source.tokens, render)
         network = Network(source.path, source.shape, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
@@ -158,8 +158,8 @@ def main() -> None:
 
 def _lessons() -> int:
     """How many held-out lessons there are, for the intervals."""
-    source = training._Source.of("smollm2-135m")
-    with training._rendering("smollm2-135m") as render:
+    source = Base.of("smollm2-135m")
+    with rendering("smollm2-135m") as render:
         return sum(len(pack.lessons) for pack in _held(source.tokens, render))
 
 

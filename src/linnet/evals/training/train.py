@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from linnet.calling.trust import Trust
 from linnet.errors import InputInvalid
 from linnet.evals.fitting.trusting import learned
 from linnet.evals.training import card, checkpoint, export, keeping
-from linnet.evals.training.asking import Render
+from linnet.evals.training.base import Base, rendering
 from linnet.evals.training.course import Course, Parts, split
 from linnet.evals.training.example import Example, line_of
 from linnet.evals.training.held_out import Comparison, case_of, compare, remember
@@ -28,21 +28,15 @@ from linnet.evals.training.learning import Learned, Learning
 from linnet.evals.training.network import Network
 from linnet.evals.training.pack import Pack
 from linnet.evals.training.plan import Estimate, Recipe, check_memory, needed_bytes
-from linnet.evals.training.tokens import Tokens
-from linnet.evals.training.weights import Shape, shape_of
 from linnet.hardware import governor, probe
 from linnet.limits import LIMITS
-from linnet.models import catalogue, naming, store
-from linnet.models.gguf import open_model
-from linnet.models.integrity import checked_header
+from linnet.models import catalogue, naming
 from linnet.models.pull import pull
 from linnet.models.shelf import Shelf
 from linnet.requests import Model
-from linnet.runtime import sandbox
 from linnet.runtime.encode_as import encode_as
 from linnet.runtime.encoder import KINDS as ENCODINGS
 from linnet.runtime.local import open_local
-from linnet.runtime.renderer import Renderer
 
 NEEDED = ("torch", "transformers", "gguf", "tokenizers", "safetensors")
 
@@ -129,7 +123,7 @@ def train(wish: Wish, examples: Sequence[Example], watch: Watch | None = None) -
     recipe = wish.recipe
     parts = split(examples, recipe.seed, look=recipe.look, judge=recipe.judge, weigh=recipe.weigh)
     folder = _folder(wish)
-    source = _Source.of(wish.base)
+    source = Base.of(wish.base)
     path = folder / f"{wish.name}.gguf"
     learned, passed_over = _learn(wish, source, parts, folder, path, watch)
     gc.collect()
@@ -177,7 +171,7 @@ def _folder(wish: Wish) -> Path:
     return folder
 
 
-def _identity(wish: Wish, source: _Source, parts: Parts) -> str:
+def _identity(wish: Wish, source: Base, parts: Parts) -> str:
     """Stands for all that the losses depend on."""
     hashed = hashlib.sha256(json.dumps([source.sha256, wish.recipe.describe()], sort_keys=True).encode())
     for example in (*parts.learn, *parts.look):
@@ -185,28 +179,10 @@ def _identity(wish: Wish, source: _Source, parts: Parts) -> str:
     return hashed.hexdigest()
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The file of the model that is trained."""
-
-    path: Path
-    shape: Shape
-    sha256: str
-    tokens: Tokens
-
-    @classmethod
-    def of(cls, base: str) -> _Source:
-        located = store.locate(base)
-        with open_model(located.path) as file:
-            header = checked_header(file)
-            sha256 = store.verify(located, file) or store.fingerprint(file)
-            return cls(located.path, shape_of(header), sha256, Tokens(header))
-
-
 # --- learning ------------------------------------------------------------------------------------
 
 
-def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, watch: Watch) -> tuple[Learned, int]:
+def _learn(wish: Wish, source: Base, parts: Parts, folder: Path, path: Path, watch: Watch) -> tuple[Learned, int]:
     """Leaves the adapter at `path`; nothing of torch's outlives it but what it returns, which is numbers."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once; two threads that spin for each other stall
     import torch
@@ -217,7 +193,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
     plain = _own_words(wish, source, folder, watch)
     watch.at("loading the model", 0.0)
     network = Network(source.path, source.shape, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed)
-    with _rendering(wish.base) as render:
+    with rendering(wish.base) as render:
 
         def course(examples: Sequence[Example]) -> Course:
             return Course(examples, source.tokens, render, recipe.kinds, recipe.seed, recipe.tokens)
@@ -238,7 +214,7 @@ def _learn(wish: Wish, source: _Source, parts: Parts, folder: Path, path: Path, 
     return learned, own.passed_over
 
 
-def _own_words(wish: Wish, source: _Source, folder: Path, watch: Watch) -> tuple[list[Pack], list[Pack]]:
+def _own_words(wish: Wish, source: Base, folder: Path, watch: Watch) -> tuple[list[Pack], list[Pack]]:
     """Plain text that the model says itself, drawn before it learns; the engine is gone before torch comes."""
     if not wish.recipe.hold:
         return [], []
@@ -254,20 +230,6 @@ def _told(progress: checkpoint.Progress) -> str:
     loss = sum(recent) / max(1, len(recent))
     right = progress.checks[-1].right if progress.checks else 0.0
     return f"learning: loss {loss:.2f}, {right:.0%} of held-out lessons right"
-
-
-@contextlib.contextmanager
-def _rendering(base: str) -> Iterator[Render]:
-    """Conversations as the model's template says them; its worker is never started."""
-    model = open_local(base, encoding="original", fitted=False)
-    family = model.family
-    renderer = Renderer(family.template, family.bos, family.eos, sandbox.for_rendering())
-    options = model.configuration.options
-    try:
-        yield lambda messages: renderer.render(family.adapt(messages), "", options=options).segments
-    finally:
-        renderer.close()
-        model.close()
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -288,7 +250,7 @@ def _trust(wish: Wish, adapted: Model, parts: Parts, watch: Watch) -> Trust | No
     return learned(adapted, cases, fitted(), watch.at)
 
 
-def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trained:
+def _installed(done: Trained, wish: Wish, source: Base, watch: Watch) -> Trained:
     """In the store, with the way in which it did best."""
     pull(str(done.path), name=wish.name)
     name = f"{wish.base}+{wish.name}"
@@ -307,7 +269,7 @@ def _installed(done: Trained, wish: Wish, source: _Source, watch: Watch) -> Trai
     return replace(done, installed=name, profile=profile, merged=merged)
 
 
-def _write_card(done: Trained, wish: Wish, source: _Source, watch: Watch) -> None:
+def _write_card(done: Trained, wish: Wish, source: Base, watch: Watch) -> None:
     """Whether the adapter is kept or not."""
     sizes = (len(done.parts.learn), len(done.parts.look), len(done.parts.weigh), len(done.parts.judge))
     day, stopped = datetime.date.today().isoformat(), done.learned.stopped
