@@ -90,7 +90,7 @@ eval: install
 # The adapter for tool calls in general, by its recipe. Ended before its time, it goes on where it was: RESUME=1.
 adapter: install
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
-	$(BIN)/linnet train --recipe src/linnet/evals/training/data/general.toml $(if $(RESUME),--resume)
+	$(BIN)/linnet train --recipe src/linnet/evals/training/data/general.toml --examples examples/cases $(if $(RESUME),--resume)
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

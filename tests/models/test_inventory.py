@@ -32,7 +32,7 @@ def test_packages_and_stored_models(
     (tmp_path / "b.gguf").write_bytes(gguf_bytes())
     pull(str(tmp_path / "b.gguf"))
     found = {model.name: model for model in inventory.inventory()}
-    assert set(found) == {*packaged, "b"} and {model.state for model in found.values()} == {"complete"}
+    assert set(found) == {*packaged, "tools", "b"} and {model.state for model in found.values()} == {"complete"}
     mine = found["b"]
     assert (mine.quantisation, mine.source, mine.commit) == ("Q8_0", f"file:{tmp_path / 'b.gguf'}", None)
     assert mine.size == mine.have == len(gguf_bytes()) and mine.stored and Path(mine.path or "").is_file()
@@ -45,7 +45,7 @@ def test_packages_and_stored_models(
 def test_a_package_that_is_not_installed_is_not_listed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = catalogue.Entry("T", "no-such-distribution-here", "a/b.gguf", "0" * 64, 1, "MIT", "nowhere")
     monkeypatch.setattr(catalogue, "entries", lambda: {"absent": entry})
-    assert inventory.inventory() == []
+    assert [model.name for model in inventory.inventory()] == ["tools"]
 
 
 def test_only_what_is_ours_may_be_removed(home: Path) -> None:
@@ -53,6 +53,14 @@ def test_only_what_is_ours_may_be_removed(home: Path) -> None:
     for name in ("default", "smollm2-135m"):
         with pytest.raises(InputInvalid, match="belongs to the package"):
             inventory.check_removable(name)
+
+
+def test_what_ships_is_listed_and_stays(home: Path) -> None:
+    (found,) = [model for model in inventory.inventory() if model.kind == "adapter"]
+    assert (found.name, found.state, found.quantisation) == ("tools", "complete", "F16")
+    assert "smollm2-135m" in found.source and found.sha256 == catalogue.adapters()["tools"].sha256
+    with pytest.raises(InputInvalid, match="ships with Linnet"):
+        inventory.check_removable("tools")
 
 
 def test_looking_makes_nothing(home: Path) -> None:
@@ -68,4 +76,4 @@ def test_models_and_adapters_are_told_apart(
         pull(str(tmp_path / f"{name}.gguf"))
     found = {model.name: (model.kind, model.architecture) for model in inventory.inventory()}
     assert found["b"] == ("model", "llama") and found["home"] == ("adapter", "llama")
-    assert {kind for name, (kind, _) in found.items() if name != "home"} == {"model"}
+    assert {kind for name, (kind, _) in found.items() if name not in ("home", "tools")} == {"model"}

@@ -1,4 +1,4 @@
-"""The models that Linnet knows by name. Hides where the list is kept: `catalogue.toml`, beside this file."""
+"""The models and adapters that Linnet knows by name. Hides where they are listed: `catalogue.toml`, beside this."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from linnet.errors import ModelNotFound
 from linnet.messages import STRICT
 from linnet.settings import ModelSettings
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
 
 @dataclass(frozen=True, config=STRICT)
 class Entry:
@@ -27,7 +29,7 @@ class Entry:
     title: str
     package: str
     file: str
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Digest
     size: Annotated[int, Field(gt=0)]
     licence: str
     source: str
@@ -35,11 +37,47 @@ class Entry:
     settings: ModelSettings = ModelSettings()
 
 
-@cache
+@dataclass(frozen=True, config=STRICT)
+class Carried:
+    """An adapter that ships with Linnet, for the known model `base`: hash and size as of an `Entry`."""
+
+    title: str
+    base: str
+    sha256: Digest
+    size: Annotated[int, Field(gt=0)]
+
+
 def entries() -> dict[str, Entry]:
     """Every known model by its name, in the order of the file."""
+    return _catalogue().models
+
+
+def adapters() -> dict[str, Carried]:
+    """Every adapter that ships with Linnet, by its name."""
+    return _catalogue().adapters
+
+
+def carried(name: str) -> Path:
+    """The file of an adapter that ships; its card lies beside it, as Markdown."""
+    return Path(__file__).with_name("carried") / f"{name}.gguf"
+
+
+def names() -> frozenset[str]:
+    """What nothing else may be called: names and aliases of models, and those of adapters."""
+    models = (name for proper, entry in entries().items() for name in (proper, *entry.aliases))
+    return frozenset((*models, *adapters()))
+
+
+@dataclass(frozen=True, config=STRICT)
+class _Catalogue:
+    models: dict[str, Entry]
+    adapters: dict[str, Carried]
+
+
+@cache
+def _catalogue() -> _Catalogue:
     data = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, Entry]).validate_python(data)
+    return TypeAdapter(_Catalogue).validate_python(data)
 
 
 def find(name: str) -> tuple[str, Entry]:

@@ -58,7 +58,7 @@ def inventory(shelf: Shelf | None = None) -> list[Model]:
     shelf = shelf or Shelf()
     packaged = [model for name in catalogue.entries() if (model := _packaged(name))]
     kept = _kept(shelf)
-    whole = [*packaged, *(_stored(shelf, one) for one in shelf.records())]
+    whole = [*packaged, *map(_carried, catalogue.adapters()), *(_stored(shelf, one) for one in shelf.records())]
     with_kept = (replace(model, encodings=tuple(kept.get(model.sha256 or "", ()))) for model in whole)
     return [*with_kept, *map(_half, shelf.incomplete())]
 
@@ -82,7 +82,10 @@ def _kept(shelf: Shelf) -> dict[str, list[Kept]]:
 
 
 def check_removable(name: str) -> None:
-    """Raises InputInvalid for a known model: the package that carries it is not ours to change."""
+    """Raises InputInvalid for a known model or adapter: the package that carries it is not ours to change."""
+    if name in catalogue.adapters():
+        message = f"the adapter {name!r} ships with Linnet, and is not in the store"
+        raise InputInvalid(message, hint="Leave it out of a model's name, and it is not used.", name=name)
     try:
         proper, entry = catalogue.find(name)
     except ModelNotFound:
@@ -104,6 +107,18 @@ def _packaged(name: str) -> Model | None:
     spoken, source = family.detect(header).name, f"pkg:{entry.package}:{Path(entry.file).name}"
     path, made = str(located.path), header.architecture
     return Model(name, "complete", size, size, kind, spoken, source, path, entry.sha256, architecture=made)
+
+
+def _carried(name: str) -> Model:
+    """An adapter that ships. Its architecture is its model's."""
+    entry, path = catalogue.adapters()[name], catalogue.carried(name)
+    with gguf.open_model(path) as file:
+        header = gguf.read_header(file.fileno())
+    size, source = header.file_size, f"with Linnet, for {entry.base}"
+    made, kind = header.architecture, quantisation.of_header(header)
+    return Model(
+        name, "complete", size, size, kind, "", source, str(path), entry.sha256, kind="adapter", architecture=made
+    )
 
 
 def _stored(shelf: Shelf, record: Record) -> Model:

@@ -176,8 +176,7 @@ def _this_machine(selector: str | None) -> choice.Host:
 
 
 def _check_free_of_catalogue(name: str) -> None:
-    known = {alias for proper, entry in catalogue.entries().items() for alias in (proper, *entry.aliases)}
-    if name in known:
+    if name in catalogue.names():
         hint = "Give another name with --as."
         raise InputInvalid(f"{name!r} is the name of a known model", hint=hint, name=name)
 

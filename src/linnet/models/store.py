@@ -58,8 +58,8 @@ def locate(text: str) -> Located:
 
 
 def locate_adapter(text: str) -> Located:
-    """The file of an adapter, by what stands behind the `+`: the name of a stored one or the reference that it was
-    pulled by, or a path.
+    """The file of an adapter, by what stands behind the `+`: the name of one that ships or is stored, the reference
+    that it was pulled by, or a path.
 
     Raises ModelNotFound for what is not there or is a whole model, InputInvalid for what cannot name an adapter.
     A path is not looked at yet, and nothing in the file: that is for `linnet.models.adapters`.
@@ -67,6 +67,8 @@ def locate_adapter(text: str) -> Located:
     wanted = naming.parse(text)
     if isinstance(wanted, naming.OnDisk | naming.InPackage):
         return locate(text)
+    if isinstance(wanted, naming.Named) and wanted.name in catalogue.adapters():
+        return _carried(wanted.name)
     shelf = Shelf()
     record = shelf.match(wanted) if isinstance(wanted, naming.OnHub) else shelf.find(wanted.name)
     if record is not None and record.kind == "adapter":
@@ -75,9 +77,9 @@ def locate_adapter(text: str) -> Located:
         raise ModelNotFound(f"{record.name!r} is a model, not an adapter", hint=_NO_ADAPTER, name=record.name)
     if isinstance(wanted, naming.OnHub):
         return locate(text)
-    known = [one.name for one in shelf.records() if one.kind == "adapter"]
+    known = [*catalogue.adapters(), *(one.name for one in shelf.records() if one.kind == "adapter")]
     near = difflib.get_close_matches(text[:100].lower(), known, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else f"; stored are {', '.join(known)}" if known else ""
+    guess = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
     raise ModelNotFound(f"no adapter is called {text[:100]!r}{guess}", hint=_NO_ADAPTER, name=text[:100], near=near)
 
 
@@ -130,7 +132,9 @@ def digest(fd: int) -> str:
 
 
 def _named(shelf: Shelf, name: str) -> Located:
-    """Known models come first: a stored one cannot take the name of one of them."""
+    """Known models and adapters come first: what is stored cannot take the name of one of them."""
+    if name in catalogue.adapters():
+        return _carried(name)
     try:
         proper, entry = catalogue.find(name)
     except ModelNotFound:
@@ -143,6 +147,10 @@ def _named(shelf: Shelf, name: str) -> Located:
         raise
     found = _distribution(entry.package, f"the model {proper!r} is carried by the package {entry.package!r}, which")
     return Located(Path(str(found.locate_file(entry.file))), proper, entry.sha256)
+
+
+def _carried(name: str) -> Located:
+    return Located(catalogue.carried(name), name, catalogue.adapters()[name].sha256)
 
 
 def _in_package(wanted: naming.InPackage) -> Located:

@@ -64,8 +64,7 @@ def _record(name: str, made: Making, located: Located, sha256: str, header: Head
 
 
 def _check_free(shelf: Shelf, name: str) -> None:
-    known = {alias for proper, entry in catalogue.entries().items() for alias in (proper, *entry.aliases)}
-    if name in known:
+    if name in catalogue.names():
         message = f"the name {name!r} is the name of a known model"
         raise InputInvalid(message, hint="Give another name with --as.", name=name)
     shelf.check_free(name)

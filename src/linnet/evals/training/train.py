@@ -153,8 +153,7 @@ def _check_wish(wish: Wish, examples: int) -> None:
 
 def _check_free(name: str) -> None:
     """Before the work and not after it: a name that is taken would lose the adapter its place."""
-    known = {alias for proper, entry in catalogue.entries().items() for alias in (proper, *entry.aliases)}
-    if name in known or Shelf().find(name):
+    if name in catalogue.names() or Shelf().find(name):
         raise InputInvalid(f"the name {name!r} is taken", hint="Give another name with --name.", name=name)
 
 
