@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def test_it_stands_in_the_place_of_what_ships_and_leaves_evidence_alone() -> Non
     assert own.doubt == replace(shipped.doubt, sure={"options": 0.95})
     assert (own.features, own.choice, own.evident) == (shipped.features, shipped.choice, shipped.evident)
     changed = made().changes(shipped)
-    assert changed["options: evidence, model, absence"] == (None, [1.0, 0.3, 0.1])
-    assert changed["string: evidence, model, absence"][1] is None
+    assert changed["options: evidence, model, absent"] == (None, [1.0, 0.3, 0.1])
+    assert changed["string: evidence, model, absent"][1] is None
     assert (
         changed["options: asked below a probability of"] == (None, 0.95)
         and "asked ahead of the second" not in changed
@@ -92,6 +93,16 @@ def test_a_damaged_one_spoils_the_profile_with_a_note(wrong: str) -> None:
     path.write_text(body)
     found, note = profiles.load(SHA)
     assert found is None and "damaged" in note
+
+
+def test_one_of_before_says_nothing_of_absence() -> None:
+    profiles.save(SHA, Profile(Way(), "guided", trust=made()))
+    path = profiles.path_of(SHA)
+    told = json.loads(path.read_text())
+    told["trust"]["model"] = {"tool": [0.5, 0.5]}
+    path.write_text(json.dumps(told))
+    found, note = profiles.load(SHA)
+    assert not note and found and found.trust and found.trust.model == {"tool": Belief(0.5, 0.5, 0.0)}
 
 
 def test_a_guide_goes_by_it_while_it_calls_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_a_name_like_no_other_is_told_all_names():
 
 @pytest.mark.parametrize("name", catalogue.adapters())
 def test_an_adapter_that_ships_is_what_the_list_says_fits_its_model_and_has_a_card(name: str) -> None:
-    entry, path = catalogue.adapters()[name], catalogue.carried(name)
+    entry, path = catalogue.adapters()[name], catalogue.adapter_file(name)
     with gguf.open_model(path) as file, gguf.open_model(store.locate(entry.base).path) as base:
         assert store.digest(file.fileno()) == entry.sha256 and path.stat().st_size == entry.size < 12_000_000
         info = adapters.checked(file, integrity.checked_header(base))

@@ -233,7 +233,7 @@ def test_an_adapter_by_its_path():
     ("text", "what"),
     [
         ("hause", "did you mean 'house'"),
-        ("nothing-like-it", "there are tools, house"),
+        ("nothing-like-it", "there are calls, house"),
         ("mine", "'mine' is a model, not an adapter"),
         ("default", "no adapter is called 'default'"),
         ("../house", None),
@@ -250,13 +250,13 @@ def test_what_is_no_stored_adapter(stored, text: str, what: str | None):
 
 
 def test_one_that_ships_is_found_by_its_name_alone_or_behind_a_model():
-    found = store.locate_adapter("tools")
-    assert found.path.is_file() and found.sha256 == catalogue.adapters()["tools"].sha256
-    assert store.locate("tools") == found
+    found = store.locate_adapter("calls")
+    assert found.path.is_file() and found.sha256 == catalogue.adapters()["calls"].sha256
+    assert store.locate("calls") == found
 
 
 def test_none_stored_of_that_name():
-    with pytest.raises(ModelNotFound, match="no adapter is called 'house'; there are tools"):
+    with pytest.raises(ModelNotFound, match="no adapter is called 'house'; there are calls"):
         store.locate_adapter("house")
 
 

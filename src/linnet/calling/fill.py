@@ -146,7 +146,11 @@ class _Writer:
             return {}
         if not self._model.capabilities.scores:
             picked = {p: self._picks(p, way, union) for p, way in ways.items()}
-            return {p: _said_of(ways[p], nats) for p, nats in picked.items() if nats}
+            return {
+                p: [said._replace(absent=0.0) for said in _said_of(ways[p], nats)]
+                for p, nats in picked.items()
+                if nats
+            }
         labels = [*map(_label, ways), "\ntext:"]
         requests = [Score(self._prompt(label), union, stable=1) for label in labels]
         ends = complete_all(self._model, requests)
@@ -155,7 +159,8 @@ class _Writer:
         return {p: _said_of(way, _information(likely, i)) for i, (p, way) in enumerate(ways.items())}
 
     def _picks(self, parameter: Parameter, way: Ranked, union: Sequence[str]) -> dict[str, float]:
-        """Nats by text of a model that has no likelihoods to give: of a parameter's own candidates it picks one."""
+        """Nats by text of a model that has no likelihoods to give: of a parameter's own candidates it picks one, and
+        cannot say that none is right."""
         own = {_said(candidate.value) for candidate, _ in way[:_JUDGED] if candidate.value is not OMITTED}
         options = [text.strip() for text in union if text.strip() in own]
         if len(options) < 2:

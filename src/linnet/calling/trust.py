@@ -29,7 +29,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 def _finite(belief: Belief) -> Belief:
     if not all(map(math.isfinite, belief)):
-        raise ValueError("a weight is no number")
+        raise ValueError("a weight is not finite")
     return belief
 
 
@@ -84,7 +84,7 @@ class Trust:
 def _flat(weights: Weights) -> Mapping[str, Any]:
     doubt = weights.doubt
     return {
-        **{f"{kind}: evidence, model, absence": list(belief) for kind, belief in weights.model.items()},
+        **{f"{kind}: evidence, model, absent": list(belief) for kind, belief in weights.model.items()},
         **{f"call or none: {name}": weight for name, weight in weights.relevance.items()},
         **{f"asked {name} the margin": reach for name, reach in (("below", doubt.below), ("above", doubt.above))},
         "asked ahead of the second": doubt.ahead,

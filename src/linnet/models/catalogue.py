@@ -57,7 +57,7 @@ def adapters() -> dict[str, Carried]:
     return _catalogue().adapters
 
 
-def carried(name: str) -> Path:
+def adapter_file(name: str) -> Path:
     """The file of an adapter that ships; its card lies beside it, as Markdown."""
     return Path(__file__).with_name("carried") / f"{name}.gguf"
 

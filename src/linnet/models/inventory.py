@@ -1,4 +1,4 @@
-"""Every model and adapter that can be named without a path: stored, half fetched, carried by a package."""
+"""Every model and adapter that can be named without a path: stored, half fetched, in a package, Linnet's own."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ class Model:
 
 
 def inventory(shelf: Shelf | None = None) -> list[Model]:
-    """Complete models first, each kind by name. No file is read but the headers of those in packages."""
+    """What is complete first: known, shipped, stored, each by name. No file is read but the headers of the former."""
     shelf = shelf or Shelf()
     packaged = [model for name in catalogue.entries() if (model := _packaged(name))]
     kept = _kept(shelf)
-    whole = [*packaged, *map(_carried, catalogue.adapters()), *(_stored(shelf, one) for one in shelf.records())]
+    shipped = [adapter for name in catalogue.adapters() if (adapter := _shipped(name))]
+    whole = [*packaged, *shipped, *(_stored(shelf, one) for one in shelf.records())]
     with_kept = (replace(model, encodings=tuple(kept.get(model.sha256 or "", ()))) for model in whole)
     return [*with_kept, *map(_half, shelf.incomplete())]
 
@@ -83,7 +84,7 @@ def _kept(shelf: Shelf) -> dict[str, list[Kept]]:
 
 def check_removable(name: str) -> None:
     """Raises InputInvalid for a known model or adapter: the package that carries it is not ours to change."""
-    if name in catalogue.adapters():
+    if name in catalogue.adapters() and not Shelf().find(name):
         message = f"the adapter {name!r} ships with Linnet, and is not in the store"
         raise InputInvalid(message, hint="Leave it out of a model's name, and it is not used.", name=name)
     try:
@@ -109,11 +110,14 @@ def _packaged(name: str) -> Model | None:
     return Model(name, "complete", size, size, kind, spoken, source, path, entry.sha256, architecture=made)
 
 
-def _carried(name: str) -> Model:
-    """An adapter that ships. Its architecture is its model's."""
-    entry, path = catalogue.adapters()[name], catalogue.carried(name)
-    with gguf.open_model(path) as file:
-        header = gguf.read_header(file.fileno())
+def _shipped(name: str) -> Model | None:
+    """An adapter that ships, if its file is sound. Its architecture is its model's."""
+    entry, path = catalogue.adapters()[name], catalogue.adapter_file(name)
+    try:
+        with gguf.open_model(path) as file:
+            header = gguf.read_header(file.fileno())
+    except ModelError:
+        return None
     size, source = header.file_size, f"with Linnet, for {entry.base}"
     made, kind = header.architecture, quantisation.of_header(header)
     return Model(

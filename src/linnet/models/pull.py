@@ -178,7 +178,7 @@ def _this_machine(selector: str | None) -> choice.Host:
 def _check_free_of_catalogue(name: str) -> None:
     if name in catalogue.names():
         hint = "Give another name with --as."
-        raise InputInvalid(f"{name!r} is the name of a known model", hint=hint, name=name)
+        raise InputInvalid(f"{name!r} is the name of a known model or adapter", hint=hint, name=name)
 
 
 def _claimed(job: _Job, record: Record) -> Record:

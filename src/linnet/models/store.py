@@ -68,7 +68,7 @@ def locate_adapter(text: str) -> Located:
     if isinstance(wanted, naming.OnDisk | naming.InPackage):
         return locate(text)
     if isinstance(wanted, naming.Named) and wanted.name in catalogue.adapters():
-        return _carried(wanted.name)
+        return _shipped(wanted.name)
     shelf = Shelf()
     record = shelf.match(wanted) if isinstance(wanted, naming.OnHub) else shelf.find(wanted.name)
     if record is not None and record.kind == "adapter":
@@ -134,7 +134,7 @@ def digest(fd: int) -> str:
 def _named(shelf: Shelf, name: str) -> Located:
     """Known models and adapters come first: what is stored cannot take the name of one of them."""
     if name in catalogue.adapters():
-        return _carried(name)
+        return _shipped(name)
     try:
         proper, entry = catalogue.find(name)
     except ModelNotFound:
@@ -149,8 +149,8 @@ def _named(shelf: Shelf, name: str) -> Located:
     return Located(Path(str(found.locate_file(entry.file))), proper, entry.sha256)
 
 
-def _carried(name: str) -> Located:
-    return Located(catalogue.carried(name), name, catalogue.adapters()[name].sha256)
+def _shipped(name: str) -> Located:
+    return Located(catalogue.adapter_file(name), name, catalogue.adapters()[name].sha256)
 
 
 def _in_package(wanted: naming.InPackage) -> Located:

@@ -65,7 +65,7 @@ def _record(name: str, made: Making, located: Located, sha256: str, header: Head
 
 def _check_free(shelf: Shelf, name: str) -> None:
     if name in catalogue.names():
-        message = f"the name {name!r} is the name of a known model"
+        message = f"the name {name!r} is the name of a known model or adapter"
         raise InputInvalid(message, hint="Give another name with --as.", name=name)
     shelf.check_free(name)
 

@@ -62,6 +62,20 @@ def test_a_case_that_says_nothing_is_no_example_and_a_wrong_one_an_error(tmp_pat
         list(read(tmp_path))
 
 
+def test_a_call_in_a_case_that_wants_none_is_not_learned(tmp_path: Path) -> None:
+    cases(tmp_path, [{"forecast": {"city": ["Oslo"]}}]).joinpath("single.jsonl").rename(
+        tmp_path / "irrelevance.jsonl"
+    )
+    assert [each.calls for each in read(tmp_path)] == [()]
+
+
+def test_no_more_cases_than_examples_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(example, "LIMITS", replace(LIMITS, training_examples=2))
+    assert len(list(read(cases(tmp_path, [], [])))) == 2
+    with pytest.raises(InputInvalid, match="over 2"):
+        list(read(cases(tmp_path, [], [], [])))
+
+
 def test_a_call_is_held_against_its_tools_schema() -> None:
     assert ASKED.fault() == ""
     wrong = replace(ASKED, calls=(ToolCall("forecast", {"city": "Łódź", "days": "3"}),))

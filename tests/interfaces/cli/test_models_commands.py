@@ -247,7 +247,7 @@ def test_adapters_are_told_apart(file: Path, tmp_path: Path) -> None:
     kinds = {model["name"]: (model["kind"], model["architecture"]) for model in told("list")["models"]}
     assert kinds["home"] == ("adapter", "llama") and kinds["mine"] == ("model", "llama")
     lines = [line for line in models("list").stdout.splitlines() if "adapter for llama" in line]
-    assert {line.split()[0] for line in lines} == {"home", "tools"}, "one that is stored, and the one that ships"
+    assert {line.split()[0] for line in lines} == {"home", "calls"}, "one that is stored, and the one that ships"
     assert told("check", "mine+home")["models"][0]["sound"] and told("show", "mine+home")["adapter"]["rank"] == 4
     assert models("pull", "mine+home").exit_code == 2 and models("rm", "mine+home").exit_code == 2
     assert models("rm", "home").stdout == "home is removed, 0.0 MiB are free again\n"

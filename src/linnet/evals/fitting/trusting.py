@@ -123,7 +123,10 @@ def _belief(decisions: Sequence[Decision], start: Belief) -> Belief:
         return start
     among = np.ones(1 + max(decision.case for decision in decisions), dtype=bool)
     told = Choices(decisions).fit(among, BELIEF_RIDGE, start=dict(zip(SAYS, start, strict=True)))
-    return Belief(*(max(0.0, told.get(name, 0.0)) for name in SAYS))
+    heard = {name for decision in decisions for option in decision.options for name in option if option[name]}
+    return Belief(
+        *(max(0.0, told.get(name, 0.0)) if name in heard else was for name, was in zip(SAYS, start, strict=True))
+    )
 
 
 # --- how far to ask --------------------------------------------------------------------------------

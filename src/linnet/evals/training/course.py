@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,9 @@ from linnet.evals.training.tokens import Tokens
 from linnet.limits import LIMITS
 
 SETS = 100
-"""Sets of tools from which on some are held out whole."""
+"""Sets of tools from which on some are held out whole: of those that at most one example in `PART` is about."""
+
+PART = 20
 
 TOGETHER = 32
 """Examples that are put in such an order that they share what they can."""
@@ -98,8 +101,9 @@ def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int 
     """A tenth to look at, one to judge by and one to weigh the model by, about so many at most; in an order that the
     seed decides. Where there are many sets of tools, what is held out is about sets that nothing is learned of."""
     groups = _groups(examples)
-    order = list(groups)
-    random.Random(f"{seed}:split").shuffle(order)
+    keys = list(groups)
+    random.Random(f"{seed}:split").shuffle(keys)
+    order = deque(keys)
     tenth = len({example.request for example in examples}) // 10
     asked: set[str] = set()
 
@@ -107,7 +111,7 @@ def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int 
         found: list[Example] = []
         own: set[str] = set()
         while order and len(own) < most:
-            found += (fresh := [each for each in groups[order.pop(0)] if each.request not in asked])
+            found += (fresh := [each for each in groups[order.popleft()] if each.request not in asked])
             own |= {each.request for each in fresh}
         asked.update(own)
         return tuple(found)
@@ -117,10 +121,12 @@ def split(examples: Sequence[Example], seed: int, *, look: int = 48, judge: int 
 
 
 def _groups(examples: Sequence[Example]) -> dict[object, list[Example]]:
-    """What is to stay together: all about one set of tools where there are many, or all that ask the same."""
+    """What is to stay together: all about one set of tools where there are many sets, or all that ask the same. A set
+    that much is about is no one to hold out whole."""
     sets = [frozenset(tool.name for tool in example.tools) for example in examples]
-    many = len(set(sets)) >= SETS
+    sizes = Counter(sets)
+    most = len(examples) // PART if len(sizes) >= SETS else 0
     groups: dict[object, list[Example]] = {}
     for example, tools in zip(examples, sets, strict=True):
-        groups.setdefault(tools if many else example.request, []).append(example)
+        groups.setdefault(tools if sizes[tools] <= most else example.request, []).append(example)
     return groups

@@ -107,7 +107,7 @@ def of_case(case: Case) -> Example | None:
     tools = tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in case.tools)
     calls = tuple(
         ToolCall(call["name"], {name: _plain(v[0]) for name, v in call["arguments"].items() if v and "" not in v})
-        for call in case.expected
+        for call in (case.expected if case.want == "calls" else ())
     )
     return Example(tools, case.request, calls, case.category)
 
@@ -140,7 +140,11 @@ def read(path: Path) -> Iterator[Example]:
 
 
 def _of_cases(folder: Path) -> Iterator[Example]:
-    for case in bfcl.load(folder):
+    cases = bfcl.load(folder)
+    if len(cases) > LIMITS.training_examples:
+        message = f"the cases in {str(folder)!r} are over {LIMITS.training_examples:,}"
+        raise InputInvalid(message, path=str(folder))
+    for case in cases:
         if case.fault:
             raise InputInvalid(f"the cases in {str(folder)!r}: {case.fault}", path=str(folder))
         try:
