@@ -68,7 +68,7 @@ class Filled:
     asked: bool = False
 
 
-class Said(NamedTuple):
+class Judgement(NamedTuple):
     """What the model says of a candidate, in nats: of a value, against the mean of those that are judged with it
     (`model`); of leaving the parameter out, against them all (`absent`)."""
 
@@ -96,8 +96,8 @@ def _sheet(tool: Tool, text: str, around: str = "") -> Sheet:
 def _filled(model: Model, tool: Tool, sheet: Sheet, draft: Draft) -> Filled:
     writer = _Writer(model, tool, draft.text)
     doubtful = {p: way for p, way in draft.ways.items() if _doubtful(p, way, sheet.weights)}
-    said = writer.judge(doubtful) if doubtful else {}
-    judged = {p: _weigh(doubtful[p], says, sheet.weights.model[p.type]) for p, says in said.items()}
+    found = writer.judge(doubtful) if doubtful else {}
+    judged = {p: _weigh(doubtful[p], says, sheet.weights.model[p.type]) for p, says in found.items()}
     taken = replace(draft, ways={**draft.ways, **judged}).taken()
     given = {p: c for p, c in taken.items() if c.value is not OMITTED}
     told = {p.name: "guessed" if c.source == "option" else _by(p, judged) for p, c in given.items()}
@@ -136,10 +136,10 @@ class _Writer:
         self.usage = Usage()
         self.asked = False
 
-    def judge(self, ways: Mapping[Parameter, Ranked]) -> dict[Parameter, list[Said]]:
+    def judge(self, ways: Mapping[Parameter, Ranked]) -> dict[Parameter, list[Judgement]]:
         """What the model says of the candidates of each, in their order."""
         best = chain.from_iterable(zip_longest(*(way[:_JUDGED] for way in ways.values())))
-        texts = (_said(pair[0].value) for pair in best if pair and pair[0].value is not OMITTED)
+        texts = (_worded(pair[0].value) for pair in best if pair and pair[0].value is not OMITTED)
         heard = dict.fromkeys(f" {text}\n" for text in texts if text.strip() and len(text) <= _JUDGED_CHARS)
         union = tuple(heard)[: LIMITS.continuations]
         if not union:
@@ -147,7 +147,7 @@ class _Writer:
         if not self._model.capabilities.scores:
             picked = {p: self._picks(p, way, union) for p, way in ways.items()}
             return {
-                p: [said._replace(absent=0.0) for said in _said_of(ways[p], nats)]
+                p: [each._replace(absent=0.0) for each in _judgements(ways[p], nats)]
                 for p, nats in picked.items()
                 if nats
             }
@@ -156,12 +156,12 @@ class _Writer:
         ends = complete_all(self._model, requests)
         self._note(ends)
         likely = [dict(zip(union, (nats for nats, _ in end.scores), strict=True)) for end in ends]
-        return {p: _said_of(way, _information(likely, i)) for i, (p, way) in enumerate(ways.items())}
+        return {p: _judgements(way, _information(likely, i)) for i, (p, way) in enumerate(ways.items())}
 
     def _picks(self, parameter: Parameter, way: Ranked, union: Sequence[str]) -> dict[str, float]:
         """Nats by text of a model that has no likelihoods to give: of a parameter's own candidates it picks one, and
         cannot say that none is right."""
-        own = {_said(candidate.value) for candidate, _ in way[:_JUDGED] if candidate.value is not OMITTED}
+        own = {_worded(candidate.value) for candidate, _ in way[:_JUDGED] if candidate.value is not OMITTED}
         options = [text.strip() for text in union if text.strip() in own]
         if len(options) < 2:
             return {}
@@ -170,10 +170,10 @@ class _Writer:
         self.usage, self.asked = self.usage + usage, True
         return {f" {text}\n": GAIN * (text == pick) for text in options}
 
-    def completed(self, said: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
+    def completed(self, given: Mapping[Parameter, Candidate]) -> dict[Parameter, str]:
         """Places with the state or country that their parameter wants and the request does not say."""
         found = {}
-        for parameter, candidate in said.items():
+        for parameter, candidate in given.items():
             state, country = regions.wanted(parameter)
             if (
                 (state or country)
@@ -236,27 +236,27 @@ def _information(likely: Sequence[Mapping[str, float]], own: int) -> dict[str, f
     return found
 
 
-def _said_of(way: Ranked, information: Mapping[str, float]) -> list[Said]:
-    gains = [information.get(f" {_said(c.value)}\n") if c.value is not OMITTED else None for c, _ in way[:_JUDGED]]
+def _judgements(way: Ranked, information: Mapping[str, float]) -> list[Judgement]:
+    gains = [information.get(f" {_worded(c.value)}\n") if c.value is not OMITTED else None for c, _ in way[:_JUDGED]]
     known = [gain for gain in gains if gain is not None]
     mean = sum(known) / len(known) if known else 0.0
     gains += [None] * (len(way) - len(gains))
     return [
-        Said(absent=-mean) if candidate.value is OMITTED else Said(gain - mean if gain is not None else 0.0)
+        Judgement(absent=-mean) if candidate.value is OMITTED else Judgement(gain - mean if gain is not None else 0.0)
         for (candidate, _), gain in zip(way, gains, strict=True)
     ]
 
 
-def _weigh(way: Ranked, says: Sequence[Said], belief: Belief) -> Ranked:
+def _weigh(way: Ranked, says: Sequence[Judgement], belief: Belief) -> Ranked:
     """The candidates with what the model says of them counted in."""
     weighed = [
-        (candidate, belief.evidence * nats + belief.model * said.model + belief.absent * said.absent)
-        for (candidate, nats), said in zip(way, says, strict=True)
+        (candidate, belief.evidence * nats + belief.model * judged.model + belief.absent * judged.absent)
+        for (candidate, nats), judged in zip(way, says, strict=True)
     ]
     return sorted(weighed, key=lambda pair: -pair[1])
 
 
-def _said(value: Any) -> str:
+def _worded(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return ", ".join(map(_said, value)) if isinstance(value, list) else json.dumps(value)
+    return ", ".join(map(_worded, value)) if isinstance(value, list) else json.dumps(value)

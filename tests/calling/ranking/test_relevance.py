@@ -12,7 +12,7 @@ from linnet.calling.evidence.parameters import parameters
 from linnet.calling.evidence.reading import Reading
 from linnet.calling.ranking.features import Features
 from linnet.calling.ranking.portions import Portions
-from linnet.calling.ranking.ranker import Weights, fitted
+from linnet.calling.ranking.ranker import Belief, Weights, fitted
 from linnet.calling.ranking.relevance import Suit, by_evidence, by_model, features, suits, with_gain
 from linnet.calling.ranking.sheet import Sheet
 
@@ -68,7 +68,7 @@ def test_what_the_model_finds_likelier_is_likelier() -> None:
 def test_evidence_has_no_gain_and_the_model_stands_on_evidence() -> None:
     (told,) = suits(Portions([DICE], Reading("roll them")), 1, 1, fitted())
     assert not any("gain" in name for name in told) and "portion total" in told
-    weights = Weights({}, {"tool": (2.0, 0.5)}, {}, {}, {"evident": 1.0, "gain": 0.25})
+    weights = Weights({}, {"tool": Belief(2.0, 0.5)}, {}, {}, {"evident": 1.0, "gain": 0.25})
     assert by_model(Suit(3.0, 4.0), Reading("roll them"), 8.0, weights) == Suit(10.0, 6.0)
 
 

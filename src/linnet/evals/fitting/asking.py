@@ -42,7 +42,7 @@ def gains(model: Model, case: Case) -> dict[str, float]:
 @dataclass(frozen=True)
 class Judged:
     """A decision about a parameter of this type. Its options have the features `own`, what evidence says in
-    nats, and `model` and `absent`, what the model says (`fill.Said`)."""
+    nats, and `model` and `absent`, what the model says (`fill.Judgement`)."""
 
     type: str
     decision: Decision

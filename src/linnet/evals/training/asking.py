@@ -162,7 +162,7 @@ def _label_of(asked: Score) -> str:
 
 def _is_value(text: str, parameter: Parameter, call: ToolCall) -> bool:
     value = _value(call, parameter)
-    return value is not None and plain(fill._said(value)) == plain(text.strip())
+    return value is not None and plain(fill._worded(value)) == plain(text.strip())
 
 
 def _value(call: ToolCall, parameter: Parameter) -> Any:

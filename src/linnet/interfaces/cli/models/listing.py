@@ -19,7 +19,7 @@ EXAMPLE = "Example: linnet models list"
 
 
 def list_models(as_json: options.Json = False) -> None:
-    """Models and adapters that can be named: stored ones, those that packages carry or that ship, and what a cut pull has left."""
+    """Models and adapters that can be named: stored, in a package or Linnet's own, and what a cut pull has left."""
     with output.reporting(as_json):
         from linnet import storage
         from linnet.models.inventory import inventory, strays
