@@ -87,7 +87,7 @@ docs: install
 eval: install
 	$(BIN)/linnet eval examples
 
-# The adapter for tool calls in general, by its recipe. Ended before its time, it goes on where it was: RESUME=1.
+# An adapter for tool calls in general, like the one that ships. Ended before its time, it goes on where it was: RESUME=1.
 adapter: install
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]'
 	$(BIN)/linnet train --recipe src/linnet/evals/training/data/general.toml --examples examples/cases $(if $(RESUME),--resume)

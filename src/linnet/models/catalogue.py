@@ -13,9 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from linnet.errors import ModelNotFound
 from linnet.messages import STRICT
+from linnet.models.shelf import Digest
 from linnet.settings import ModelSettings
-
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, config=STRICT)

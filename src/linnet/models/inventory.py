@@ -98,31 +98,27 @@ def check_removable(name: str) -> None:
 def _packaged(name: str) -> Model | None:
     """A known model, if its package is installed and its file sound."""
     entry = catalogue.entries()[name]
+    return _in_file(name, f"pkg:{entry.package}:{Path(entry.file).name}", entry.sha256)
+
+
+def _shipped(name: str) -> Model | None:
+    """An adapter that ships, if its file is sound."""
+    entry = catalogue.adapters()[name]
+    return _in_file(name, f"with Linnet, for {entry.base}", entry.sha256, kind="adapter")
+
+
+def _in_file(name: str, source: str, sha256: str, kind: Kind = "model") -> Model | None:
+    """What the header of its file says of what has this name. An adapter's architecture is its model's."""
     try:
         located = store.locate(name)
         with gguf.open_model(located.path) as file:
             header = gguf.read_header(file.fileno())
     except ModelError:
         return None
-    size, kind = header.file_size, quantisation.of_header(header)
-    spoken, source = family.detect(header).name, f"pkg:{entry.package}:{Path(entry.file).name}"
+    size, encoded = header.file_size, quantisation.of_header(header)
+    spoken = family.detect(header).name if kind == "model" else ""
     path, made = str(located.path), header.architecture
-    return Model(name, "complete", size, size, kind, spoken, source, path, entry.sha256, architecture=made)
-
-
-def _shipped(name: str) -> Model | None:
-    """An adapter that ships, if its file is sound. Its architecture is its model's."""
-    entry, path = catalogue.adapters()[name], catalogue.adapter_file(name)
-    try:
-        with gguf.open_model(path) as file:
-            header = gguf.read_header(file.fileno())
-    except ModelError:
-        return None
-    size, source = header.file_size, f"with Linnet, for {entry.base}"
-    made, kind = header.architecture, quantisation.of_header(header)
-    return Model(
-        name, "complete", size, size, kind, "", source, str(path), entry.sha256, kind="adapter", architecture=made
-    )
+    return Model(name, "complete", size, size, encoded, spoken, source, path, sha256, kind=kind, architecture=made)
 
 
 def _stored(shelf: Shelf, record: Record) -> Model:
